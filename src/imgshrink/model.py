@@ -1,0 +1,160 @@
+"""The words of the domain, as frozen values. Nothing here does I/O or imports beyond the standard library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Format(str, Enum):
+    """An image format that imgshrink treats; the value is the word people see."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    GIF = "gif"
+    WEBP = "webp"
+
+    @property
+    def extension(self) -> str:
+        """The usual file name extension, with its dot."""
+        return ".jpg" if self is Format.JPEG else f".{self.value}"
+
+    @property
+    def media_type(self) -> str:
+        """The IANA media type."""
+        return f"image/{self.value}"
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What the bytes of one image say about it, read without decoding a pixel.
+
+    `width` and `height` are pixels of the stored picture, before `orientation` (EXIF, 1..8) is applied.
+    `durations` are milliseconds a frame, empty for a still. `loop` is the number of times an animation plays, 0 for ever.
+    `depth` is bits a sample; `colour` is `grey`, `rgb`, `palette`, `cmyk` or `yuv`.
+    """
+
+    format: Format
+    width: int
+    height: int
+    frames: int = 1
+    durations: tuple[int, ...] = ()
+    loop: int = 1
+    orientation: int = 1
+    alpha: bool = False
+    depth: int = 8
+    colour: str = "rgb"
+    colour_chunks: tuple[str, ...] = ()
+    complete: bool = True
+    pictures: int = 1
+    signed: bool = False
+    lossless: bool = False
+    arithmetic: bool = False
+    trailing: int = 0
+
+    @property
+    def displayed(self) -> tuple[int, int]:
+        """Width and height as a viewer shows them: swapped where the orientation turns the picture by 90 degrees."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+    @property
+    def animated(self) -> bool:
+        """More than one frame."""
+        return self.frames > 1
+
+    @property
+    def duration(self) -> int:
+        """Total duration in milliseconds, 0 for a still."""
+        return sum(self.durations)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one frame."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything asked for that can change the output bytes. `quality` is 1..100; 100 is lossless."""
+
+    quality: int = 80
+
+    @property
+    def lossless(self) -> bool:
+        """No pixel that a viewer sees may change."""
+        return self.quality == 100
+
+
+class Verdict(str, Enum):
+    """What is known of one content under one recipe and engine."""
+
+    BETTER = "better"
+    NOT_SMALLER = "not-smaller"
+    REFUSED = "refused"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A cache value. `data` holds unsealed bytes and is empty unless `verdict` is BETTER.
+
+    `reason` says why for REFUSED. `engine` is the name of the engine that answered. `stored` is seconds since the epoch.
+    `verify` is the version of verify that judged: a refusal counts for 30 days and under the same version only.
+    DONE marks the bytes whose hash is the key as an output of ours; `quality` is what it was made with.
+    """
+
+    verdict: Verdict
+    data: bytes = b""
+    reason: str = ""
+    engine: str = ""
+    stored: int = 0
+    verify: int = 0
+    quality: int = 0
+
+
+class Status(str, Enum):
+    """What became of one file: the five words of the report's summary."""
+
+    OPTIMIZED = "optimized"
+    KEPT = "kept"
+    SEALED = "sealed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file. `path` is the source path people know; sizes are bytes on disk before and after.
+
+    `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED.
+    `uploads` is how many uploads this outcome cost (the first of equal files carries it).
+    """
+
+    path: str
+    status: Status
+    before: int
+    after: int
+    format: Format | None = None
+    engine: str = ""
+    from_cache: bool = False
+    reason: str = ""
+    uploads: int = 0
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line for a person: what happened, to which file, what to do. `failure` notes fail a strict run."""
+
+    text: str
+    failure: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is about to do, known before the first engine is called. Sizes are bytes; counts are files."""
+
+    images: int
+    before: int
+    new: int
+    new_bytes: int
+    engines: tuple[str, ...]
