@@ -1,0 +1,60 @@
+"""Fixtures that every test may use: the corpus, the hostile inputs, and a home of its own for every test."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
+WHY_SKIPPED = "needs the image corpus in ../shared/corpus, which is not part of this repository"
+
+
+def corpus_images() -> list[Path]:
+    """The real images of the corpus in the four formats, hostile inputs left out, sorted; empty where there is no corpus."""
+    if not CORPUS.is_dir():
+        return []
+    with (CORPUS / "MANIFEST.csv").open(newline="", encoding="utf-8") as rows:
+        names = [row["path"] for row in csv.DictReader(rows) if row["format"] in ("JPEG", "PNG", "GIF", "WEBP", "MPO")]
+    return sorted(CORPUS / name for name in names if not name.startswith("hostile/"))
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[Path]:
+    """Every real image of the corpus; never to be written to."""
+    images = corpus_images()
+    if not images:
+        pytest.skip(WHY_SKIPPED)
+    return images
+
+
+@pytest.fixture(scope="session")
+def hostile_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The folder of hostile inputs and what each must get, made once a session; never to be written to."""
+    script = CORPUS / "hostile" / "generate.py"
+    if not script.is_file():
+        pytest.skip(WHY_SKIPPED)
+    spec = importlib.util.spec_from_file_location("hostile_generate", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    folder = tmp_path_factory.mktemp("hostile")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return folder, dict(module.main(str(folder)))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of the test's own: nothing may touch the user's cache, state or settings."""
+    folder = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA"):
+        monkeypatch.setenv(name, str(folder))
+    for name, part in (("XDG_CACHE_HOME", ".cache"), ("XDG_STATE_HOME", ".state"), ("XDG_CONFIG_HOME", ".config")):
+        monkeypatch.setenv(name, str(folder / part))
+    for name in ("TINYJPG_API_KEY", "TINYJPG_API_URL", "TINYJPG_DOWNLOAD_HOSTS", "GITHUB_STEP_SUMMARY", "PRE_COMMIT", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
