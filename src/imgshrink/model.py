@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 
 class Format(str, Enum):
@@ -30,7 +32,7 @@ class ImageInfo:
     """What the bytes of one image say about it, read without decoding a pixel.
 
     `width` and `height` are pixels of the stored picture, before `orientation` (EXIF, 1..8) is applied.
-    `durations` are milliseconds a frame, empty for a still. `loop` is the number of times an animation plays, 0 for ever.
+    `durations` are milliseconds a frame, empty for a still. `loop` is how often an animation plays, 0 for ever.
     `depth` is bits a sample; `colour` is `grey`, `rgb`, `palette`, `cmyk` or `yuv`.
     """
 
@@ -98,7 +100,7 @@ class Verdict(str, Enum):
 class Entry:
     """A cache value. `data` holds unsealed bytes and is empty unless `verdict` is BETTER.
 
-    `reason` says why for REFUSED. `engine` is the name of the engine that answered. `stored` is seconds since the epoch.
+    `reason` says why for REFUSED. `engine` names the engine that answered. `stored` is seconds since the epoch.
     `verify` is the version of verify that judged: a refusal counts for 30 days and under the same version only.
     DONE marks the bytes whose hash is the key as an output of ours; `quality` is what it was made with.
     """
@@ -110,6 +112,31 @@ class Entry:
     stored: int = 0
     verify: int = 0
     quality: int = 0
+
+
+@dataclass(frozen=True)
+class Accept:
+    """A candidate that shows the same picture and is smaller.
+
+    `data` is what to keep of it: reduced, and with what it lacked grafted.
+    """
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class NotSmaller:
+    """A candidate that gains nothing, whatever it shows."""
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """A candidate that must not replace the original; `reason` is for people."""
+
+    reason: str
+
+
+Judgement = Accept | NotSmaller | Refuse
 
 
 class Status(str, Enum):
@@ -150,11 +177,25 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Source:
+    """One file to treat: where it lies, the name people know it by, the recipe, and the engines to ask, in order."""
+
+    path: Path
+    name: str
+    recipe: Recipe
+    engines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What a run is about to do, known before the first engine is called. Sizes are bytes; counts are files."""
+    """What a run is about to do, known before the first engine is called. Sizes are bytes.
+
+    `images`, `before`, `new` and `new_bytes` count files; `asked` counts distinct contents and their bytes for each
+    engine that will be asked first.
+    """
 
     images: int
     before: int
     new: int
     new_bytes: int
-    engines: tuple[str, ...]
+    asked: Mapping[str, tuple[int, int]]
