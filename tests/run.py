@@ -1,0 +1,29 @@
+"""Run the tests in a virtual environment of their own: `python3 tests/run.py [--all] [arguments of pytest]`.
+
+Without `--all`, tests that are slow or need a browser or programs of the system are left out.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+import environment
+
+QUICK = ["-m", "not slow and not browser and not tools"]
+SPREAD = ["--numprocesses=auto", "--maxprocesses=4"]
+
+
+def main() -> int:
+    selection = [] if "--all" in sys.argv else QUICK
+    arguments = [argument for argument in sys.argv[1:] if argument != "--all"]
+    python = environment.ready(".venv-test", "--editable", ".[mkdocs,server]", "--group", "test")
+    command = [str(python), "-m", "pytest", *SPREAD, *selection, *arguments]
+    return subprocess.run(command, cwd=environment.ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
