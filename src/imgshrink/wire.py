@@ -1,0 +1,265 @@
+"""The TinyJPG API as data: routes, requests, replies, the error envelope, the steps of a job. No socket, no clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .errors import SettingsError
+from .tolerant import Json, read_count, read_number, read_object, read_text
+
+BASE_URL = "https://www.tinyjpg.co"
+OPTIMIZE = "/api/optimize"
+STATUS = "/api/status/{image_id}"
+USAGE = "/api/v1/usage"
+STATS = "/api/v1/stats"
+ORIGINAL_FILE = "/direct-file/original/{name}"
+OPTIMIZED_FILE = "/direct-file/optimized/{name}"
+
+KEY_HEADER = "X-API-Key"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+RETRY_HEADER = "Retry-After"
+
+PROCESSING = "processing"
+COMPLETED = "completed"
+FAILED = "failed"
+
+LOWEST_QUALITY = 1
+HIGHEST_QUALITY = 100
+DEFAULT_QUALITY = 80
+
+QUEUED = "Image uploaded and queued for optimization"
+INVALID = "Validation failed"
+IMAGE_REQUIRED = "The image field is required."
+QUALITY_RANGE = "The quality must be between 1 and 100."
+
+FAILURES = (FAILED, "error")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image at the API, as its replies tell: sizes in bytes, `processing_time` in seconds."""
+
+    image_id: int
+    status: str
+    original_size: int | None = None
+    optimized_size: int | None = None
+    original_url: str = ""
+    optimized_url: str = ""
+    processing_time: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Working:
+    """The API has the image and is not done: ask again later."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The result can be fetched."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The API said no to this image, for good."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Denied:
+    """The account can't be used: `code` is 401, 402 or 403, `quota` whether a used-up plan is the reason."""
+
+    code: int
+    quota: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Later:
+    """Nothing was done: the same request may be sent again, no earlier than its `Retry-After` says."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The API no longer knows the image or its result."""
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """The reply is no answer; after an upload nobody knows whether it was paid for."""
+
+    reason: str
+
+
+Step = Working | Finished | Refused | Denied | Later | Gone | Unclear
+
+
+def accepted(job: Job) -> Json:
+    """Return the reply to an upload; the estimate is half of the original's size, as published."""
+    data: Json = {
+        "image_id": job.image_id,
+        "original_url": job.original_url,
+        "optimized_url": job.optimized_url,
+        "status": job.status,
+        "original_size": job.original_size,
+        "estimated_optimized_size": (job.original_size or 0) // 2,
+    }
+    return {"success": True, "message": QUEUED, "data": data}
+
+
+def progress(job: Job) -> Json:
+    """Return the reply to a status request: results only once completed, `message` only where there is one."""
+    data: Json = {"image_id": job.image_id, "status": job.status, "original_size": job.original_size}
+    if job.status == COMPLETED:
+        data["optimized_size"] = job.optimized_size
+        data["compression_ratio"] = saved(job.original_size or 0, job.optimized_size or 0)
+        data["processing_time"] = round(job.processing_time or 0.0, 2)
+        data["original_url"] = job.original_url
+        data["optimized_url"] = job.optimized_url
+    if job.message:
+        data["message"] = job.message
+    return {"success": True, "data": data}
+
+
+def refusal(message: str, errors: Mapping[str, Sequence[str]] | None = None) -> Json:
+    """Return the error envelope; `errors` maps a field to its messages and is left out where there are none."""
+    envelope: Json = {"success": False, "message": message}
+    if errors:
+        envelope["errors"] = {field: list(messages) for field, messages in errors.items()}
+    return envelope
+
+
+def saved(before: int, after: int) -> float:
+    """Return the per cent saved, two digits behind the point."""
+    return round(100 * (before - after) / before, 2) if before else 0.0
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One POST: its body and the content type that belongs to it."""
+
+    content_type: str
+    body: bytes
+
+
+def upload(image: bytes, extension: str, media_type: str, quality: int, token: str) -> Upload:
+    """Return the multipart form of an upload: equal arguments give equal bytes, and its file name is made of `token` (hex)."""
+    boundary = f"imgshrink-{token}"
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="quality"\r\n\r\n{quality}\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{token[:16]}{extension}"\r\n'
+        f"Content-Type: {media_type}\r\n\r\n"
+    )
+    tail = f"\r\n--{boundary}--\r\n"
+    return Upload(f"multipart/form-data; boundary={boundary}", head.encode() + image + tail.encode())
+
+
+def after_upload(code: int, body: bytes) -> Step:
+    """Return what the reply to an upload means; `Later` for a 503 holds only where it carries a `Retry-After`."""
+    if common := _refused_request(code, body):
+        return common
+    if code in (400, 413, 415, 422):
+        return Refused(_said(body, code))
+    return _job_step(code, body, None)
+
+
+def after_status(code: int, body: bytes, image_id: int) -> Step:
+    """Return what the reply to a status request for `image_id` means."""
+    if common := _refused_request(code, body):
+        return common
+    if code in (404, 410):
+        return Gone()
+    if code in (400, 422):
+        return Refused(_said(body, code))
+    return _job_step(code, body, image_id)
+
+
+def _refused_request(code: int, body: bytes) -> Step | None:
+    if code in (401, 402, 403):
+        said = _said(body, code)
+        used_up = code == 403 and re.search("quota|limit|plan|exceed", said, re.IGNORECASE)
+        return Denied(code, code == 402 or bool(used_up), said)
+    if code in (429, 503):
+        return Later(_said(body, code))
+    return None
+
+
+def _job_step(code: int, body: bytes, asked: int | None) -> Step:
+    envelope = read_object(body)
+    if not 200 <= code < 300:
+        return Unclear(_said(body, code))
+    if envelope is None:
+        return Unclear(f"answered {code} without JSON")
+    if envelope.get("success") is False:
+        return Refused(_said(body, code))
+    job = read_job(envelope, asked)
+    if job is None or (asked is not None and job.image_id != asked):
+        return Unclear(f"answered {code} without a usable image_id")
+    return job_step(job)
+
+
+def job_step(job: Job) -> Step:
+    """Return what a job's status asks for; a status that nobody knows means that the work goes on."""
+    if job.status == COMPLETED:
+        return Finished(job)
+    if job.status in FAILURES:
+        return Refused(job.message or "the API could not optimize it")
+    return Working(job)
+
+
+def read_job(envelope: Mapping[str, object], asked: int | None = None) -> Job | None:
+    """Return the job that a reply's `data` tells of; `asked` stands in for a missing `image_id`, None without either."""
+    data = envelope.get("data")
+    if not isinstance(data, dict):
+        return None
+    image_id = asked if asked is not None and "image_id" not in data else read_count(data.get("image_id"))
+    if image_id is None:
+        return None
+    return Job(
+        image_id,
+        read_text(data.get("status")).lower(),
+        read_count(data.get("original_size")),
+        read_count(data.get("optimized_size")),
+        _url(data.get("original_url")),
+        _url(data.get("optimized_url")),
+        read_number(data.get("processing_time")),
+        read_text(data.get("message")) or read_text(envelope.get("message")),
+    )
+
+
+def read_errors(body: bytes) -> dict[str, tuple[str, ...]]:
+    """Return the messages of an error envelope by field; empty where there are none."""
+    errors = (read_object(body) or {}).get("errors")
+    if not isinstance(errors, dict):
+        return {}
+    lists = {field: messages if isinstance(messages, list) else [messages] for field, messages in errors.items()}
+    return {read_text(field): tuple(filter(None, map(read_text, messages))) for field, messages in lists.items()}
+
+
+def clean_key(value: str | None) -> str | None:
+    """Return a key without white space around it, None for an empty one; SettingsError, unquoted, for a bad one."""
+    key = (value or "").strip()
+    if not key:
+        return None
+    if not all("!" <= letter <= "~" for letter in key):
+        raise SettingsError("TINYJPG_API_KEY holds a character that no key has (a space, a line break?): copy it again")
+    return key
+
+
+def _said(body: bytes, code: int) -> str:
+    messages = [message for field in read_errors(body).values() for message in field]
+    said = " ".join(messages) or read_text((read_object(body) or {}).get("message"))
+    return read_text(f"{said} ({code})" if said else f"answered {code}")
+
+
+def _url(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= 4096 and value.isprintable() else ""
