@@ -152,7 +152,7 @@ class Upload:
 
 
 def upload(image: bytes, extension: str, media_type: str, quality: int, token: str) -> Upload:
-    """Return the multipart form of an upload: equal arguments give equal bytes, and its file name is made of `token` (hex)."""
+    """Return the form of an upload: equal arguments give equal bytes, and its file name is made of `token` (hex)."""
     boundary = f"imgshrink-{token}"
     head = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="quality"\r\n\r\n{quality}\r\n'
@@ -217,7 +217,7 @@ def job_step(job: Job) -> Step:
 
 
 def read_job(envelope: Mapping[str, object], asked: int | None = None) -> Job | None:
-    """Return the job that a reply's `data` tells of; `asked` stands in for a missing `image_id`, None without either."""
+    """Return the job that `data` tells of; `asked` stands in for a missing `image_id`, None without either."""
     data = envelope.get("data")
     if not isinstance(data, dict):
         return None
