@@ -1,0 +1,178 @@
+"""The composition root: settings become engines, cache, verify, places. Concrete parts are imported here, when needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .asking import Desk
+from .limits import VERIFY_VERSION
+from .model import Judgement, Outcome, Plan, Recipe, Source
+from .pipeline import Observer, Place, Policy, Survey, run, survey
+from .place import InPlace
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .cache.local import LocalCache
+    from .engine import Engine
+    from .files import Discovery, Patterns
+    from .originals import Originals
+    from .settings import Override
+    from .workers import Workers
+
+ENGINES = {"auto": ("hosted", "builtin"), "hosted": ("hosted",), "builtin": ("builtin",)}
+
+
+class Runtime:
+    """What one run needs, made from its settings as it is first asked for. Close it, or use `opened`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.stop = threading.Event()
+        self._begun = time.monotonic()
+        self._engines: list[Engine] = []
+
+    @cached_property
+    def cache(self) -> LocalCache:
+        """The cache of this user, shared by all faces and projects."""
+        from .cache.local import LocalCache
+
+        return LocalCache(self.settings.cache_dir, size=self.settings.cache_size, verify_version=VERIFY_VERSION)
+
+    @cached_property
+    def originals(self) -> Originals:
+        """What was replaced in place, kept for a while."""
+        from .originals import Originals
+    from .settings import Override
+
+        return Originals(self.settings.state_dir / "originals")
+
+    @cached_property
+    def workers(self) -> Workers:
+        """The processes that decode and encode; none is started before it has something to do."""
+        from .workers import Workers
+
+        return Workers(self.settings.jobs)
+
+    def discover(self, paths: Sequence[Path]) -> Discovery:
+        """Find the images below `paths`, the excluded ones apart; raises `SettingsError` for a path that is not there."""
+        from .files import discover
+
+        return discover(paths, include=self._include, exclude=self._exclude)
+
+    def excluded(self, path: Path) -> bool:
+        """Whether `include` and `exclude` leave the image out that comes from `path`."""
+        if self._exclude is not None and self._exclude.match(path):
+            return True
+        return self._include is not None and not self._include.match(path)
+
+    def source(self, path: Path, name: str, *, matched: Path | None = None, upload: bool = True) -> Source:
+        """Return how the file at `path` is to be treated; `matched` is the path that overrides are matched against."""
+        quality, engine = self.settings.quality, self.settings.engine
+        for patterns, override in self._overrides:
+            if patterns.match(matched or path):
+                quality = override.quality or quality
+                engine = override.engine or engine
+        if self.settings.privacy or not upload:
+            engine = "builtin"
+        return Source(path, name, Recipe(quality), ENGINES[engine])
+
+    def run(
+        self, sources: Iterable[Source], *, place: Place, observer: Observer, in_place: bool, known_only: bool = False
+    ) -> Iterator[Outcome]:
+        """Run the pipeline over `sources`; with `known_only` no engine is asked."""
+        desk = self.desk(known_only=known_only)
+        return run(sources, desk=desk, place=place, policy=self._policy(in_place=in_place), observer=observer)
+
+    def survey(self, sources: Iterable[Source]) -> tuple[list[Survey], Plan]:
+        """Return what a run would find and do, without doing it."""
+        return survey(sources, desk=self.desk(), policy=self._policy(in_place=True))
+
+    def in_place(self) -> InPlace:
+        """Return the place that rewrites originals, each kept before it is replaced."""
+        return InPlace(lambda: self.originals)
+
+    def desk(self, *, known_only: bool = False) -> Desk:
+        """Return the desk of one run."""
+        from .flight import Flight
+
+        if not self._engines:
+            self._engines = [self._builtin()]
+        names = frozenset(engine.name for engine in self._engines)
+        max_time = self.settings.max_time
+        return Desk(
+            self._engines,
+            self.cache,
+            Flight(self.settings.cache_dir / "claims"),
+            self._verify,
+            lookup_only=names if known_only else frozenset(),
+            slots={"builtin": self.settings.jobs + 1},
+            verify_version=VERIFY_VERSION,
+            end=None if max_time is None else self._begun + max_time,
+            stop=self.stop,
+        )
+
+    def notes(self) -> list[str]:
+        """What a person should know about the parts that were used, one line each."""
+        used = [self.__dict__[name] for name in ("cache", "originals") if name in self.__dict__]
+        return [*self.settings.notes, *(note for part in used for note in part.notes())]
+
+    def close(self) -> None:
+        """End what still runs within 2 seconds, write what is pending. Safe to call twice."""
+        self.stop.set()
+        for engine in self._engines:
+            engine.close()
+        for name in ("workers", "cache"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+    def _builtin(self) -> Engine:
+        from .engine.builtin import Builtin
+
+        return Builtin(self.workers)
+
+    def _verify(self, original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
+        from .workers import remote_verify
+
+        return remote_verify(self.workers)(original, candidate, recipe)
+
+    def _policy(self, *, in_place: bool) -> Policy:
+        settings = self.settings
+        return Policy(settings.min_saving, settings.min_size, settings.seal, in_place)
+
+    @cached_property
+    def _include(self) -> Patterns | None:
+        return self._patterns("include", self.settings.include)
+
+    @cached_property
+    def _exclude(self) -> Patterns | None:
+        return self._patterns("exclude", self.settings.exclude)
+
+    @cached_property
+    def _overrides(self) -> list[tuple[Patterns, Override]]:
+        from .files import Patterns
+
+        base = self.settings.base_of("overrides")
+        return [(Patterns(base, override.paths), override) for override in self.settings.overrides]
+
+    def _patterns(self, name: str, lines: Sequence[str]) -> Patterns | None:
+        if not lines:
+            return None
+        from .files import Patterns
+
+        return Patterns(self.settings.base_of(name), lines)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Runtime]:
+    """Open what `settings` ask for, and close it whatever happens."""
+    runtime = Runtime(settings)
+    try:
+        yield runtime
+    finally:
+        runtime.close()
