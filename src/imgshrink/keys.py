@@ -1,0 +1,32 @@
+"""The keys under which results are remembered: by content, recipe and engine, never by a path or a time."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields
+
+from .model import Recipe
+
+
+def content_hash(data: bytes) -> str:
+    """SHA-256 of the bytes, as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def cache_key(content: str, recipe: Recipe, fingerprint: str) -> str:
+    """Name what an engine makes of a content: `content` is its `content_hash`, `fingerprint` the engine's."""
+    asked = [f"{field.name}={getattr(recipe, field.name)!r}" for field in fields(recipe)]
+    return _digest("result", content, fingerprint, *asked)
+
+
+def done_key(content: str) -> str:
+    """Name the fact that a content is an output of ours; no recipe and no engine takes part."""
+    return _digest("done", content)
+
+
+def _digest(*parts: str) -> str:
+    hashed = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        hashed.update(len(encoded).to_bytes(8, "big") + encoded)
+    return hashed.hexdigest()

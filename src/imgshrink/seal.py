@@ -1,0 +1,137 @@
+"""The seal: a short mark inside an image that says it is finished, bound to every other byte of the file.
+
+    imgshrink1 q80 4f1d2c9a6b3e8071
+
+is the mark's version, the quality, and the first 16 hex digits of the SHA-256 of the file without the mark. The mark is
+bookkeeping, not security: anyone can write one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from types import MappingProxyType
+
+from .containers import Part, identify, parts
+from .model import Format
+from .sniff import describe, sniff
+
+COST: Mapping[Format, int] = MappingProxyType({Format.JPEG: 35, Format.PNG: 52, Format.GIF: 35, Format.WEBP: 40})
+"""Bytes that a seal of a two-digit quality adds."""
+
+_MARK = rb"imgshrink1 q(100|[1-9][0-9]?) [0-9a-f]{16}"
+_KINDS = {Format.JPEG: "COM", Format.PNG: "tEXt", Format.GIF: "extension:comment", Format.WEBP: "imgs"}
+_BODIES = {
+    Format.JPEG: re.compile(_MARK),
+    Format.PNG: re.compile(rb"Software\0" + _MARK),
+    Format.GIF: re.compile(rb"[\x1e-\x20]" + _MARK),
+    Format.WEBP: re.compile(_MARK),
+}
+_CLOSING = {Format.PNG: "IEND", Format.GIF: "trailer"}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the mark belongs: `data[start:end]` is what marks are there now, `quality` the first one's, 0 for none."""
+
+    format: Format
+    start: int
+    end: int
+    quality: int
+
+
+def seal(data: bytes, quality: int) -> bytes:
+    """Return the image with a seal of `quality` (1..100) in place of any it bears, or `data` where it may have none."""
+    if why_not_sealable(data):
+        return data
+    bare = unseal(data)
+    place = _find(bare)
+    assert place is not None, "a complete container has a place"
+    return _splice(bare, place, _encode(place.format, quality, bare))
+
+
+def why_not_sealable(data: bytes) -> str:
+    """Say for a person why the image may not be sealed, "" where it may."""
+    info = sniff(data)
+    if info is None or not info.complete:
+        return describe(data)
+    if info.pictures > 1:
+        return f"holds {info.pictures} pictures (MPF): rewriting it would lose all but the first"
+    return "signed (C2PA): any change would break the signature" if info.signed else ""
+
+
+def read_seal(data: bytes) -> int | None:
+    """Return the quality of a valid seal; None where there is none, or the file was changed since."""
+    place = _find(data)
+    if place is None or not place.quality:
+        return None
+    valid = data[place.start : place.end] == _encode(place.format, place.quality, _splice(data, place, b""))
+    return place.quality if valid else None
+
+
+def unseal(data: bytes) -> bytes:
+    """Return the image without the mark at the seal's place, valid or stale; `data` itself where there is none."""
+    place = _find(data)
+    return data if place is None or not place.quality else _splice(data, place, b"")
+
+
+def _find(data: bytes) -> _Place | None:
+    format = identify(data)
+    if format is None:
+        return None
+    if format is Format.JPEG:
+        return _find_behind_applications(data)
+    walked = list(parts(data, format))
+    if format in _CLOSING and (not walked or walked.pop().kind != _CLOSING[format]):
+        return None
+    if format is Format.WEBP and walked[-1].end != 8 + int.from_bytes(data[4:8], "little"):
+        return None
+    marks = list(takewhile(lambda part: _is_mark(data, part, format), reversed(walked)))
+    return _place(data, format, marks[::-1], walked[-1].end)
+
+
+def _find_behind_applications(data: bytes) -> _Place:
+    walk, at, marks = parts(data, Format.JPEG), 0, []
+    for part in walk:
+        if _is_mark(data, part, Format.JPEG):
+            marks.append(part)
+        elif marks or not part.kind.startswith(("SOI", "APP")):
+            break
+        else:
+            at = part.end
+    return _place(data, Format.JPEG, marks, at)
+
+
+def _place(data: bytes, format: Format, marks: Sequence[Part], at: int) -> _Place:
+    if not marks:
+        return _Place(format, at, at, 0)
+    found = _BODIES[format].fullmatch(data, marks[0].body, marks[0].body_end)
+    return _Place(format, marks[0].start, marks[-1].end, int(found[1]) if found else 0)
+
+
+def _is_mark(data: bytes, part: Part, format: Format) -> bool:
+    return part.kind == _KINDS[format] and bool(_BODIES[format].fullmatch(data, part.body, part.body_end))
+
+
+def _splice(data: bytes, place: _Place, mark: bytes) -> bytes:
+    joined = data[: place.start] + mark + data[place.end :]
+    if place.format is not Format.WEBP:
+        return joined
+    size = int.from_bytes(data[4:8], "little") + len(joined) - len(data)
+    return joined[:4] + size.to_bytes(4, "little") + joined[8:]
+
+
+def _encode(format: Format, quality: int, bare: bytes) -> bytes:
+    mark = b"imgshrink1 q%d %s" % (quality, hashlib.sha256(bare).hexdigest()[:16].encode("ascii"))
+    if format is Format.JPEG:
+        return b"\xff\xfe" + (len(mark) + 2).to_bytes(2, "big") + mark
+    if format is Format.PNG:
+        chunk = b"tEXtSoftware\0" + mark
+        return (len(chunk) - 4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    if format is Format.GIF:
+        return b"!\xfe" + bytes([len(mark)]) + mark + b"\0"
+    return b"imgs" + len(mark).to_bytes(4, "little") + mark + b"\0" * (len(mark) & 1)
