@@ -39,7 +39,16 @@ THIRD_PARTY = {
 }
 # part -> the parts of the house it may not import, beyond the faces
 FORBIDDEN = {
-    "pipeline": {"engine/builtin", "engine/hosted", "cache/local", "verify", "pixels", "workers", "settings", "runtime"},
+    "pipeline": {
+        "engine/builtin",
+        "engine/hosted",
+        "cache/local",
+        "verify",
+        "pixels",
+        "workers",
+        "settings",
+        "runtime",
+    },
     "engine": {"cache", "runtime", "pipeline", "settings", "server", "files"},
     "cache": {"engine", "runtime", "pipeline", "settings", "server"},
     "server": {"engine/hosted", "cache", "pipeline", "runtime", "settings"},

@@ -22,6 +22,7 @@ LATE = "max_time was over"
 BUSY = "another process is still at work on it"
 NOBODY = "no engine could be asked"
 STRIKES = 2
+THREADS = 16
 POLL = 0.1
 
 Verify = Callable[[bytes, bytes, Recipe], Judgement]
@@ -91,7 +92,8 @@ class Desk:
         self._claims = claims
         self._verify = verify
         self._lookup_only = lookup_only
-        self._slots = {name: threading.BoundedSemaphore(count) for name, count in (slots or {}).items()}
+        self._limits = dict(slots or {})
+        self._slots = {name: threading.BoundedSemaphore(count) for name, count in self._limits.items()}
         self._verify_version = verify_version
         self._wait = wait
         self._end = end
@@ -100,6 +102,11 @@ class Desk:
         self._strikes: Counter[str] = Counter()
         self.retired: dict[str, EngineError] = {}
         self.passed_on: Counter[str] = Counter()
+
+    def threads(self, tasks: Sequence[Task]) -> int:
+        """Return how many threads can have work at once: enough for the engine of `tasks` with the most slots."""
+        names = {name for task in tasks for name in task.engines if name in self._engines} - self._lookup_only
+        return min(THREADS, len(tasks), max((self._limits.get(name, THREADS) for name in names), default=1))
 
     def look_up(self, task: Task) -> Answer | None:
         """Return what the cache knows of `task`, or None when an engine has to be asked."""

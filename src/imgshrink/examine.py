@@ -45,13 +45,13 @@ def examine(source: Source, min_size: int) -> Examined:
     info = sniff(data)
     if info is None or not info.complete:
         return Examined(source, State.BROKEN, len(data), describe(data), info)
+    sealed = read_seal(data)
+    if sealed is not None and finishes(sealed, source.recipe.quality):
+        return Examined(source, State.FINISHED, len(data), "already shrunk", info)
     if len(data) < min_size:
         return Examined(source, State.SMALL, len(data), "smaller than min_size", info)
     if why := unsupported(info):
         return Examined(source, State.UNSUPPORTED, len(data), why, info)
-    sealed = read_seal(data)
-    if sealed is not None and finishes(sealed, source.recipe.quality):
-        return Examined(source, State.FINISHED, len(data), "already shrunk", info)
     core = unseal(data)
     digest = content_hash(data)
     content = digest if len(core) == len(data) else content_hash(core)

@@ -21,7 +21,6 @@ CHANGED = "edited while we worked on it"
 NOTHING_TO_GAIN = "nothing to gain"
 MIN_SAVED_BYTES = 100
 TICK = 0.5
-THREADS = 16
 
 _LEFT = {
     State.FINISHED: Status.KEPT,
@@ -151,7 +150,7 @@ def _work(tasks: Sequence[Task], desk: Desk, place: Place, policy: Policy, obser
         return
     from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
-    pool = ThreadPoolExecutor(min(THREADS, len(tasks)), thread_name_prefix="imgshrink")
+    pool = ThreadPoolExecutor(desk.threads(tasks), thread_name_prefix="imgshrink")
     try:
         running = {pool.submit(_ask, desk, task, wait=False): task for task in tasks}
         busy: list[Task] = []

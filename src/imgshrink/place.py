@@ -53,7 +53,7 @@ class Into:
         inside = path.is_relative_to(self._base)
         return self._folder / (path.relative_to(self._base) if inside else path.name)
 
-    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:
+    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:  # noqa: ARG002 - the signature of Place
         """Write `data` to the target, whole or not at all; raises `Unwritable`."""
         from .files import write
 

@@ -1,4 +1,4 @@
-"""The composition root: settings become engines, cache, verify, places. Concrete parts are imported here, when needed."""
+"""The composition root: settings become engines, cache, verify. Concrete parts are imported here, when needed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,6 @@ class Runtime:
     def originals(self) -> Originals:
         """What was replaced in place, kept for a while."""
         from .originals import Originals
-    from .settings import Override
 
         return Originals(self.settings.state_dir / "originals")
 
@@ -60,7 +59,7 @@ class Runtime:
         return Workers(self.settings.jobs)
 
     def discover(self, paths: Sequence[Path]) -> Discovery:
-        """Find the images below `paths`, the excluded ones apart; raises `SettingsError` for a path that is not there."""
+        """Find the images below `paths`, excluded ones apart; raises `SettingsError` for a path that is not there."""
         from .files import discover
 
         return discover(paths, include=self._include, exclude=self._exclude)
