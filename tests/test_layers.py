@@ -11,14 +11,14 @@ import pytest
 
 SRC = Path(__file__).resolve().parents[1] / "src" / "imgshrink"
 FACES = {"cli", "hook", "mkdocs_plugin"}
-PURE = {
-    "model", "errors", "containers", "sniff", "seal", "metadata", "keys", "limits", "wire", "report", "asking", "engine",
-}  # fmt: skip
-STDLIB_PURE = {
-    "__future__", "collections", "contextlib", "dataclasses", "enum", "struct", "zlib", "hashlib", "re", "typing", "json",
-    "shlex", "unicodedata", "threading", "time", "html", "math", "itertools", "functools", "types", "bisect", "string", "os",
-    "pathlib", "email", "datetime", "base64", "random", "urllib", "ipaddress", "binascii", "operator", "textwrap", "posixpath",
-}  # fmt: skip
+PURE = set(
+    "model errors containers tolerant exif sniff seal metadata keys limits wire report asking engine examine".split()
+)
+STDLIB_PURE = set(
+    "__future__ collections contextlib dataclasses enum struct zlib hashlib re typing json shlex unicodedata threading "
+    "time html math itertools functools types bisect string os pathlib email datetime base64 random urllib ipaddress "
+    "binascii operator textwrap posixpath difflib concurrent".split()
+)
 # The only third-party packages that each part may import, lazily or not.
 THIRD_PARTY = {
     "pixels": {"pyvips"},
