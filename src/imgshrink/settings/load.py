@@ -1,0 +1,101 @@
+"""From the sources to `Settings`: defaults < project file < mkdocs.yml < environment < arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import SettingsError
+from .account import Account, read_account
+from .fields import ARGUMENT, ENVIRONMENT, MAX_TIME, MKDOCS, PROJECT, Settings, fields_of
+from .folders import cache_folder, home, state_folder
+from .project import find_project
+from .source import Source, given_in_environment, read
+
+PRIVATE = "builtin"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A value that holds until a later source has another."""
+
+    value: Any
+    source: Source
+
+
+def load(
+    start: Path,
+    *,
+    face: str = "command",
+    mkdocs: Mapping[str, object] | None = None,
+    environ: Mapping[str, str],
+    arguments: Mapping[str, object] | None = None,
+) -> Settings:
+    """Return the settings that hold at `start`: a folder, or the mkdocs.yml itself. None as a value means not given.
+
+    `face` is plugin, hook or command. Raises `SettingsError` that names the source, the setting, and what is allowed.
+    """
+    folder = (start.parent if start.is_file() else start).absolute()
+    project = find_project(folder, home(environ))
+    sources = (
+        Source(PROJECT, project.values, project.folder, str(project.file)),
+        Source(MKDOCS, _given(mkdocs), folder, str(start) if start.is_file() else "mkdocs.yml"),
+        Source(ENVIRONMENT, given_in_environment(environ), folder, "the environment"),
+        Source(ARGUMENT, _given(arguments), folder, "the command line"),
+    )
+    taken: dict[str, Taken] = {}
+    for source in sources:
+        taken |= {name: Taken(value, source) for name, value in read(source, project.folder)}
+    privacy = sources[0].values.get("engine") == PRIVATE
+    notes = _keep_promise(taken, sources[0]) if privacy else []
+    settings = _settings(taken, face, environ, read_account(environ))
+    return replace(settings, base=project.folder, privacy=privacy, notes=tuple(notes))
+
+
+def _given(values: Mapping[str, object] | None) -> Mapping[str, object]:
+    return {name: value for name, value in (values or {}).items() if value is not None}
+
+
+def _settings(taken: Mapping[str, Taken], face: str, environ: Mapping[str, str], account: Account) -> Settings:
+    defaults: dict[str, Any] = {"max_time": MAX_TIME.get(face), "cache_dir": cache_folder(environ)}
+    sources = {field.name: "default" for field in fields_of()}
+    return Settings(
+        **defaults | {name: row.value for name, row in taken.items()},
+        face=face,
+        bases={name: row.source.base for name, row in taken.items()},
+        sources=sources | {name: row.source.where(name) for name, row in taken.items()} | dict(account.sources),
+        state_dir=state_folder(environ),
+        api_key=account.api_key,
+        key_empty=account.key_empty,
+        api_url=account.api_url,
+        download_hosts=account.download_hosts,
+    )
+
+
+def _keep_promise(taken: dict[str, Taken], project: Source) -> list[str]:
+    """Narrow what later sources widened; return a line for each."""
+    notes = []
+    if taken["engine"].value != PRIVATE:
+        notes.append(_ignored(taken["engine"], "engine", project))
+        taken["engine"] = Taken(PRIVATE, project)
+    row = taken.get("overrides")
+    if row is None or not any(override.engine not in (None, PRIVATE) for override in row.value):
+        return notes
+    if row.source is project:
+        raise SettingsError(
+            f"{project.name}: engine is builtin, a promise that nothing is uploaded, "
+            "and overrides name another engine: take one away"
+        )
+    notes.append(_ignored(row, "overrides", project))
+    kept = tuple(replace(override, engine=override.engine and PRIVATE) for override in row.value)
+    taken["overrides"] = Taken(kept, row.source)
+    return notes
+
+
+def _ignored(row: Taken, name: str, project: Source) -> str:
+    return (
+        f"{row.source.where(name)} names another engine, and is ignored: "
+        f"engine is builtin in {project.name}, a promise that nothing is uploaded"
+    )

@@ -1,0 +1,101 @@
+"""One source of settings: its values checked against the table, with errors that name the place and the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import SettingsError
+from .account import PREFIX as ACCOUNT_PREFIX
+from .account import belongs_to_account
+from .fields import ARGUMENT, ENVIRONMENT, MKDOCS, PREFIX, PROJECT, Field, fields_of
+from .values import Given, NotAllowed
+
+SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that settings come from; its paths count from `base`, and `name` is its name for people."""
+
+    kind: str
+    values: Mapping[str, object]
+    base: Path
+    name: str
+
+    @property
+    def repository(self) -> bool:
+        """Whether whoever writes to the repository writes this source."""
+        return self.kind in (PROJECT, MKDOCS)
+
+    def where(self, setting: str) -> str:
+        """The place of one setting for people."""
+        if self.kind == ENVIRONMENT:
+            return PREFIX + setting.upper()
+        if self.kind == ARGUMENT:
+            return "--" + setting.replace("_", "-")
+        return f"{setting} in {self.name}"
+
+
+def given_in_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    """Return what the variables IMGSHRINK_* hold by setting; an empty one counts as not set."""
+    return {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and value.strip()
+    }
+
+
+def read(source: Source, project: Path) -> Iterator[tuple[str, object]]:
+    """Yield every setting of `source`, parsed. A repository's file may not point out of `project`."""
+    known = {field.name: field for field in fields_of(source.kind)}
+    for name, value in source.values.items():
+        if name not in known:
+            raise SettingsError(_unknown(source, name, known))
+        yield (
+            name,
+            _parsed(
+                source,
+                known[name],
+                Given(value, not source.repository, source.base, project if source.repository else None),
+            ),
+        )
+
+
+def _parsed(source: Source, field: Field, given: Given) -> object:
+    try:
+        return field.parse(given)
+    except NotAllowed as error:
+        raise SettingsError(f"{source.where(field.name)} is {_shown(given.value)}; it must be {error}") from None
+
+
+def _shown(value: object) -> str:
+    words = str(value).lower() if isinstance(value, bool) else repr(value)
+    return words if len(words) <= SHOWN else words[:SHOWN] + "..."
+
+
+def _unknown(source: Source, name: str, known: Iterable[str]) -> str:
+    if belongs_to_account(name):
+        return _account(source, name)
+    if name in {field.name for field in fields_of()}:
+        return f"{source.where(name)} has no meaning there: it belongs into {_belongs(name)}"
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower().replace("-", "_"), list(known), n=1, cutoff=0.5)
+    cure = f"did you mean {source.where(near[0]).split(' ')[0]}?" if near else f"known are {', '.join(known)}"
+    return f"{source.where(name)} is not a setting of imgshrink: {cure}"
+
+
+def _belongs(name: str) -> str:
+    field = next(field for field in fields_of() if field.name == name)
+    places = {PROJECT: "imgshrink.toml", MKDOCS: "mkdocs.yml", ENVIRONMENT: f"the variable {field.variable}"}
+    return " or ".join(words for place, words in places.items() if place in field.places)
+
+
+def _account(source: Source, name: str) -> str:
+    variable = ACCOUNT_PREFIX + name.lower().replace("-", "_").removeprefix(ACCOUNT_PREFIX.lower()).upper()
+    return (
+        f"{source.where(name)} can't be set there, where a change to the repository could send your key elsewhere: "
+        f"set the environment variable {variable}, or put it into your own config.toml"
+    )

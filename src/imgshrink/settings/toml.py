@@ -1,0 +1,34 @@
+"""Reading a TOML file, with errors that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import SettingsError
+
+
+def read_toml(file: Path) -> Mapping[str, object]:
+    """Return the tables of `file`; raises `SettingsError` that names the file and the line."""
+    return parse_toml(file, read(file))
+
+
+def read(file: Path) -> bytes:
+    """Return the bytes of `file`; raises `SettingsError` where it can't be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{file} can't be read: {error.strerror}") from error
+
+
+def parse_toml(file: Path, data: bytes) -> Mapping[str, object]:
+    """Return the tables in `data`, the content of `file`."""
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))  # editors on Windows put a byte order mark in front
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{file}: line {line} is not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}") from error

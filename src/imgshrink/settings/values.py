@@ -1,0 +1,177 @@
+"""Parsers of setting values: each takes a `Given` and returns the value, or raises `NotAllowed`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)?", re.IGNORECASE)
+SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?", re.IGNORECASE)
+POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+TRUE = ("true", "yes", "on", "1")
+FALSE = ("false", "no", "off", "0")
+
+
+class NotAllowed(ValueError):
+    """The value is wrong; the text says what is allowed."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """One value as its source gave it.
+
+    `text` tells a source that knows nothing but text (environment, command line) from one with types of its own.
+    `base` is the folder that relative paths and patterns count from. `inside` is the folder that a repository's file
+    may not point out of; None for what the user says in person.
+    """
+
+    value: object
+    text: bool = False
+    base: Path = Path()
+    inside: Path | None = None
+
+
+Parser = Callable[[Given], T]
+
+
+def _number(given: Given) -> float | None:
+    value = given.value
+    if given.text and isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def whole(low: int, high: int) -> Parser[int]:
+    """Return a parser of whole numbers from `low` to `high`."""
+
+    def parse(given: Given) -> int:
+        value = _number(given)
+        if value is None or value != int(value) or not low <= value <= high:
+            raise NotAllowed(f"a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def per_cent(given: Given) -> float:
+    """Return a share of 100, with or without its sign."""
+    signed = isinstance(given.value, str) and given.value.rstrip().endswith("%")
+    share = _number(Given(str(given.value).rstrip().removesuffix("%"), text=True) if signed else given)
+    if share is None or not 0 <= share < 100:
+        raise NotAllowed("a number from 0 to below 100")
+    return share
+
+
+def choice(*words: str) -> Parser[str]:
+    """Return a parser of one of `words`."""
+
+    def parse(given: Given) -> str:
+        word = given.value.strip() if isinstance(given.value, str) else ""
+        if word not in words:
+            raise NotAllowed(f"{', '.join(words[:-1])} or {words[-1]}")
+        return word
+
+    return parse
+
+
+def boolean(given: Given) -> bool:
+    """Return true or false; other words count only where the source knows nothing but text."""
+    if isinstance(given.value, bool):
+        return given.value
+    word = given.value.strip().lower() if given.text and isinstance(given.value, str) else ""
+    if word not in TRUE + FALSE:
+        raise NotAllowed("true or false")
+    return word in TRUE
+
+
+def cache_or_boolean(given: Given) -> bool | str:
+    """Return `cache`, true or false."""
+    if given.value == "cache":
+        return "cache"
+    try:
+        return boolean(given)
+    except NotAllowed:
+        raise NotAllowed("false, cache or true") from None
+
+
+def duration(given: Given) -> float | None:
+    """Return seconds above 0, or None for the word `none`."""
+    value: object = given.value
+    if isinstance(value, str):
+        if value.strip().lower() == "none":
+            return None
+        match = DURATION.fullmatch(value.strip())
+        value = float(match[1]) * SECONDS[(match[2] or "").lower()] if match else None
+    seconds = _number(Given(value))
+    if seconds is None or seconds <= 0:
+        raise NotAllowed("a time such as 600, 90s, 10m or 1h, or none")
+    return float(seconds)
+
+
+def size(given: Given) -> int:
+    """Return bytes: `2GiB` counts by 1024, `500MB` by 1000."""
+    value: object = given.value
+    if isinstance(value, str):
+        match = SIZE.fullmatch(value.strip())
+        value = match and int(float(match[1]) * (1024 if match[3] else 1000) ** POWER[(match[2] or "").lower()])
+    count = _number(Given(value))
+    if count is None or count != int(count) or count < 0:
+        raise NotAllowed("a size such as 1024, 4KiB, 500MB or 2GiB")
+    return int(count)
+
+
+def lines(given: Given) -> tuple[str, ...]:
+    """Return patterns, from a list or from text with one a line; where there is only text, a comma parts them too."""
+    value = given.value
+    if isinstance(value, str):
+        value = (value.replace(",", "\n") if given.text else value).splitlines()
+    if not isinstance(value, list | tuple) or not all(isinstance(line, str) for line in value):
+        raise NotAllowed("a list of gitignore patterns")
+    return tuple(line for line in value if line.strip())
+
+
+def path(given: Given) -> Path:
+    """Return an absolute path; a repository's file may only point to the inside of its project."""
+    text = str(given.value) if isinstance(given.value, str | Path) else ""
+    if not text.strip() or "\0" in text:
+        raise NotAllowed("a path")
+    if given.inside is None:
+        return (given.base / Path(text).expanduser()).absolute()
+    chosen, project = (given.base / text).resolve(), given.inside.resolve()
+    if chosen == project or not chosen.is_relative_to(project):
+        raise NotAllowed(f"inside {project}, because a file of the repository says it")
+    return chosen
+
+
+def document(*suffixes: str) -> Parser[Path]:
+    """Return a parser of paths to a file that ends in one of `suffixes`."""
+
+    def parse(given: Given) -> Path:
+        chosen = path(given)
+        if chosen.suffix.lower() not in suffixes:
+            raise NotAllowed(f"a file that ends in {' or '.join(suffixes)}")
+        return chosen
+
+    return parse
+
+
+def each(row: Parser[T]) -> Parser[tuple[T, ...]]:
+    """Return a parser of lists whose members `row` parses."""
+
+    def parse(given: Given) -> tuple[T, ...]:
+        if not isinstance(given.value, list | tuple):
+            raise NotAllowed("a list")
+        return tuple(row(replace(given, value=value)) for value in given.value)
+
+    return parse
