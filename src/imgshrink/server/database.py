@@ -1,0 +1,126 @@
+"""The server's one SQLite file: its tables, and transactions that are wholly on the disk or never were."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS keys (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    monthly_limit INTEGER NOT NULL,
+    created REAL NOT NULL,
+    revoked REAL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS keys_in_force ON keys (name) WHERE revoked IS NULL;
+CREATE TABLE IF NOT EXISTS jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key_id TEXT NOT NULL,
+    month TEXT NOT NULL,
+    accepted REAL NOT NULL,
+    format TEXT NOT NULL,
+    quality INTEGER NOT NULL,
+    body_digest TEXT NOT NULL,
+    idempotency TEXT,
+    original_name TEXT NOT NULL UNIQUE,
+    optimized_name TEXT NOT NULL UNIQUE,
+    original_size INTEGER NOT NULL,
+    optimized_size INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'queued',
+    tries INTEGER NOT NULL DEFAULT 0,
+    token INTEGER NOT NULL DEFAULT 0,
+    leased_until REAL NOT NULL DEFAULT 0,
+    seconds REAL NOT NULL DEFAULT 0,
+    expires REAL,
+    message TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, id);
+CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (expires);
+CREATE UNIQUE INDEX IF NOT EXISTS jobs_once ON jobs (key_id, idempotency) WHERE idempotency IS NOT NULL;
+CREATE TABLE IF NOT EXISTS months (
+    key_id TEXT NOT NULL,
+    month TEXT NOT NULL,
+    format TEXT NOT NULL,
+    accepted INTEGER NOT NULL DEFAULT 0,
+    completed INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    original_bytes INTEGER NOT NULL DEFAULT 0,
+    optimized_bytes INTEGER NOT NULL DEFAULT 0,
+    seconds REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (key_id, month, format)
+);
+CREATE TABLE IF NOT EXISTS stored (bytes INTEGER NOT NULL);
+INSERT INTO stored SELECT 0 WHERE NOT EXISTS (SELECT * FROM stored);
+"""
+
+VERSION = 1
+_BUSY_SECONDS = 30.0
+
+
+class ForeignDatabase(Exception):
+    """The file was written by another version of imgshrink, or by another program; the text says what to do."""
+
+
+class Database:
+    """One writing and one reading connection, each for one thread at a time; other processes may have the file open."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._writing, self._reading = threading.RLock(), threading.RLock()
+        self._writer = _connect(path)
+        path.chmod(0o600)
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        self._writer.execute("PRAGMA synchronous = FULL")
+        self._make(path)
+        self._reader = _connect(path)
+        self._reader.execute("PRAGMA query_only = ON")
+
+    def _make(self, path: Path) -> None:
+        with self.transaction() as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version not in (0, VERSION):
+                raise ForeignDatabase(
+                    f"{path} was written by another version: update imgshrink, or choose another --data"
+                )
+            for statement in SCHEMA.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Alone among all writers of all processes; on the disk once the block has ended, undone if it raises."""
+        with self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """One consistent view, for statements that only read; waits for no writer."""
+        with self._reading:
+            self._reader.execute("BEGIN")
+            try:
+                yield self._reader
+            finally:
+                self._reader.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Let go of the file. Safe to call twice."""
+        with self._writing, self._reading:
+            self._reader.close()
+            self._writer.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    return connection

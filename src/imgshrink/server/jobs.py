@@ -1,0 +1,64 @@
+"""One image on its way through the server, as it is accepted and as it is kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from ..model import Format
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What is known of an image when it is accepted; `idempotency` is the client's `Idempotency-Key`."""
+
+    format: Format
+    quality: int
+    size: int
+    body_digest: str
+    original_name: str
+    optimized_name: str
+    idempotency: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image. `state` is `queued`, `leased`, `completed` or `failed`; `expires` is None until it has ended."""
+
+    id: int
+    format: Format
+    quality: int
+    original_name: str
+    optimized_name: str
+    original_size: int
+    optimized_size: int
+    state: str
+    tries: int
+    token: int
+    seconds: float
+    expires: float | None
+    message: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is completed or failed: nothing about it changes any more."""
+        return self.state in ("completed", "failed")
+
+
+def read_job(row: sqlite3.Row) -> Job:
+    """Return the job that a row of the table `jobs` holds."""
+    return Job(
+        id=row["id"],
+        format=Format(row["format"]),
+        quality=row["quality"],
+        original_name=row["original_name"],
+        optimized_name=row["optimized_name"],
+        original_size=row["original_size"],
+        optimized_size=row["optimized_size"],
+        state=row["state"],
+        tries=row["tries"],
+        token=row["token"],
+        seconds=row["seconds"],
+        expires=row["expires"],
+        message=row["message"],
+    )
