@@ -13,14 +13,11 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from .. import errors
+from ..model import Accept, Judgement, NotSmaller, Recipe, Refuse
 from .frames import Broken, receive, send
-
-if TYPE_CHECKING:
-    from ..model import Recipe
-    from ..verify import Judgement
 
 MEMORY = 1536 * 1024 * 1024
 """Bytes of memory that one worker may take, where the system can enforce it (Linux)."""
@@ -216,8 +213,6 @@ def remote_verify(workers: Workers) -> Callable[[bytes, bytes, Recipe], Judgemen
     """Return `verify` as a function that runs in a worker; a pair that ends its worker is refused, saying how."""
 
     def verify(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
-        from ..verify import Accept, NotSmaller, Refuse
-
         try:
             kind, payload = workers.call("verify", original, candidate, quality=recipe.quality)
         except errors.Rejected as error:

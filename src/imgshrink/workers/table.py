@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from .. import errors
-from ..model import Recipe
+from ..model import Accept, NotSmaller, Recipe
 
 
 def optimize(data: bytes, *, quality: int) -> tuple[bytes]:
@@ -22,7 +22,6 @@ def optimize(data: bytes, *, quality: int) -> tuple[bytes]:
 
 def verify(original: bytes, candidate: bytes, *, quality: int) -> tuple[bytes, bytes]:
     """Return the judgement as its kind, `accept`, `not-smaller` or `refuse`, and the bytes or the reason."""
-    from ..verify import Accept, NotSmaller
     from ..verify import verify as judge
 
     judgement = judge(original, candidate, Recipe(quality))

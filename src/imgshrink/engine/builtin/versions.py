@@ -1,0 +1,33 @@
+"""What can change the output bytes: the packages of the codecs, and our own rules."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+RULES = 1
+"""Raised with every change of the encoders' rules or constants that changes output bytes."""
+
+PACKAGES = ("mozjpeg_lossless_optimization", "pillow", "pyoxipng_ng", "pyvips", "pyvips_binary")
+
+
+def codec_versions() -> str:
+    """Return `name version` of each codec package that is installed, `name none` for others.
+
+    Read from the names of the `.dist-info` folders along `sys.path`, first one wins as in an import: importlib.metadata
+    costs more time than the rest of a run in which nothing is new.
+    """
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        for name, version in _installed(Path(folder)):
+            found.setdefault(name, version)
+    return ", ".join(f"{name} {found.get(name, 'none')}" for name in PACKAGES)
+
+
+def _installed(folder: Path) -> list[tuple[str, str]]:
+    try:
+        names = [entry.name for entry in folder.iterdir() if entry.name.endswith(".dist-info")]
+    except OSError:
+        return []
+    pairs = (name.removesuffix(".dist-info").partition("-") for name in names)
+    return [(name.lower(), version) for name, _, version in pairs if name.lower() in PACKAGES]

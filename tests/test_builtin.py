@@ -1,0 +1,63 @@
+"""The builtin codecs: what each format keeps, and what it never touches."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from imgshrink import errors
+from imgshrink.engine.builtin import Builtin
+from imgshrink.engine.builtin.versions import PACKAGES, codec_versions
+from imgshrink.model import Recipe
+from imgshrink.sniff import sniff
+from imgshrink.workers import Workers
+
+
+@pytest.fixture(scope="module")
+def builtin() -> Iterator[Builtin]:
+    """The builtin engine over one worker, for all tests of this file."""
+    engine = Builtin(Workers(1))
+    yield engine
+    engine.close()
+
+
+def test_fingerprint_imports_no_codec():
+    """The fingerprint names every codec package's version, and computing it loads none of them."""
+    script = (
+        "import sys; from imgshrink.engine.builtin import Builtin; from imgshrink.workers import Workers\n"
+        "print(Builtin(Workers(1)).fingerprint)\n"
+        "print({'pyvips', 'oxipng', 'mozjpeg_lossless_optimization', 'PIL', 'importlib.metadata'} & set(sys.modules))"
+    )
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    fingerprint, loaded = output.splitlines()
+    assert loaded == "set()"
+    assert all(package in fingerprint for package in PACKAGES)
+
+
+def test_versions_are_the_installed_ones():
+    """The versions read from folder names are those that the packages' own metadata states."""
+    from importlib.metadata import version
+
+    assert codec_versions() == ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+
+
+@pytest.mark.slow
+def test_corpus_never_grows(builtin, corpus):
+    """Every image of the corpus comes back smaller, or as itself, in its own format and size."""
+    for path in corpus:
+        data = path.read_bytes()
+        info = sniff(data)
+        result = builtin.optimize(data, info, Recipe(80))
+        after = sniff(result)
+        assert result is data or len(result) < len(data), path
+        assert (info.format, info.displayed) == (after.format, after.displayed), path
+
+
+def test_incomplete(builtin, corpus):
+    """An image that ends early is never rewritten."""
+    data = corpus[0].read_bytes()[:-100]
+    with pytest.raises(errors.Declined, match="file ends early"):
+        builtin.optimize(data, sniff(data), Recipe(80))
