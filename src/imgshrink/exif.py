@@ -3,75 +3,78 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-ORIENTATION, ARTIST, COPYRIGHT = 0x0112, 0x013B, 0x8298
+_ORIENTATION, _COPYRIGHT = 0x0112, 0x8298
 _ASCII, _SHORT, _LONG = 2, 3, 4
-_MOST_TAGS = 1000
+_LONGEST = 2000
 
 
 @dataclass(frozen=True)
 class Exif:
-    """`orientation` is 1..8, 1 where none or nonsense is written; `copyright` is the notice's bytes, b"" for none."""
+    """`orientation` is 1..8, 1 where none or nonsense is written; `copyright` is the notice, "" for none."""
 
     orientation: int = 1
-    copyright: bytes = b""
+    copyright: str = ""
 
 
 def read(data: bytes) -> Exif:
     """Read a TIFF structure of either byte order, with or without the `Exif` prefix that JPEG puts before it."""
     tiff = data[6:] if data.startswith(b"Exif\0") else data
-    orientation, notice = 1, b""
-    for tag, kind, count, value in _entries(tiff):
-        if tag == ORIENTATION and kind in (_SHORT, _LONG) and count == 1:
-            number = int.from_bytes(value, _order(tiff))
-            orientation = number if 1 <= number <= 8 else 1
-        elif tag == COPYRIGHT and kind == _ASCII:
-            notice = value.replace(b"\0", b" ").strip()
-    return Exif(orientation, notice)
+    orientation = number(tiff, _ORIENTATION)
+    return Exif(orientation if 1 <= orientation <= 8 else 1, text(_value(tiff, _COPYRIGHT, _ASCII)))
 
 
-def number(data: bytes, tag: int) -> int:
+def number(tiff: bytes, tag: int) -> int:
     """Return the whole number that the first directory gives for a tag, 0 where it gives none."""
-    values = (value for found, _, count, value in _entries(data) if found == tag and count == 1)
-    return int.from_bytes(next(values, b""), _order(data))
+    value = _value(tiff, tag, _SHORT)[:2] or _value(tiff, tag, _LONG)[:4]
+    return int.from_bytes(value, _order(tiff))
+
+
+def text(value: bytes) -> str:
+    """Decode a field that should be ASCII and in practice is UTF-8 or Latin-1, white space and NUL made one space.
+
+    At most 2,000 characters: what is longer is not a notice.
+    """
+    try:
+        decoded = value.decode("utf-8")
+    except UnicodeDecodeError:
+        decoded = value.decode("latin-1")
+    return " ".join(decoded.replace("\0", " ").split())[:_LONGEST].strip()
 
 
 def write(exif: Exif) -> bytes:
     """Write the smallest TIFF structure that says the same; b"" where there is nothing to say."""
-    entries, behind = [], b""
+    notice = exif.copyright.encode("utf-8", "replace") + b"\0" if exif.copyright else b""
+    entries = []
     if exif.orientation != 1:
-        entries.append(struct.pack(">HHIHH", ORIENTATION, _SHORT, 1, exif.orientation, 0))
-    if exif.copyright:
-        text = exif.copyright + b"\0"
-        offset = 8 + 2 + 12 * (len(entries) + 1) + 4
-        place = text.ljust(4, b"\0") if len(text) <= 4 else struct.pack(">I", offset)
-        entries.append(struct.pack(">HHI", COPYRIGHT, _ASCII, len(text)) + place)
-        behind = text if len(text) > 4 else b""
+        entries.append(struct.pack(">HHIHH", _ORIENTATION, _SHORT, 1, exif.orientation, 0))
+    if notice:
+        behind = struct.pack(">I", 8 + 2 + 12 * (len(entries) + 1) + 4)
+        place = notice.ljust(4, b"\0") if len(notice) <= 4 else behind
+        entries.append(struct.pack(">HHI", _COPYRIGHT, _ASCII, len(notice)) + place)
     if not entries:
         return b""
-    return b"MM\0*\0\0\0\x08" + struct.pack(">H", len(entries)) + b"".join(entries) + b"\0\0\0\0" + behind
+    head = b"MM\0*\0\0\0\x08" + struct.pack(">H", len(entries))
+    return head + b"".join(entries) + b"\0\0\0\0" + (notice if len(notice) > 4 else b"")
 
 
 def _order(tiff: bytes) -> Literal["little", "big"]:
     return "little" if tiff.startswith(b"II") else "big"
 
 
-def _entries(tiff: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """Yield tag, type, count and value bytes of the first directory's entries that lie inside the data."""
+def _value(tiff: bytes, wanted: int, type_wanted: int) -> bytes:
+    """The bytes of the first directory's first entry with this tag and type, b"" where there is none in the data."""
     if tiff[:4] not in (b"II*\0", b"MM\0*"):
-        return
+        return b""
     mark = "<" if tiff.startswith(b"II") else ">"
-    at = int.from_bytes(tiff[4:8], _order(tiff))
-    count = int.from_bytes(tiff[at : at + 2], _order(tiff))
-    for number in range(min(count, _MOST_TAGS)):
-        entry = tiff[at + 2 + 12 * number : at + 14 + 12 * number]
-        if len(entry) < 12:
-            return
-        tag, kind, values = struct.unpack_from(f"{mark}HHI", entry)
-        size = values * {_ASCII: 1, _SHORT: 2, _LONG: 4}.get(kind, 0)
-        place = 0 if size <= 4 else struct.unpack_from(f"{mark}I", entry, 8)[0]
-        value = entry[8 : 8 + size] if size <= 4 else tiff[place : place + size]
-        yield tag, kind, values, value
+    directory = int.from_bytes(tiff[4:8], _order(tiff))
+    count = int.from_bytes(tiff[directory : directory + 2], _order(tiff))
+    inside = (len(tiff) - directory - 2) // 12
+    for at in range(directory + 2, directory + 2 + 12 * min(count, inside), 12):
+        tag, type_found, values, place = struct.unpack_from(f"{mark}HHII", tiff, at)
+        if (tag, type_found) == (wanted, type_wanted):
+            size = values * {_ASCII: 1, _SHORT: 2, _LONG: 4}[type_wanted]
+            return tiff[at + 8 : at + 8 + size] if size <= 4 else tiff[place : place + size]
+    return b""

@@ -7,6 +7,7 @@ from struct import unpack_from
 
 from . import exif
 from .containers import Part, cut, end, identify, inner_chunks, parts
+from .foreign import name
 from .model import Format, ImageInfo
 
 PNG_COLOUR_CHUNKS = ("iCCP", "sRGB", "gAMA", "cHRM", "cICP", "mDCV", "cLLI")
@@ -32,7 +33,7 @@ def describe(data: bytes) -> str:
     """Say for a person what bytes are that imgshrink can't treat; for a whole image its format."""
     format = identify(data)
     if format is None:
-        return _describe_foreign(data)
+        return name(data)
     if end(data, format) is not None and sniff(data):
         return f"{format.name} image"
     return "file ends early" if cut(data, format) else "file is damaged"
@@ -224,38 +225,6 @@ def _webp_stream_size(data: bytes, part: Part) -> tuple[int, int]:
 
 def _uint24(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 3], "little")
-
-
-_FOREIGN = (
-    (b"version https://git-lfs.github.com/spec/", "Git LFS pointer (run: git lfs pull)"),
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-    (b"\0\0\1\0", "ICO"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"8BPS", "Photoshop document"),
-    (b"%PDF", "PDF"),
-    (b"PK\3\4", "ZIP archive"),
-)
-_FTYP = ((b"avif", "AVIF"), (b"avis", "AVIF"), (b"hei", "HEIC"), (b"hev", "HEIC"), (b"mif1", "HEIF"), (b"", "video"))
-
-
-def _describe_foreign(data: bytes) -> str:
-    if not data:
-        return "empty file"
-    if data[4:8] == b"ftyp":
-        return next(words for brand, words in _FTYP if data[8:12].startswith(brand))
-    for start, words in _FOREIGN:
-        if data.startswith(start):
-            return words
-    text = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return "HTML page"
-    if text.startswith(b"<"):
-        return "SVG" if b"<svg" in text else "XML"
-    return "not an image that imgshrink knows"
 
 
 _READERS: dict[Format, Callable[[bytes, Sequence[Part]], _Facts]] = {
