@@ -1,0 +1,121 @@
+"""The cache's database file, looked at before diskcache opens it, and read where nothing may be written.
+
+A database can come from anywhere (a CI's cache, a shared disk). diskcache would run the SQL that it holds (triggers,
+views) and would set any attribute of its own that a row of the settings table names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from .disk import SETTINGS, StrictDisk
+
+NAME = "cache.db"
+PARTS = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
+ASIDE = "broken"
+# What sqlite_master holds after diskcache 5.6.3 has made its tables, with our settings.
+SCHEMA = "01f6634be17ef620"
+METADATA = ("count", "size", "hits", "misses")
+
+
+class Broken(Exception):
+    """The database is damaged, or holds what diskcache and imgshrink did not put there."""
+
+
+def connect(folder: Path, *, mode: str = "rw") -> sqlite3.Connection:
+    """Open the database in `folder` by ourselves, never creating it; `mode` is `rw`, `ro` or `immutable`."""
+    query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
+    path = quote(os.fsencode((folder / NAME).absolute()))
+    return sqlite3.connect(f"file:{path}?{query}", uri=True, timeout=2, isolation_level=None)
+
+
+def inspect(folder: Path, *, mode: str = "rw", thorough: bool = False) -> None:
+    """Raise `Broken` unless the database is whole and ours alone; an empty one is fine. `thorough` reads every page."""
+    try:
+        with closing(connect(folder, mode=mode)) as database:
+            _inspect(database, thorough=thorough)
+    except sqlite3.OperationalError:
+        raise  # locked, unreadable, a folder: nothing is known of its content
+    except sqlite3.DatabaseError as error:
+        raise Broken(str(error)) from error
+
+
+def _inspect(database: sqlite3.Connection, *, thorough: bool) -> None:
+    objects = database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").fetchall()
+    if not objects:
+        return
+    if fingerprint(objects) != SCHEMA:
+        raise Broken("it holds tables or triggers that are not the cache's")
+    found = dict(database.execute("SELECT key, value FROM Settings").fetchall())
+    if {name: value for name, value in found.items() if name not in METADATA} != SETTINGS:
+        raise Broken("it holds settings that are not the cache's")
+    if thorough and database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise Broken("it is damaged")
+
+
+def fingerprint(objects: list[tuple[str, ...]]) -> str:
+    """Return a hash of what `sqlite_master` lists."""
+    return hashlib.sha256(repr(objects).encode()).hexdigest()[:16]
+
+
+def move_aside(folder: Path) -> None:
+    """Put the database's files into a folder beside, in place of what was put there before; raises `OSError`."""
+    aside = folder / ASIDE
+    aside.mkdir(exist_ok=True)
+    for name in PARTS:
+        with contextlib.suppress(FileNotFoundError):
+            (aside / name).unlink()
+        with contextlib.suppress(FileNotFoundError):
+            (folder / name).rename(aside / name)
+
+
+class Reader:
+    """Reads a cache that may not be written: no row, no setting, no file is touched."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._disk = StrictDisk(str(folder))
+        self._local = threading.local()
+        self._mode = self._working_mode()
+
+    def get(self, key: str) -> bytes | None:
+        """Return the record under `key`, or None; raises one of `disk.ERRORS`."""
+        row = (
+            self._connection()
+            .execute("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", (key,))
+            .fetchone()
+        )
+        if row is None:
+            return None
+        try:
+            return self._disk.fetch(*row, False)
+        except FileNotFoundError:
+            return None
+
+    def close(self) -> None:
+        """Let go of this thread's connection."""
+        if connection := getattr(self._local, "connection", None):
+            connection.close()
+            self._local = threading.local()
+
+    def _working_mode(self) -> str:
+        # A database in WAL mode needs its -shm file; where that can't be made, only an immutable one can be read.
+        try:
+            inspect(self._folder, mode="ro")
+        except sqlite3.OperationalError:
+            inspect(self._folder, mode="immutable")
+            return "immutable"
+        return "ro"
+
+    def _connection(self) -> sqlite3.Connection:
+        if not hasattr(self._local, "connection"):
+            self._local.connection = connect(self._folder, mode=self._mode)
+        found: sqlite3.Connection = self._local.connection
+        return found

@@ -1,0 +1,237 @@
+"""The cache on this machine: one place for all faces and projects, shared by processes, opened only when needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..model import Entry, Verdict
+from . import record
+
+if TYPE_CHECKING:
+    from .transfer import Imported
+    from .upkeep import CacheInfo, Removed
+
+FOLDER = "results"
+REFUSAL_SECONDS = 30 * 86400
+DAY = 86400
+TRIES = 3
+ROOM = 0.9
+
+T = TypeVar("T")
+
+
+class LocalCache:
+    """A `Cache` in `folder`; made, opened and loaded only when something is asked of it.
+
+    `size` bounds what it keeps after a run that stored something, in bytes. With `writable` false nothing there is
+    changed. A refusal that is older than 30 days, or of another `verify_version`, is a miss.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        size: int = 2 * 10**9,
+        writable: bool = True,
+        verify_version: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder = folder
+        self._place = folder / FOLDER
+        self._size = size
+        self._writable = writable
+        self._verify_version = verify_version
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._store: Any = None
+        self._bypassed = False
+        self._recovered = False
+        self._failures = 0
+        self._stored = False
+        self._used: set[str] = set()
+        self._notes: dict[str, str] = {}
+
+    def get(self, key: str) -> Entry | None:
+        """Return the entry stored under `key`, whole and checked, or None."""
+        try:
+            store = self._opened(create=False)
+            found = None if store is None else store.get(key)
+        except Exception as error:  # noqa: BLE001  a broken cache is a miss
+            self._trouble(error)
+            return None
+        if found is None:
+            return None
+        entry = record.decode(key, found)
+        if entry is None:
+            self._note("damaged", "holds damaged records, which count as missing: imgshrink cache verify removes them")
+        if entry is None or not self._counts(entry):
+            return None
+        self._used.add(key)
+        return entry
+
+    def put(self, key: str, entry: Entry) -> bool:
+        """Store durably; return whether `get` would now find it."""
+        if not self._writable or self._failures >= TRIES:
+            return False
+        entry = entry if entry.stored else replace(entry, stored=int(self._clock()))
+        return self._write(key, record.encode(key, entry), entry.verdict) and self._counts(entry)
+
+    def notes(self) -> list[str]:
+        """What a person should know about this cache's health, one line each, each once."""
+        return list(self._notes.values())
+
+    def close(self) -> None:
+        """Write when entries were used, prune, let go. Safe to call twice."""
+        try:
+            with self._lock:
+                self._finish()
+        except Exception as error:  # noqa: BLE001  as above
+            self._trouble(error)
+
+    def info(self) -> CacheInfo:
+        """Return what the cache holds."""
+        from .upkeep import CacheInfo, measure
+
+        return self._tend(measure, CacheInfo(self._place, 0, 0, {}, None))
+
+    def verify_all(self) -> Removed:
+        """Read every record, remove those that are damaged or not ours, and say how many."""
+        from .upkeep import Removed, check
+
+        return self._tend(check, Removed(0, 0, 0))
+
+    def prune(self, size: int | None = None) -> Removed:
+        """Remove the entries not used for longest until at most `size` bytes are left; by default the cache's size."""
+        from .upkeep import Removed, prune
+
+        limit = self._size if size is None else size
+        return self._tend(lambda folder: prune(folder, limit), Removed(0, 0, 0))
+
+    def clear(self) -> Removed:
+        """Remove everything."""
+        from .upkeep import Removed, empty
+
+        return self._tend(empty, Removed(0, 0, 0))
+
+    def export(self, path: Path) -> int:
+        """Write every sound entry to a file at `path` and return how many there are; raises `Unwritable`."""
+        from .transfer import export
+
+        return export(self._tend(lambda folder: folder, None), path)
+
+    def import_(self, path: Path) -> Imported:
+        """Store the entries of a file that `export` wrote; raises `SettingsError` if it is none.
+
+        Each record is checked to be whole and of its key; what its results look like is not: whoever imports a cache
+        trusts who made it, as with any build cache.
+        """
+        from .transfer import read
+
+        return read(path, self._write)
+
+    def _write(self, key: str, value: bytes, verdict: Verdict) -> bool:
+        try:
+            store = self._opened(create=True)
+            if store is None:
+                return False
+            store.set(key, value, tag=verdict.value)
+        except Exception as error:  # noqa: BLE001  as above
+            self._failures += 1
+            self._trouble(error)
+            return False
+        self._failures = 0
+        self._stored = True
+        return True
+
+    def _counts(self, entry: Entry) -> bool:
+        if entry.verdict is not Verdict.REFUSED:
+            return True
+        age = self._clock() - entry.stored
+        return entry.verify == self._verify_version and -DAY <= age <= REFUSAL_SECONDS
+
+    def _opened(self, *, create: bool) -> Any:  # noqa: ANN401  a store of an untyped library
+        if self._store is None and not self._bypassed:
+            with self._lock:
+                if self._store is None and (create or (self._place / "cache.db").exists()):
+                    self._store = self._open()
+        return self._store
+
+    def _open(self) -> Any:  # noqa: ANN401  as above
+        from .store import open_store
+
+        try:
+            return open_store(self._place, writable=self._writable, note=self._note)
+        except Exception as error:  # noqa: BLE001  as above
+            self._bypassed = True
+            self._note("open", f"can't be used, so nothing is remembered in this run ({_why(error)})")
+            return None
+
+    def _trouble(self, error: Exception) -> None:
+        """Note what went wrong; a database that turned out to be damaged is replaced, once a run."""
+        from .store import is_damage, is_foreign
+
+        if is_foreign(error):
+            self._note("foreign", f"holds something that is not ours ({error}): imgshrink cache verify removes it")
+        elif not is_damage(error):
+            self._note("trouble", f"can't be read or written ({_why(error)})")
+        else:
+            with self._lock:
+                self._recover(error)
+
+    def _recover(self, error: Exception) -> None:
+        from .store import renew
+
+        self._store, self._bypassed = None, self._recovered
+        if not self._recovered:
+            self._recovered = True
+            try:
+                renew(self._place, note=self._note)
+            except Exception:  # noqa: BLE001  as above
+                self._bypassed = True
+        if self._bypassed:
+            self._note("open", f"is damaged, and goes unused in this run ({_why(error)})")
+
+    def _finish(self) -> None:
+        store, self._store = self._store, None
+        if store is None:
+            return
+        used, self._used = self._used, set()
+        stored, self._stored = self._stored, False
+        store.close()
+        if self._writable and used:
+            from . import uses
+
+            uses.write(self._place, used, int(self._clock()))
+        if stored:
+            self._prune()
+
+    def _prune(self) -> None:
+        from .upkeep import prune, volume
+
+        if volume(self._place) <= self._size:
+            return
+        removed = prune(self._place, int(self._size * ROOM))
+        size = f"{removed.bytes / 10**6:.1f} MB"
+        self._note("pruned", f"was over its size: {removed.entries} results ({size}), unused for longest, were removed")
+
+    def _tend(self, work: Callable[[Path], T], nothing: T) -> T:
+        """Do upkeep on an open cache; `nothing` where there is none or it fails, with a note."""
+        try:
+            return nothing if self._opened(create=False) is None else work(self._place)
+        except Exception as error:  # noqa: BLE001  as above
+            self._trouble(error)
+            return nothing
+
+    def _note(self, kind: str, text: str) -> None:
+        self._notes.setdefault(kind, f"the cache in {self.folder} {text}")
+
+
+def _why(error: BaseException) -> str:
+    # diskcache hides what the database said behind an empty Timeout.
+    cause = error.__context__ if not str(error) and error.__context__ is not None else error
+    return " ".join(str(cause).split()) or type(cause).__name__

@@ -1,0 +1,71 @@
+"""What one entry looks like as bytes: `version | sha256(key + payload) | payload`.
+
+The hash binds a value to its key: a value that was cut, damaged or swapped with another one's is no record.
+The payload is a length, that much JSON, and the entry's data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from ..model import Entry, Verdict
+
+VERSION = b"imgshrink record 1\n"
+HEAD = len(VERSION) + 32
+MAX_FIELDS = 1 << 16
+MAX_RECORD = 1 << 29
+
+_TYPES: dict[str, type] = {
+    "verdict": str,
+    "reason": str,
+    "engine": str,
+    "stored": int,
+    "verify": int,
+    "quality": int,
+}
+
+
+def encode(key: str, entry: Entry) -> bytes:
+    """Return the record of `entry` under `key`."""
+    fields = {name: getattr(entry, name) for name in _TYPES}
+    written = json.dumps(fields | {"verdict": entry.verdict.value}, separators=(",", ":")).encode("ascii")
+    payload = len(written).to_bytes(4, "big") + written + entry.data
+    return VERSION + _digest(key, payload) + payload
+
+
+def decode(key: str, record: bytes) -> Entry | None:
+    """Return the entry that `record` holds, or None if it is not a whole record of `key`; never raises."""
+    payload = record[HEAD:]
+    if not record.startswith(VERSION) or record[len(VERSION) : HEAD] != _digest(key, payload):
+        return None
+    length = int.from_bytes(payload[:4], "big")
+    if length > MAX_FIELDS:
+        return None
+    try:
+        fields = json.loads(payload[4 : 4 + length])
+    except (ValueError, RecursionError):
+        return None
+    return _entry(fields, payload[4 + length :])
+
+
+def _entry(fields: Any, data: bytes) -> Entry | None:  # noqa: ANN401  what JSON gives
+    if not isinstance(fields, dict) or fields.keys() != _TYPES.keys():
+        return None
+    if any(type(fields[name]) is not expected for name, expected in _TYPES.items()):
+        return None
+    try:
+        verdict = Verdict(fields["verdict"])
+    except ValueError:
+        return None
+    if (verdict is Verdict.BETTER) != bool(data):
+        return None
+    return Entry(**fields | {"verdict": verdict, "data": data})
+
+
+def _digest(key: str, payload: bytes) -> bytes:
+    hashed = hashlib.sha256(key.encode("utf-8", "surrogatepass"))
+    hashed.update(b"\0")
+    hashed.update(payload)
+    return hashed.digest()

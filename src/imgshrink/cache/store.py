@@ -1,0 +1,135 @@
+"""Opening the cache: looked at first, begun anew where it is not whole and ours, only read where it can't be written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..flight import Flight
+from . import database
+from .database import Broken, Reader
+from .disk import Foreign, open_cache
+
+Note = Callable[[str, str], None]
+WAIT = 10.0
+
+
+class Store:
+    """A diskcache that leaves no file behind where storing fails."""
+
+    def __init__(self, cache: Any) -> None:  # noqa: ANN401  an untyped library
+        self._cache = cache
+
+    def get(self, key: str) -> bytes | None:
+        """Return the record under `key`, or None; raises one of `disk.ERRORS`."""
+        found: bytes | None = self._cache.get(key)
+        return found
+
+    def set(self, key: str, value: bytes, *, tag: str) -> None:
+        """Store a record; raises one of `disk.ERRORS`."""
+        try:
+            self._cache.set(key, value, tag=tag)
+        except BaseException:
+            self._cache.disk.forget()
+            raise
+
+    def close(self) -> None:
+        """Let go of this thread's connection; the others' end with their threads."""
+        self._cache.close()
+
+
+class ReadOnly(Reader):
+    """A cache that may only be read."""
+
+    def set(self, key: str, value: bytes, *, tag: str) -> None:  # noqa: ARG002  a store's signature
+        """Raise `PermissionError`."""
+        raise PermissionError("it is read-only")
+
+
+def open_store(folder: Path, *, writable: bool, note: Note) -> Store | ReadOnly:
+    """Open what is in `folder`, begun anew where it is damaged or foreign; raises if it can't be used at all."""
+    if not writable:
+        return ReadOnly(folder)
+    try:
+        return _open_writable(folder, note)
+    except (OSError, sqlite3.OperationalError) as error:
+        if not (folder / database.NAME).is_file():
+            raise
+        reader = ReadOnly(folder)
+        note("open", f"can only be read: what this run finds is not remembered ({error})")
+        return reader
+
+
+def renew(folder: Path, *, note: Note) -> None:
+    """Put the database aside if a thorough look finds it damaged; raises if it can't."""
+    with _alone(folder):
+        try:
+            database.inspect(folder, thorough=True)
+        except Broken as broken:
+            _replace(folder, broken, note)
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether `error` says that the database itself is damaged."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+
+
+def is_foreign(error: Exception) -> bool:
+    """Whether `error` says that a row or a file is not ours."""
+    return isinstance(error, Foreign)
+
+
+def _open_writable(folder: Path, note: Note) -> Store:
+    _make(folder)
+    try:
+        database.inspect(folder)
+    except (Broken, sqlite3.OperationalError):
+        # Damaged, not there yet, or in the making by another process: only one of them acts.
+        with _alone(folder):
+            _mend(folder, note)
+            return Store(open_cache(folder))
+    return Store(open_cache(folder))
+
+
+def _mend(folder: Path, note: Note) -> None:
+    if not (folder / database.NAME).exists():
+        return
+    try:
+        database.inspect(folder)
+    except Broken as broken:
+        _replace(folder, broken, note)
+
+
+def _replace(folder: Path, broken: Broken, note: Note) -> None:
+    database.move_aside(folder)
+    note("broken", f"was begun anew, the old one is in {folder / database.ASIDE} ({broken})")
+
+
+def _make(folder: Path) -> None:
+    """Make the folders, for this user alone, and keep them out of git and backups."""
+    if folder.is_dir():
+        return
+    fresh = not folder.parent.exists()
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    if fresh:
+        with contextlib.suppress(OSError):
+            (folder.parent / ".gitignore").write_text("*\n", encoding="ascii")
+            (folder.parent / "CACHEDIR.TAG").write_text(
+                "Signature: 8a477f597d28d172789f06886806bc55\n", encoding="ascii"
+            )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Any:  # noqa: ANN401  a generator for contextmanager
+    flight = Flight(folder.parent / "claims")
+    with flight.claim(f"open {os.fspath(folder)}", deadline=time.monotonic() + WAIT, stop=threading.Event()) as ours:
+        if not ours:
+            raise OSError("another process has been opening it for long")
+        yield
