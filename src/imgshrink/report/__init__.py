@@ -1,0 +1,67 @@
+"""What people read: numbers, lines, blocks and documents, all of them pure functions of outcomes and counts.
+
+Lines come without the name in front, as loggers and notes have it of their own; blocks of several lines have it.
+"""
+
+from __future__ import annotations
+
+from .build import (
+    announcement,
+    empty_cache,
+    in_work,
+    key_empty,
+    key_refused,
+    left_alone,
+    no_key,
+    progress,
+    quota_used_up,
+    result,
+    time_over,
+    uploading,
+)
+from .commit import finished, partly_staged, rewritten, under, unfinished
+from .documents import DOCUMENTS, to_json, to_markdown
+from .names import fitting, folder_of, pathspec, quoted, shown
+from .numbers import about, counted, part, share, size, span
+from .summary import LATE, NOBODY, SMALL, Summary, left, savings, summarize
+
+__all__ = [
+    "DOCUMENTS",
+    "LATE",
+    "NOBODY",
+    "SMALL",
+    "Summary",
+    "about",
+    "announcement",
+    "counted",
+    "empty_cache",
+    "finished",
+    "fitting",
+    "folder_of",
+    "in_work",
+    "key_empty",
+    "key_refused",
+    "left",
+    "left_alone",
+    "no_key",
+    "part",
+    "partly_staged",
+    "pathspec",
+    "progress",
+    "quota_used_up",
+    "quoted",
+    "result",
+    "rewritten",
+    "savings",
+    "share",
+    "shown",
+    "size",
+    "span",
+    "summarize",
+    "time_over",
+    "to_json",
+    "to_markdown",
+    "under",
+    "unfinished",
+    "uploading",
+]

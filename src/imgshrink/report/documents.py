@@ -1,0 +1,64 @@
+"""Reports as documents: JSON, version 1, and Markdown for people. Both sort by what their readers look for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from ..model import Outcome
+from .names import shown
+from .numbers import counted, share, size
+from .summary import Summary, savings
+
+VERSION = 1
+LARGEST = 20
+WORDS = (
+    "images", "optimized", "kept", "sealed", "skipped", "failed",
+    "before", "after", "from_cache", "uploads", "quota_left", "seconds",
+)  # fmt: skip
+MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@-])")
+
+
+def to_json(outcomes: Iterable[Outcome], summary: Summary) -> str:
+    """Return the JSON report: sizes in bytes, images by path."""
+    numbers = {word: getattr(summary, word) for word in WORDS}
+    images = [_image(row) for row in sorted(outcomes, key=lambda row: row.path)]
+    document = {"version": VERSION, "summary": numbers | {"seconds": round(summary.seconds, 3)}, "images": images}
+    return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
+
+
+def _image(row: Outcome) -> dict[str, object]:
+    return {
+        "path": row.path,
+        "status": row.status.value,
+        "before": row.before,
+        "after": row.after,
+        "format": row.format.value if row.format else None,
+        "engine": row.engine,
+        "from_cache": row.from_cache,
+        "reason": row.reason,
+    }
+
+
+def to_markdown(outcomes: Iterable[Outcome], summary: Summary) -> str:
+    """Return a Markdown table of the 20 largest savings under a heading that sums up."""
+    shrunk = savings(outcomes)
+    saved = share(summary.before, summary.after)
+    heading = f"### imgshrink: {size(summary.before)} -> {size(summary.after)}, {saved} smaller"
+    counts = f"{counted(summary.images, 'image')}: {summary.optimized} shrunk, {counted(summary.uploads, 'upload')}"
+    lines = [heading, "", counts]
+    if shrunk:
+        lines += ["", "| image | before | after | smaller by |", "|---|--:|--:|--:|", *map(_row, shrunk[:LARGEST])]
+    if len(shrunk) > LARGEST:
+        lines += ["", f"and {len(shrunk) - LARGEST} more"]
+    return "\n".join(lines) + "\n"
+
+
+def _row(row: Outcome) -> str:
+    name = MARKUP.sub(r"\\\1", shown(row.path))
+    return f"| {name} | {size(row.before)} | {size(row.after)} | {share(row.before, row.after)} |"
+
+
+DOCUMENTS: Mapping[str, Callable[[Iterable[Outcome], Summary], str]] = {".json": to_json, ".md": to_markdown}
+"""How a report is written, by the ending of its file's name."""

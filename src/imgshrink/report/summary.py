@@ -1,0 +1,76 @@
+"""What a run came to, in numbers; and what the outcomes say that belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..model import Outcome, Status
+
+SMALL = "smaller than min_size"
+LATE = "max_time was over"
+NOBODY = "no engine could be asked"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Numbers of one run. Sizes are bytes, times seconds; the first twelve are the words of the JSON report.
+
+    `small` of the skipped are under min_size, `late` came after max_time, `unserved` found no engine to ask. `known` of
+    the optimized came from the cache; `answered` counts the images that an engine worked on in this run.
+    """
+
+    images: int = 0
+    optimized: int = 0
+    kept: int = 0
+    sealed: int = 0
+    skipped: int = 0
+    failed: int = 0
+    before: int = 0
+    after: int = 0
+    from_cache: int = 0
+    uploads: int = 0
+    quota_left: int | None = None
+    seconds: float = 0.0
+    small: int = 0
+    late: int = 0
+    late_bytes: int = 0
+    unserved: int = 0
+    known: int = 0
+    answered: int = 0
+
+
+def summarize(outcomes: Iterable[Outcome], *, seconds: float = 0.0, quota_left: int | None = None) -> Summary:
+    """Return the numbers of `outcomes`."""
+    rows = list(outcomes)
+    late = [row for row in rows if row.reason == LATE]
+    statuses = {status.value: sum(row.status is status for row in rows) for status in Status}
+    return Summary(
+        images=len(rows),
+        **statuses,
+        before=sum(row.before for row in rows),
+        after=sum(row.after for row in rows),
+        from_cache=sum(row.from_cache for row in rows),
+        uploads=sum(row.uploads for row in rows),
+        quota_left=quota_left,
+        seconds=seconds,
+        small=sum(row.reason == SMALL for row in rows),
+        late=len(late),
+        late_bytes=sum(row.before for row in late),
+        unserved=sum(row.reason == NOBODY for row in rows),
+        known=sum(row.status is Status.OPTIMIZED and row.from_cache for row in rows),
+        answered=sum(bool(row.engine) and not row.from_cache for row in rows),
+    )
+
+
+def left(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return by path what was left alone for a reason of its own: not the small, the late and the unserved."""
+    apart = (SMALL, LATE, NOBODY)
+    rows = (row for row in outcomes if row.status in (Status.SKIPPED, Status.FAILED) and row.reason not in apart)
+    return sorted(rows, key=lambda row: row.path)
+
+
+def savings(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return what shrank, the largest saving first."""
+    rows = (row for row in outcomes if row.status is Status.OPTIMIZED)
+    return sorted(rows, key=lambda row: (row.after - row.before, row.path))
