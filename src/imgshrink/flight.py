@@ -73,9 +73,7 @@ class Flight:
     def _prepare(self) -> bool:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            probe = self._folder / f"probe-{os.getpid()}-{time.monotonic_ns()}"
-            probe.touch()
-            probe.unlink()
+            (self._folder / ".gitignore").write_text("*\n", encoding="ascii")
         except OSError:
             return False
         _sweep(self._folder, before=time.time() - STALE)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import Unwritable
-from .files import write
+from .files import sweep, write
 from .keys import content_hash
 from .seal import unseal
 
@@ -111,6 +111,8 @@ class Originals:
 
     def _drop(self, newest: str) -> int:
         """Remove what is too old, then the oldest until there is room, but not the newest; return what is left."""
+        for folder in (self._folder, self._records):
+            sweep(folder)
         files = sorted((file.stat().st_mtime, file.stat().st_size, file) for file in self._folder.glob("*.original"))
         held = sum(size for _, size, _ in files)
         wanted = held if held <= self._size else int(self._size * ROOM)

@@ -38,6 +38,8 @@ def connect(folder: Path, *, mode: str = "rw") -> sqlite3.Connection:
 
 def inspect(folder: Path, *, mode: str = "rw", thorough: bool = False) -> None:
     """Raise `Broken` unless the database is whole and ours alone; an empty one is fine. `thorough` reads every page."""
+    if (folder / NAME).is_symlink():
+        raise Broken("it is a symlink")
     try:
         with closing(connect(folder, mode=mode)) as database:
             _inspect(database, thorough=thorough)
@@ -53,7 +55,7 @@ def _inspect(database: sqlite3.Connection, *, thorough: bool) -> None:
         return
     if fingerprint(objects) != SCHEMA:
         raise Broken("it holds tables or triggers that are not the cache's")
-    found = dict(database.execute("SELECT key, value FROM Settings").fetchall())
+    found = dict(database.execute("SELECT key, value FROM Settings LIMIT 100").fetchall())
     if {name: value for name, value in found.items() if name not in METADATA} != SETTINGS:
         raise Broken("it holds settings that are not the cache's")
     if thorough and database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -68,6 +70,8 @@ def fingerprint(objects: list[tuple[str, ...]]) -> str:
 def move_aside(folder: Path) -> None:
     """Put the database's files into a folder beside, in place of what was put there before; raises `OSError`."""
     aside = folder / ASIDE
+    if aside.is_symlink():
+        aside.unlink()
     aside.mkdir(exist_ok=True)
     for name in PARTS:
         with contextlib.suppress(FileNotFoundError):
@@ -83,7 +87,7 @@ class Reader:
         self._folder = folder
         self._disk = StrictDisk(str(folder))
         self._local = threading.local()
-        self._mode = self._working_mode()
+        self.mode = self._working_mode()
 
     def get(self, key: str) -> bytes | None:
         """Return the record under `key`, or None; raises one of `disk.ERRORS`."""
@@ -94,8 +98,9 @@ class Reader:
         )
         if row is None:
             return None
+        mode, name, value = row
         try:
-            return self._disk.fetch(*row, False)
+            return self._disk.fetch(mode, name, value, False)
         except FileNotFoundError:
             return None
 
@@ -116,6 +121,6 @@ class Reader:
 
     def _connection(self) -> sqlite3.Connection:
         if not hasattr(self._local, "connection"):
-            self._local.connection = connect(self._folder, mode=self._mode)
+            self._local.connection = connect(self._folder, mode=self.mode)
         found: sqlite3.Connection = self._local.connection
         return found

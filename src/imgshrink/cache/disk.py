@@ -19,7 +19,7 @@ import diskcache  # type: ignore[import-untyped]  # ships no types
 
 from .record import MAX_RECORD
 
-# Every setting is given: what the database says would rule otherwise. No mmap: a file that is cut short would be SIGBUS.
+# Every setting is given: what the database says would rule otherwise. No mmap: a file cut short would mean SIGBUS.
 SETTINGS: dict[str, int | str] = {
     "statistics": 0,
     "tag_index": 0,

@@ -58,11 +58,13 @@ class LocalCache:
 
     def get(self, key: str) -> Entry | None:
         """Return the entry stored under `key`, whole and checked, or None."""
+        store = self._opened(create=False)
+        if store is None:
+            return None
         try:
-            store = self._opened(create=False)
-            found = None if store is None else store.get(key)
+            found = store.get(key)
         except Exception as error:  # noqa: BLE001  a broken cache is a miss
-            self._trouble(error)
+            self._trouble(error, store)
             return None
         if found is None:
             return None
@@ -76,8 +78,6 @@ class LocalCache:
 
     def put(self, key: str, entry: Entry) -> bool:
         """Store durably; return whether `get` would now find it."""
-        if not self._writable or self._failures >= TRIES:
-            return False
         entry = entry if entry.stored else replace(entry, stored=int(self._clock()))
         return self._write(key, record.encode(key, entry), entry.verdict) and self._counts(entry)
 
@@ -91,38 +91,39 @@ class LocalCache:
             with self._lock:
                 self._finish()
         except Exception as error:  # noqa: BLE001  as above
-            self._trouble(error)
+            self._trouble(error, None)
 
     def info(self) -> CacheInfo:
         """Return what the cache holds."""
         from .upkeep import CacheInfo, measure
 
-        return self._tend(measure, CacheInfo(self._place, 0, 0, {}, None))
+        return self._tend(measure, CacheInfo(self._place, 0, 0, {}, None), writes=False)
 
     def verify_all(self) -> Removed:
         """Read every record, remove those that are damaged or not ours, and say how many."""
         from .upkeep import Removed, check
 
-        return self._tend(check, Removed(0, 0, 0))
+        return self._tend(lambda folder, _: check(folder), Removed(0, 0, 0))
 
     def prune(self, size: int | None = None) -> Removed:
         """Remove the entries not used for longest until at most `size` bytes are left; by default the cache's size."""
         from .upkeep import Removed, prune
 
         limit = self._size if size is None else size
-        return self._tend(lambda folder: prune(folder, limit), Removed(0, 0, 0))
+        return self._tend(lambda folder, _: prune(folder, limit), Removed(0, 0, 0))
 
     def clear(self) -> Removed:
         """Remove everything."""
         from .upkeep import Removed, empty
 
-        return self._tend(empty, Removed(0, 0, 0))
+        return self._tend(lambda folder, _: empty(folder), Removed(0, 0, 0))
 
     def export(self, path: Path) -> int:
         """Write every sound entry to a file at `path` and return how many there are; raises `Unwritable`."""
         from .transfer import export
+        from .upkeep import records
 
-        return export(self._tend(lambda folder: folder, None), path)
+        return export(self._tend(records, iter(()), writes=False), path)
 
     def import_(self, path: Path) -> Imported:
         """Store the entries of a file that `export` wrote; raises `SettingsError` if it is none.
@@ -130,19 +131,26 @@ class LocalCache:
         Each record is checked to be whole and of its key; what its results look like is not: whoever imports a cache
         trusts who made it, as with any build cache.
         """
-        from .transfer import read
+        from .transfer import Fate, read
 
-        return read(path, self._write)
+        def take(key: str, value: bytes, entry: Entry) -> Fate:
+            if self.get(key) is not None:
+                return Fate.KNOWN
+            return Fate.STORED if self._write(key, value, entry.verdict) else Fate.REFUSED
+
+        return read(path, take)
 
     def _write(self, key: str, value: bytes, verdict: Verdict) -> bool:
+        if not self._writable or self._failures >= TRIES:
+            return False
+        store = self._opened(create=True)
+        if store is None:
+            return False
         try:
-            store = self._opened(create=True)
-            if store is None:
-                return False
             store.set(key, value, tag=verdict.value)
         except Exception as error:  # noqa: BLE001  as above
             self._failures += 1
-            self._trouble(error)
+            self._trouble(error, store)
             return False
         self._failures = 0
         self._stored = True
@@ -171,7 +179,7 @@ class LocalCache:
             self._note("open", f"can't be used, so nothing is remembered in this run ({_why(error)})")
             return None
 
-    def _trouble(self, error: Exception) -> None:
+    def _trouble(self, error: Exception, store: Any) -> None:  # noqa: ANN401  as above
         """Note what went wrong; a database that turned out to be damaged is replaced, once a run."""
         from .store import is_damage, is_foreign
 
@@ -181,7 +189,9 @@ class LocalCache:
             self._note("trouble", f"can't be read or written ({_why(error)})")
         else:
             with self._lock:
-                self._recover(error)
+                # Many threads may meet the same damage: the first of them has put another store in place.
+                if self._store is store:
+                    self._recover(error)
 
     def _recover(self, error: Exception) -> None:
         from .store import renew
@@ -219,12 +229,17 @@ class LocalCache:
         size = f"{removed.bytes / 10**6:.1f} MB"
         self._note("pruned", f"was over its size: {removed.entries} results ({size}), unused for longest, were removed")
 
-    def _tend(self, work: Callable[[Path], T], nothing: T) -> T:
+    def _tend(self, work: Callable[[Path, str], T], nothing: T, *, writes: bool = True) -> T:
         """Do upkeep on an open cache; `nothing` where there is none or it fails, with a note."""
+        store = self._opened(create=False)
+        if store is None:
+            return nothing
         try:
-            return nothing if self._opened(create=False) is None else work(self._place)
+            if writes and store.mode != "rw":
+                raise PermissionError("it is read-only")  # noqa: TRY301  one place notes it
+            return work(self._place, store.mode)
         except Exception as error:  # noqa: BLE001  as above
-            self._trouble(error)
+            self._trouble(error, store)
             return nothing
 
     def _note(self, kind: str, text: str) -> None:

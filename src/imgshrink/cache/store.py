@@ -1,4 +1,4 @@
-"""Opening the cache: looked at first, begun anew where it is not whole and ours, only read where it can't be written."""
+"""Opening the cache: looked at first, begun anew if it is not whole and ours, only read if it can't be written."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from .disk import Foreign, open_cache
 
 Note = Callable[[str, str], None]
 WAIT = 10.0
+TAG = "Signature: 8a477f597d28d172789f06886806bc55"  # https://bford.info/cachedir/
 
 
 class Store:
     """A diskcache that leaves no file behind where storing fails."""
+
+    mode = "rw"
 
     def __init__(self, cache: Any) -> None:  # noqa: ANN401  an untyped library
         self._cache = cache
@@ -113,17 +116,15 @@ def _replace(folder: Path, broken: Broken, note: Note) -> None:
 
 def _make(folder: Path) -> None:
     """Make the folders, for this user alone, and keep them out of git and backups."""
+    if folder.is_symlink():
+        raise OSError(f"{folder} is a symlink")
     if folder.is_dir():
         return
-    fresh = not folder.parent.exists()
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.mkdir(exist_ok=True, mode=0o700)
-    if fresh:
-        with contextlib.suppress(OSError):
-            (folder.parent / ".gitignore").write_text("*\n", encoding="ascii")
-            (folder.parent / "CACHEDIR.TAG").write_text(
-                "Signature: 8a477f597d28d172789f06886806bc55\n", encoding="ascii"
-            )
+    with contextlib.suppress(OSError):
+        (folder / ".gitignore").write_text("*\n", encoding="ascii")
+        (folder / "CACHEDIR.TAG").write_text(f"{TAG}\n", encoding="ascii")
 
 
 @contextlib.contextmanager

@@ -14,10 +14,11 @@ from pathlib import Path
 from ..model import Verdict
 from . import database, uses
 from .disk import VALUE_NAME, Foreign, StrictDisk
-from .record import decode
+from .record import MAX_RECORD, decode
 
 ORPHANED = 3600
-_BYTES = "(CASE typeof(size) WHEN 'integer' THEN max(size, 0) ELSE 0 END) + COALESCE(LENGTH(value), 0)"
+_SIZE = f"CASE typeof(size) WHEN 'integer' THEN min(max(size, 0), {MAX_RECORD}) ELSE 0 END"
+_BYTES = f"({_SIZE}) + COALESCE(LENGTH(value), 0)"
 _VERDICTS = {verdict.value for verdict in Verdict}
 
 
@@ -50,9 +51,9 @@ class _Row:
     stored: float
 
 
-def measure(folder: Path) -> CacheInfo:
-    """Return what the cache in `folder` holds."""
-    with closing(database.connect(folder)) as connection:
+def measure(folder: Path, mode: str) -> CacheInfo:
+    """Return what the cache in `folder` holds; `mode` is how its database may be opened."""
+    with closing(database.connect(folder, mode=mode)) as connection:
         found = connection.execute(f"SELECT tag, store_time, {_BYTES} FROM Cache").fetchall()  # noqa: S608  constants
     verdicts = Counter(tag for tag, _, _ in found if tag in _VERDICTS)
     oldest = min((stored for _, stored, _ in found if isinstance(stored, float)), default=None)
@@ -102,17 +103,17 @@ def volume(folder: Path) -> int:
     return int(found[0])
 
 
-def records(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the key and the record of every sound entry, by key."""
-    for row, record in _records(folder, StrictDisk(str(folder))):
+def records(folder: Path, mode: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the key and the record of every sound entry, by key; `mode` as in `measure`."""
+    for row, record in _records(folder, StrictDisk(str(folder)), mode):
         if record is not None:
             yield str(row.key), record
 
 
-def _records(folder: Path, disk: StrictDisk) -> Iterator[tuple[_Row, bytes | None]]:
+def _records(folder: Path, disk: StrictDisk, mode: str = "rw") -> Iterator[tuple[_Row, bytes | None]]:
     """Every row with its record, None where it is not sound; by key. No transaction stays open in between."""
-    rows = sorted(_rows(folder), key=lambda row: str(row.key))
-    with closing(database.connect(folder)) as connection:
+    rows = sorted(_rows(folder, mode), key=lambda row: str(row.key))
+    with closing(database.connect(folder, mode=mode)) as connection:
         for row in rows:
             yield row, _record(connection, disk, row)
 
@@ -121,16 +122,19 @@ def _record(connection: sqlite3.Connection, disk: StrictDisk, row: _Row) -> byte
     found = connection.execute(
         "SELECT mode, filename, value FROM Cache WHERE rowid = ? AND raw = 1 AND expire_time IS NULL", (row.number,)
     ).fetchone()
+    if found is None:
+        return None
+    mode, name, value = found
     try:
-        record = None if found is None else disk.fetch(*found, False)
+        record = disk.fetch(mode, name, value, False)
     except (OSError, Foreign):
         return None
-    sound = record is not None and isinstance(row.key, str) and decode(row.key, record) is not None
+    sound = isinstance(row.key, str) and decode(row.key, record) is not None
     return record if sound else None
 
 
-def _rows(folder: Path) -> Iterator[_Row]:
-    with closing(database.connect(folder)) as connection:
+def _rows(folder: Path, mode: str = "rw") -> Iterator[_Row]:
+    with closing(database.connect(folder, mode=mode)) as connection:
         yield from (
             _Row(number, key, filename, size, stored if isinstance(stored, float) else 0.0)
             for number, key, filename, size, stored in connection.execute(

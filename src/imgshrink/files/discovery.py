@@ -72,12 +72,9 @@ def _why_not(named: Path, status: os.stat_result, *, folder: bool) -> str:
 def _walked(top: Path, notes: list[str]) -> list[Path]:
     """The images below a folder, without what git ignores there; all of them if git ignores the folder itself."""
     real = Path(os.path.realpath(top))
-    repository = ignored.repository_of(real)
-    if repository not in (None, real) and _ask(repository, [real], notes):
-        repository = None
     scan = _Scan(notes)
-    scan.run(top, real, repository)
-    out = scan.ignored()
+    scan.run(top, real, ignored.repository_of(real))
+    out = scan.ignored(real)
     return [image.path for image in scan.images if image.place not in out and image.repository not in out]
 
 
@@ -101,18 +98,22 @@ class _Scan:
         while todo:
             path, place, around = todo.pop()
             files, folders = _entries(path, self.notes)
-            held = self._repository(place, around, inside=".git" in files or ".git" in folders)
+            held = self._repository(place, around)
             for name in files:
                 if name.lower().endswith(ENDINGS):
                     self._add(_Image(path / name, place / name, held))
             todo += [(path / name, place / name, held) for name in reversed(folders) if _entered(path / name)]
 
-    def ignored(self) -> set[Path]:
-        """What git ignores of the images and of the repositories inside of repositories."""
-        return {path for repository, paths in self.asked.items() for path in _ask(repository, paths, self.notes)}
+    def ignored(self, top: Path) -> set[Path]:
+        """What git ignores of the images and of the repositories inside of repositories.
 
-    def _repository(self, place: Path, around: Path | None, *, inside: bool) -> Path | None:
-        if not inside or place == around:
+        Where it ignores `top` itself, which was named, its answer is not wanted.
+        """
+        answers = [_ask(repository, [top, *paths], self.notes) for repository, paths in self.asked.items()]
+        return {path for answer in answers if top not in answer for path in answer}
+
+    def _repository(self, place: Path, around: Path | None) -> Path | None:
+        if place == around or not os.path.lexists(place / ".git"):
             return around
         if around is not None:
             self.asked[around].append(place)
@@ -124,11 +125,9 @@ class _Scan:
             self.asked[image.repository].append(image.place)
 
 
-def _ask(repository: Path | None, paths: list[Path], notes: list[str]) -> set[Path]:
-    if repository is None:
-        return set()
+def _ask(repository: Path, paths: list[Path], notes: list[str]) -> set[Path]:
     try:
-        return ignored.ignored(repository, paths)
+        return ignored.ignored(repository, [path for path in paths if path.is_relative_to(repository)])
     except ignored.Silent as silent:
         notes.append(f"git does not say what it ignores in {shown(repository)}, so nothing of it is left out: {silent}")
         return set()
