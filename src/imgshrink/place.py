@@ -24,9 +24,20 @@ class InPlace:
         """Replace the file's bytes `seen` by `data`; raises `FileChanged` or `Unwritable`."""
         from .files import replace
 
-        if unseal(seen) != unseal(data):
+        if unseal(seen) != unseal(data) and not _ignored(source.path.absolute()):
             self._originals().keep(seen, data, source.path)
         replace(source.path, data, seen)
+
+
+def _ignored(path: Path) -> bool:
+    """Whether git ignores the file: it is made anew by whoever made it, and nothing of it is kept."""
+    from .files.ignored import Silent, ignored, repository_of
+
+    repository = repository_of(path.parent)
+    try:
+        return repository is not None and bool(ignored(repository, [path]))
+    except Silent:
+        return False
 
 
 def in_build(source: Source, seen: bytes, data: bytes) -> None:

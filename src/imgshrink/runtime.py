@@ -84,7 +84,15 @@ class Runtime:
     def run(
         self, sources: Iterable[Source], *, place: Place, observer: Observer, in_place: bool, known_only: bool = False
     ) -> Iterator[Outcome]:
-        """Run the pipeline over `sources`; with `known_only` no engine is asked."""
+        """Run the pipeline over `sources`; with `known_only` no engine is asked.
+
+        What a run that was killed left behind beside the sources is swept first.
+        """
+        from .files import sweep
+
+        sources = list(sources)
+        for folder in {source.path.parent for source in sources}:
+            sweep(folder)
         desk = self.desk(known_only=known_only)
         return run(sources, desk=desk, place=place, policy=self._policy(in_place=in_place), observer=observer)
 
