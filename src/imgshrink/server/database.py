@@ -58,6 +58,7 @@ CREATE TABLE IF NOT EXISTS stored (bytes INTEGER NOT NULL);
 INSERT INTO stored SELECT 0 WHERE NOT EXISTS (SELECT * FROM stored);
 """
 
+NAME = "server.sqlite3"
 VERSION = 1
 _BUSY_SECONDS = 30.0
 
@@ -69,14 +70,18 @@ class ForeignDatabase(Exception):
 class Database:
     """One writing and one reading connection, each for one thread at a time; other processes may have the file open."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / NAME
         self._writing, self._reading = threading.RLock(), threading.RLock()
         self._writer = _connect(path)
         path.chmod(0o600)
-        self._writer.execute("PRAGMA journal_mode = WAL")
-        self._writer.execute("PRAGMA synchronous = FULL")
-        self._make(path)
+        try:
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute("PRAGMA synchronous = FULL")
+            self._make(path)
+        except sqlite3.DatabaseError as error:
+            raise ForeignDatabase(f"{path} can't be used: {error}") from error
         self._reader = _connect(path)
         self._reader.execute("PRAGMA query_only = ON")
 

@@ -108,11 +108,15 @@ class Store:
             row = connection.execute(statement, (*values, self._clock())).fetchone()
         return read_job(row) if row else None
 
-    def tables(self, key: Key) -> tuple[Json, Json]:
-        """Return the data of `usage` and of `stats` for a key."""
-        now = self._clock()
+    def usage(self, key: Key) -> Json:
+        """Return the data of `GET /api/v1/usage` for a key."""
         with self._database.reading() as connection:
-            return months.usage(connection, key.id, now), months.stats(connection, key.id, key.monthly_limit, now)
+            return months.usage(connection, key.id, self._clock())
+
+    def stats(self, key: Key) -> Json:
+        """Return the data of `GET /api/v1/stats` for a key."""
+        with self._database.reading() as connection:
+            return months.stats(connection, key.id, key.monthly_limit, self._clock())
 
     def expired(self, most: int = 500) -> list[Job]:
         """Return jobs whose day is over; their files may go, then they."""

@@ -1,0 +1,157 @@
+"""`imgshrink server` and its keys, as click commands; the only place where the server meets its engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from .database import Database, ForeignDatabase
+from .keys import MONTHLY_LIMIT, Key, KeyProblem, Keys
+from .limits import Limits
+
+NO_EXTRA = 'the server needs more packages: pip install "imgshrink[server]"'
+WRONG_USE = 2
+
+OPTIONS = (
+    click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Folder of keys, jobs and images."),
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+    click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."),
+    click.option("--public-url", default="", help="The URL that clients know it by; begins every URL in replies."),
+    click.option("--jobs", default=os.cpu_count() or 2, type=click.IntRange(1, 256), help="Images in work at once."),
+    click.option("--queue", default=Limits.queue, show_default=True, type=click.IntRange(1), help="Images waiting."),
+    click.option(
+        "--max-body", default=Limits.body, show_default=True, type=click.IntRange(1024), help="Bytes a request."
+    ),
+    click.option("--storage", default=Limits.storage, show_default=True, type=click.IntRange(0), help="Bytes kept."),
+    click.option(
+        "--rate", default=Limits.rate, show_default=True, type=click.FloatRange(0.01), help="Requests/s and key."
+    ),
+    click.option(
+        "--grace", default=10.0, show_default=True, type=click.FloatRange(0, 3600), help="Seconds to finish in."
+    ),
+)
+
+
+def server_group(default_data: Callable[[], Path]) -> click.Group:
+    """Return the group `server`; `default_data` tells the folder to use where `--data` names none."""
+
+    @click.group("server", invoke_without_command=True)
+    @click.pass_context
+    def server(context: click.Context, /, data: Path | None, **options: object) -> None:
+        """Serve the TinyJPG API over the built-in codecs, for your own network.
+
+        The first start prints an API key. SIGTERM or Ctrl-C ends it in order; nothing that was accepted is lost.
+        """
+        context.obj = (data or default_data()).absolute()
+        if context.invoked_subcommand is None:
+            _run(context.obj, options)
+
+    for option in OPTIONS:
+        server = option(server)
+    server.add_command(keys)
+    return server
+
+
+def _run(data: Path, options: Mapping[str, Any]) -> None:
+    try:
+        from .run import Address, ServerProblem, serve
+    except ModuleNotFoundError:
+        _refuse(NO_EXTRA)
+    from ..engine.builtin import Builtin
+    from ..workers import Workers, remote_verify
+
+    workers = Workers(options["jobs"])
+    try:
+        serve(
+            Builtin(workers),
+            remote_verify(workers),
+            data=data,
+            address=Address(options["host"], options["port"], options["public_url"]),
+            limits=_limits(options),
+            jobs=options["jobs"],
+            grace=options["grace"],
+            announce=click.echo,
+        )
+    except (ServerProblem, ForeignDatabase, OSError) as error:
+        _refuse(str(error))
+    finally:
+        workers.close()
+
+
+def _limits(options: Mapping[str, Any]) -> Limits:
+    return Limits(
+        body=options["max_body"],
+        queue=options["queue"],
+        storage=options["storage"],
+        rate=options["rate"],
+        burst=max(1, round(5 * options["rate"])),
+    )
+
+
+@click.group()
+def keys() -> None:
+    """Add, list and revoke API keys; a server that runs takes note at once."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--limit", default=MONTHLY_LIMIT, show_default=True, type=click.IntRange(0), help="Images a month.")
+@click.pass_obj
+def add(data: Path, name: str, limit: int) -> None:
+    """Make a key called NAME and print it, only this once."""
+    with _opened(data) as known:
+        click.echo(f"The key {name}, shown only now: {known.add(name, limit)}")
+
+
+@keys.command("list")
+@click.pass_obj
+def list_keys(data: Path) -> None:
+    """Show every key: its name, when it was made, what it used this month, whether it is in force."""
+    with _opened(data) as known:
+        for key in known.listed():
+            click.echo(_line(key))
+
+
+@keys.command()
+@click.argument("name")
+@click.pass_obj
+def revoke(data: Path, name: str) -> None:
+    """Make the key called NAME worthless."""
+    with _opened(data) as known:
+        known.revoke(name)
+        click.echo(f"The key {name} is revoked.")
+
+
+def _line(key: Key) -> str:
+    made, ended = _day(key.created), "in force" if key.revoked is None else f"revoked {_day(key.revoked)}"
+    return f"{key.name:24}  {key.id}  made {made}  {key.used} of {key.monthly_limit} images this month  {ended}"
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(moment))
+
+
+@contextmanager
+def _opened(data: Path) -> Iterator[Keys]:
+    try:
+        database = Database(data)
+    except (ForeignDatabase, OSError) as error:
+        _refuse(str(error))
+    try:
+        yield Keys(database)
+    except KeyProblem as error:
+        _refuse(str(error))
+    finally:
+        database.close()
+
+
+def _refuse(text: str) -> NoReturn:
+    click.echo(f"imgshrink server: {text}", err=True)
+    sys.exit(WRONG_USE)

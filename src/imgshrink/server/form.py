@@ -1,0 +1,85 @@
+"""The upload form, read under bounds: its size, its time, its fields."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from ..wire import DEFAULT_QUALITY, HIGHEST_QUALITY, LOWEST_QUALITY, QUALITY_RANGE
+from .limits import Limits
+from .refusal import BAD, SLOW, TOO_LARGE, Refusal
+
+FIELDS = 8
+FIELD_SIZE = 4096
+
+QUALITY_INTEGER = "The quality must be an integer."
+QUALITY_ONCE = "The quality must be given once."
+IMAGE_FILE = "The image must be a file."
+
+
+@asynccontextmanager
+async def opened_form(request: Request, limits: Limits) -> AsyncGenerator[FormData]:
+    """Read the whole body to disk and open it as a form, empty where it is none; raises `Refusal` beyond a bound."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limits.body:
+        raise _too_large(limits)
+    form = FormData()
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        form = await _parsed(request, limits)
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+async def _parsed(request: Request, limits: Limits) -> FormData:
+    body = _bounded(request, limits)
+    parser = MultiPartParser(request.headers, body, max_files=1, max_fields=FIELDS, max_part_size=FIELD_SIZE)
+    try:
+        async with asyncio.timeout(limits.upload_seconds):
+            return await parser.parse()
+    except TimeoutError as error:
+        raise Refusal(HTTPStatus.REQUEST_TIMEOUT, SLOW) from error
+    except MultiPartException as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, BAD, {"body": [error.message]}) from error
+    except ClientDisconnect as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, BAD) from error
+
+
+async def _bounded(request: Request, limits: Limits) -> AsyncGenerator[bytes]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limits.body:
+            raise _too_large(limits)
+        yield chunk
+
+
+def _too_large(limits: Limits) -> Refusal:
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE.format(limits.body))
+
+
+def read_quality(form: FormData) -> tuple[int, str]:
+    """Return the quality asked for, and what is wrong with it, "" if nothing is."""
+    values = form.getlist("quality")
+    if not values:
+        return DEFAULT_QUALITY, ""
+    if len(values) > 1:
+        return 0, QUALITY_ONCE
+    value = values[0]
+    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]{1,9}", value):
+        return 0, QUALITY_INTEGER
+    return int(value), "" if LOWEST_QUALITY <= int(value) <= HIGHEST_QUALITY else QUALITY_RANGE
+
+
+def find_image(form: FormData) -> UploadFile | str | None:
+    """Return the file of the field `image`, the text where it is no file, None where there is none."""
+    values = form.getlist("image")
+    return values[0] if values else None

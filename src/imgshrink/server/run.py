@@ -1,0 +1,143 @@
+"""From settings to a server that listens, until it is told to end."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from ..engine import Engine
+from .app import create_app
+from .crew import Verify
+from .database import Database
+from .keys import Keys
+from .limits import Limits
+
+FIRST_KEY = "first"
+KEEP_ALIVE = 15
+CONNECTIONS = 2000
+
+
+class ServerProblem(Exception):
+    """The server can't start; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen, and what replies call it; without `public_url` that is the address itself, on loopback only."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+
+
+def serve(
+    engine: Engine,
+    verify: Verify,
+    *,
+    data: Path,
+    address: Address,
+    limits: Limits,
+    jobs: int,
+    grace: float,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then end in order; `announce` gets the lines for whoever started it.
+
+    Raises `ServerProblem` before it listens. On the first start with `data` a key is made and announced.
+    """
+    listener = _listen(address)
+    try:
+        public_url = _public_url(address, listener)
+        app = create_app(engine, verify, data=data, public_url=public_url, limits=limits, jobs=jobs, grace=grace)
+        _announce_key(data, announce)
+        announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, data in {data}")
+        _log_to_stderr()
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=max(1, int(grace)),
+            limit_concurrency=CONNECTIONS,
+        )
+        # uvicorn raises the signal again once it is done, for whoever was there before: here, nobody.
+        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    finally:
+        listener.close()
+
+
+def _listen(address: Address) -> socket.socket:
+    try:
+        family, _, _, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        if sys.platform != "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+    except OSError as error:
+        raise ServerProblem(f"can't listen on {address.host} port {address.port}: {error.strerror}") from error
+    return listener
+
+
+def _own_url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _public_url(address: Address, listener: socket.socket) -> str:
+    if not address.public_url:
+        if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+            raise ServerProblem(
+                f"listening on {address.host} needs --public-url, the URL that clients know this server by"
+            )
+        return _own_url(listener)
+    url = urlsplit(address.public_url)
+    plain = url.scheme in ("http", "https") and url.hostname and not (url.query or url.fragment or "@" in url.netloc)
+    if not plain or not address.public_url.isascii() or not address.public_url.isprintable():
+        raise ServerProblem(
+            f"--public-url is an http or https URL such as https://images.example.org, not {address.public_url!a}"
+        )
+    return address.public_url.rstrip("/")
+
+
+def _announce_key(data: Path, announce: Callable[[str], None]) -> None:
+    database = Database(data)
+    try:
+        keys = Keys(database)
+        if not keys.listed():
+            secret = keys.add(FIRST_KEY)
+            announce(f"imgshrink server: the first API key, shown only now: {secret}")
+    finally:
+        database.close()
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    for name, level in (
+        ("imgshrink.access", logging.INFO),
+        ("imgshrink.server", logging.INFO),
+        ("uvicorn.error", logging.WARNING),
+    ):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(level)
