@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
+
+from hypothesis import strategies as st
 
 IMAGES = Path(__file__).parent / "images"
 SAMPLES = sorted(path for path in IMAGES.iterdir() if path.suffix != ".md")
@@ -42,7 +45,7 @@ def jpeg(
     scan: bytes = b"\x12\xff\0\x34",
     behind: bytes = b"",
 ) -> bytes:
-    """A JPEG with `segments` behind SOI, a frame header, one scan, and `behind` between it and EOI; nothing decodes it."""
+    """A JPEG with `segments` first, a frame header, one scan, and `behind` between it and EOI; nothing decodes it."""
     head = segment(marker, frame_header() if frame is None else frame)
     start = segment(0xDA, b"\1\1\0\0\x3f\0")
     return b"\xff\xd8" + b"".join(segments) + head + start + scan + behind + b"\xff\xd9"
@@ -117,3 +120,37 @@ def anmf(duration: int, *chunks: bytes, width: int = 16, height: int = 16) -> by
     """One animation frame of `chunks`."""
     corner = b"\0" * 6 + struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
     return riff_chunk(b"ANMF", corner + struct.pack("<I", duration)[:3] + b"\0" + (b"".join(chunks) or vp8()))
+
+
+def profile_segments(*pieces: bytes) -> list[bytes]:
+    """The APP2 segments of an ICC profile cut into pieces."""
+    return [
+        segment(0xE2, b"ICC_PROFILE\0" + bytes((number, len(pieces))) + piece) for number, piece in enumerate(pieces, 1)
+    ]
+
+
+def multi_picture(count: int) -> bytes:
+    """The MPF segment of a file with so many pictures."""
+    return segment(0xE2, b"MPF\0" + tiff((0xB001, 4, 1, struct.pack(">I", count))))
+
+
+SIGNATURE_SEGMENT = segment(0xEB, b"JP\0\1\0\0\0\1" + struct.pack(">I", 40) + b"jumb" + b"\0" * 32)
+XMP = b"<x:xmpmeta><rdf:RDF><rdf:Description>%s</rdf:Description></rdf:RDF></x:xmpmeta>"
+XMP_RIGHTS = XMP % (
+    b"<dc:rights><rdf:Alt><rdf:li xml:lang='x-default'>&#169; Ann &amp; Bo</rdf:li>"
+    b"<rdf:li xml:lang='de'>Alle Rechte bei Ann</rdf:li></rdf:Alt></dc:rights>"
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, images: Sequence[bytes] | None = None) -> bytes:
+    """A small image that was cut, flipped, overwritten or had bytes inserted, at up to four places."""
+    data = bytearray(draw(st.sampled_from(images or [path.read_bytes() for path in SAMPLES])))
+    for _ in range(draw(st.integers(1, 4))):
+        near_start = st.integers(0, min(200, len(data)))
+        near_end = st.integers(max(0, len(data) - 100), len(data))
+        at = draw(near_start | near_end | st.integers(0, len(data)))
+        new = draw(st.sampled_from([b"", b"\0", b"\xff", b"\xff\xff\xff\xff", b"\0\0\0\0"]) | st.binary(max_size=8))
+        gone = draw(st.sampled_from([0, 1, len(new), len(data)]))
+        data[at : at + gone] = new
+    return bytes(data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Literal
 
 _ORIENTATION, _COPYRIGHT = 0x0112, 0x8298
 _ASCII, _SHORT, _LONG = 2, 3, 4
@@ -29,7 +28,7 @@ def read(data: bytes) -> Exif:
 def number(tiff: bytes, tag: int) -> int:
     """Return the whole number that the first directory gives for a tag, 0 where it gives none."""
     value = _value(tiff, tag, _SHORT)[:2] or _value(tiff, tag, _LONG)[:4]
-    return int.from_bytes(value, _order(tiff))
+    return _whole(tiff, value)
 
 
 def text(value: bytes) -> str:
@@ -60,8 +59,8 @@ def write(exif: Exif) -> bytes:
     return head + b"".join(entries) + b"\0\0\0\0" + (notice if len(notice) > 4 else b"")
 
 
-def _order(tiff: bytes) -> Literal["little", "big"]:
-    return "little" if tiff.startswith(b"II") else "big"
+def _whole(tiff: bytes, value: bytes) -> int:
+    return int.from_bytes(value, "little" if tiff.startswith(b"II") else "big")
 
 
 def _value(tiff: bytes, wanted: int, type_wanted: int) -> bytes:
@@ -69,8 +68,8 @@ def _value(tiff: bytes, wanted: int, type_wanted: int) -> bytes:
     if tiff[:4] not in (b"II*\0", b"MM\0*"):
         return b""
     mark = "<" if tiff.startswith(b"II") else ">"
-    directory = int.from_bytes(tiff[4:8], _order(tiff))
-    count = int.from_bytes(tiff[directory : directory + 2], _order(tiff))
+    directory = _whole(tiff, tiff[4:8])
+    count = _whole(tiff, tiff[directory : directory + 2])
     inside = (len(tiff) - directory - 2) // 12
     for at in range(directory + 2, directory + 2 + 12 * min(count, inside), 12):
         tag, type_found, values, place = struct.unpack_from(f"{mark}HHII", tiff, at)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from struct import unpack_from
 
 from . import exif
-from .containers import Part, cut, end, identify, inner_chunks, parts
+from .containers import Part, checksum_right, cut, end, identify, inner_chunks, parts
 from .foreign import name
 from .model import Format, ImageInfo
 
@@ -110,7 +110,7 @@ def _read_png(data: bytes, walked: Sequence[Part]) -> _Facts:
         "alpha": colour in (4, 6) or "tRNS" in kinds,
         "depth": depth,
         "colour": {0: "grey", 3: "palette", 4: "grey"}.get(colour, "rgb"),
-        "colour_chunks": tuple(name for name in PNG_COLOUR_CHUNKS if name in kinds),
+        "colour_chunks": tuple(n for n in PNG_COLOUR_CHUNKS if n in kinds and checksum_right(data, kinds[n])),
         "signed": "caBX" in kinds,
         "lossless": True,
         **_read_apng(data, walked),
