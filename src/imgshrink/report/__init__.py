@@ -23,13 +23,16 @@ from .commit import finished, partly_staged, rewritten, under, unfinished
 from .documents import DOCUMENTS, to_json, to_markdown
 from .names import fitting, folder_of, pathspec, quoted, shown
 from .numbers import about, counted, part, share, size, span
+from .progress import Progress
 from .summary import LATE, NOBODY, SMALL, Summary, left, savings, summarize
+from .table import sizes, table
 
 __all__ = [
     "DOCUMENTS",
     "LATE",
     "NOBODY",
     "SMALL",
+    "Progress",
     "Summary",
     "about",
     "announcement",
@@ -56,8 +59,10 @@ __all__ = [
     "share",
     "shown",
     "size",
+    "sizes",
     "span",
     "summarize",
+    "table",
     "time_over",
     "to_json",
     "to_markdown",

@@ -8,8 +8,8 @@ from ..model import Outcome, Status
 from .names import folder_of, pathspec, quoted, shown
 from .numbers import counted, share, size
 from .summary import savings
+from .table import LISTED, sizes, table
 
-LISTED = 5
 KIB = 1024
 
 
@@ -23,7 +23,7 @@ def rewritten(outcomes: Iterable[Outcome]) -> list[str]:
     names = [row.path for row in shrunk] + sealed
     return [
         _headline(shrunk),
-        *_rows(shrunk),
+        *table(shrunk),
         *([_sealed(len(sealed))] if sealed else []),
         f"Look at them, then add and commit again:   git add {_targets(names)}",
         f"Get the originals back:                    git restore {_restored(names)}",
@@ -37,19 +37,6 @@ def _headline(shrunk: Sequence[Outcome]) -> str:
         f"imgshrink: {counted(len(shrunk), 'image')} made smaller, "
         f"{size(before)} -> {size(after)} ({share(before, after)})"
     )
-
-
-def _rows(shrunk: Sequence[Outcome]) -> list[str]:
-    cells = [
-        (shown(row.path), size(row.before), size(row.after), share(row.before, row.after)) for row in shrunk[:LISTED]
-    ]
-    name, before, after, saved = (max(map(len, column)) for column in zip(*cells, strict=True))
-    lines = [f"  {a:<{name}}   {b:>{before}} -> {c:>{after}}   {d:>{saved}}" for a, b, c, d in cells]
-    return [*lines, *_more(len(shrunk))]
-
-
-def _more(count: int) -> list[str]:
-    return [f"  and {count - LISTED} more"] if count > LISTED else []
 
 
 def _sealed(count: int) -> str:
@@ -104,15 +91,10 @@ def unfinished(
     With `hook` only git, pre-commit and prek are named: its users have no command of ours at hand.
     """
     largest = sorted(rows, key=lambda row: (-row.before, row.path))
-    names = [shown(row.path) for row in largest[:LISTED]]
-    width = max(map(len, names))
-    sizes = [size(row.before) for row in largest[:LISTED]]
-    right = max(map(len, sizes))
     return [
         f"imgshrink: {len(rows)} of {counted(images, 'image')} {'is' if len(rows) == 1 else 'are'} not shrunk "
         f"({size(sum(row.before for row in rows))})",
-        *(f"  {name:<{width}}   {count:>{right}}" for name, count in zip(names, sizes, strict=True)),
-        *_more(len(rows)),
+        *sizes(largest),
         f"Shrink them:   {_cure([row.path for row in largest], hook=hook, runner=runner)}",
         f"Keep as is:    add them to `exclude` in {file}",
     ]

@@ -1,0 +1,34 @@
+"""Where reports go: the file that the settings name, and the summary page of a GitHub job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .errors import Unwritable
+from .files import shown, write
+from .model import Outcome
+from .report import DOCUMENTS, Summary, to_markdown
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+def publish(
+    outcomes: Sequence[Outcome], summary: Summary, *, report: Path | None, environ: Mapping[str, str]
+) -> list[str]:
+    """Write the report and append to the job's summary where asked for; return a line for each that failed."""
+    notes = []
+    if report is not None:
+        try:
+            report.parent.mkdir(parents=True, exist_ok=True)
+            write(report, DOCUMENTS[report.suffix.lower()](outcomes, summary).encode())
+        except (OSError, Unwritable) as error:
+            notes.append(f"the report can't be written: {error}")
+    page = environ.get(STEP_SUMMARY, "")
+    if page:
+        try:
+            with Path(page).open("a", encoding="utf-8") as end:
+                end.write(to_markdown(outcomes, summary))
+        except OSError as error:
+            notes.append(f"{STEP_SUMMARY} can't be appended to ({shown(Path(page))}): {error.strerror}")
+    return notes
