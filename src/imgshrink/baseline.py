@@ -1,4 +1,4 @@
-"""A baseline: images that are to stay as they are, by the SHA-256 of their bytes. For repositories that adopt imgshrink."""
+"""A baseline: images that stay as they are, by the SHA-256 of their bytes. It helps old repositories to begin."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ from .commit import finished, partly_staged, rewritten, under, unfinished
 from .documents import DOCUMENTS, to_json, to_markdown
 from .names import fitting, folder_of, pathspec, quoted, shown
 from .numbers import about, counted, part, share, size, span
-from .progress import Progress
+from .pace import Progress
+from .rows import sizes, table
 from .summary import LATE, NOBODY, SMALL, Summary, left, savings, summarize
-from .table import sizes, table
 
 __all__ = [
     "DOCUMENTS",

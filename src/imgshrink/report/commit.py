@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..model import Outcome, Status
 from .names import folder_of, pathspec, quoted, shown
 from .numbers import counted, share, size
+from .rows import LISTED, sizes, table
 from .summary import savings
-from .table import LISTED, sizes, table
 
 KIB = 1024
 
