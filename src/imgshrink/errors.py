@@ -59,9 +59,24 @@ class AccountError(EngineError):
     """The account can't be used: no key, key refused, quota used up, budget of the run spent.
 
     The text is the run's one note about it; empty means that there is nothing to say.
-    `failure` tells whether a strict run counts it.
+    `failure` tells whether a strict run counts it. `kind` is `refused`, `quota`, `budget`, `memory` or "", for a report
+    that knows how many images it concerns; `host` and `status` name who said so, `renews` is a date (2026-12-01) or "".
     """
 
-    def __init__(self, message: str = "", *, uploads: int = 0, failure: bool = True) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        uploads: int = 0,
+        failure: bool = True,
+        kind: str = "",
+        host: str = "",
+        status: int = 0,
+        renews: str = "",
+    ) -> None:
         super().__init__(message, uploads=uploads)
         self.failure = failure
+        self.kind = kind
+        self.host = host
+        self.status = status
+        self.renews = renews

@@ -67,7 +67,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Refused:
-    """The API said no to this image, for good."""
+    """The API said no to this image, for good. A `reason`, here and below, goes on where the API's name stops."""
 
     reason: str
 
@@ -91,6 +91,13 @@ class Later:
 @dataclass(frozen=True)
 class Gone:
     """The API no longer knows the image or its result."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """The API answered a question about the account."""
+
+    reply: Json
 
 
 @dataclass(frozen=True)
@@ -183,6 +190,18 @@ def after_status(code: int, body: bytes, image_id: int) -> Step:
     return _job_step(code, body, image_id)
 
 
+def after_question(code: int, body: bytes) -> Step | Told:
+    """Return what the reply to a question about the account means."""
+    if common := _refused_request(code, body):
+        return common
+    if code in (404, 410):
+        return Gone()
+    envelope = read_object(body)
+    if not 200 <= code < 300 or envelope is None or envelope.get("success") is False:
+        return Unclear(_said(body, code))
+    return Told(envelope)
+
+
 def _refused_request(code: int, body: bytes) -> Step | None:
     if code in (401, 402, 403):
         said = _said(body, code)
@@ -212,7 +231,7 @@ def job_step(job: Job) -> Step:
     if job.status == COMPLETED:
         return Finished(job)
     if job.status in FAILURES:
-        return Refused(job.message or "the API could not optimize it")
+        return Refused(f"could not optimize it ({job.message})" if job.message else "could not optimize it")
     return Working(job)
 
 
@@ -256,9 +275,12 @@ def clean_key(value: str | None) -> str | None:
 
 
 def _said(body: bytes, code: int) -> str:
+    """Return what a reply says, as the second half of a sentence about the API."""
     messages = [message for field in read_errors(body).values() for message in field]
     said = " ".join(messages) or read_text((read_object(body) or {}).get("message"))
-    return read_text(f"{said} ({code})" if said else f"answered {code}")
+    if 300 <= code < 400:
+        return f"answered {code}, a redirect, which is not followed"
+    return read_text(f"answered {code} ({said})" if said else f"answered {code}")
 
 
 def _url(value: object) -> str:

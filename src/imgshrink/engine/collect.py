@@ -1,0 +1,154 @@
+"""Collecting what was paid for: ask until it is done, then fetch it. All of this is free and may be repeated."""
+
+from __future__ import annotations
+
+import time
+from typing import NoReturn
+
+from .. import wire
+from ..errors import AccountError, Pending, Rejected
+from ..tolerant import retry_after
+from . import poll
+from .journal import Row
+from .shop import JOB, LONGEST_PAUSE, PERSISTENCE, Shop
+from .transport import Broken, Reply
+
+DAY = 86400.0
+TRIES = 4
+ANSWER = 30.0
+DOWNLOAD = 90.0
+GONE = (401, 403, 404, 410)
+
+
+class Collection:
+    """The result of one upload. `job` is what the API answered to it just now, None for an earlier run's upload."""
+
+    def __init__(self, shop: Shop, row: Row, job: wire.Job | None, data: bytes, reduced: bytes) -> None:
+        self._shop = shop
+        self._row = row
+        self._job = job
+        self._data = data
+        self._reduced = reduced
+        self._begun = time.monotonic()
+        self._age = 0.0 if job is not None else max(0.0, shop.ledger.journal.now() - row.at)
+
+    def result(self) -> bytes | None:
+        """Return the result, of which only the length is checked, or what is smaller already; None where it is gone."""
+        job = self._job if self._job is not None and self._job.status == wire.COMPLETED else self._finished()
+        for fresh_address in (False, True):
+            if job is None:
+                return None
+            if job.optimized_size is not None and job.optimized_size >= len(self._reduced):
+                return self._reduced if len(self._reduced) < len(self._data) else self._data
+            body = self._fetch(job)
+            if body is not None or fresh_address:
+                return body
+            job = self._finished()
+        return None
+
+    def _finished(self) -> wire.Job | None:
+        """Ask until the job is done; None where the API does not know it."""
+        in_vain = 0.0
+        if self._age == 0.0:
+            self._shop.rest(self._shop.account.first_wait())
+        while True:
+            step, delay = self._status()
+            waited = self._age + time.monotonic() - self._begun
+            if isinstance(step, wire.Gone):
+                return None
+            if isinstance(step, wire.Finished):
+                if self._job is not None:
+                    self._shop.account.took(waited, in_vain, step.job.processing_time)
+                return step.job
+            in_vain = waited
+            wait = max(poll.next_wait(waited, self._shop.account.chance()), delay or 0.0)
+            if waited + wait > JOB:
+                self._leave(f"{self._shop.host} is not done with it")
+            self._shop.rest(wait)
+
+    def _status(self) -> tuple[wire.Working | wire.Finished | wire.Gone, float | None]:
+        """Ask, and again where no usable answer comes."""
+        patience = _Patience(self)
+        while True:
+            self._shop.rest(self._shop.account.paused())
+            step, delay = self._shop.attend(self._ask, self._read)
+            match step:
+                case wire.Working() | wire.Finished() | wire.Gone():
+                    self._shop.account.answered()
+                    return step, delay
+                case wire.Denied():
+                    raise self._shop.denied(step)
+                case wire.Refused(reason):
+                    raise Rejected(f"{self._shop.host} {reason}")
+                case wire.Later(reason) | wire.Unclear(reason):
+                    patience.lose(f"{self._shop.host} {reason}", delay)
+
+    def _ask(self) -> Reply:
+        route = wire.STATUS.format(image_id=self._row.image_id)
+        return self._shop.transport.get(route, time.monotonic() + ANSWER)
+
+    def _read(self, code: int, body: bytes) -> wire.Step:
+        return wire.after_status(code, body, self._row.image_id)
+
+    def _fetch(self, job: wire.Job) -> bytes | None:
+        """Download the result; None where its address leads to nothing."""
+        if not job.optimized_url:
+            raise Rejected(f"{self._shop.host} is done with it, and does not say where the result is")
+        patience = _Patience(self)
+        while True:
+            self._shop.rest(self._shop.account.paused())
+            try:
+                return self._download(job)
+            except Broken as broken:
+                failure = broken
+            if failure.forbidden:
+                raise AccountError(
+                    f"{self._shop.host} {failure}. If you trust that host, add it to TINYJPG_DOWNLOAD_HOSTS: "
+                    "the next run collects what was paid for"
+                )
+            if failure.nonsense and patience.last:
+                raise Rejected(f"{self._shop.host} {failure}")
+            patience.lose(f"{self._shop.host} {failure}")
+
+    def _download(self, job: wire.Job) -> bytes | None:
+        wanted = job.optimized_size
+        largest = len(self._data) if wanted is None else wanted
+        reply = self._shop.transport.download(job.optimized_url, largest, time.monotonic() + DOWNLOAD)
+        if reply.code in GONE:
+            return None
+        if reply.code != 200:
+            self._shop.account.pause(min(retry_after(reply.retry_after, time.time()) or 0.0, LONGEST_PAUSE))
+            raise Broken(f"answered {reply.code} when asked for the result")
+        if not reply.body or wanted not in (None, len(reply.body)):
+            raise Broken(f"sent {len(reply.body)} bytes of a result of {wanted}", nonsense=True)
+        return reply.body
+
+    def _leave(self, reason: str) -> NoReturn:
+        """Leave it to the next run; what has not come within a day never will."""
+        if self._age > DAY:
+            raise Rejected(f"{reason} after a day")
+        raise Pending(f"paid for, but {reason}: the next run collects it")
+
+
+class _Patience:
+    """How often, and how long, an image asks again for what is free."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._shop = collection._shop
+        self._begun = time.monotonic()
+        self._failures = 0
+
+    @property
+    def last(self) -> bool:
+        """The next failure is the last one."""
+        return self._failures + 1 >= TRIES
+
+    def lose(self, reason: str, delay: float | None = None) -> None:
+        """Wait for another try, or leave it to the next run."""
+        self._failures += 1
+        late = delay is None and time.monotonic() - self._begun > PERSISTENCE
+        if late or self._shop.account.down or self._failures >= TRIES or (delay or 0.0) > LONGEST_PAUSE:
+            self._shop.account.gave_up()
+            self._collection._leave(reason)
+        self._shop.rest(max(delay or 0.0, poll.backoff(self._failures, self._shop.account.chance())))

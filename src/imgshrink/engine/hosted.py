@@ -1,0 +1,190 @@
+"""The engine that sends images through the TinyJPG API. The HTTP client is loaded with the first image, not before."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import wire
+from ..errors import AccountError, Declined, EngineError, Unavailable
+from ..keys import cache_key, content_hash
+from ..model import Format, ImageInfo, Recipe
+from ..tolerant import Json
+from ..usage import Quota, read_quota
+from .account import Account
+from .address import read_api
+from .journal import REJECTED, UPLOADED, Journal, JournalError, Ledger
+from .secret import Secret
+
+if TYPE_CHECKING:
+    from .shop import Shop
+
+PROTOCOL = "tinyjpg-1"
+LARGEST = 32 * 1024 * 1024
+ANSWER = 10.0
+
+
+def nothing_wrong() -> str:
+    """Say that results can be kept."""
+    return ""
+
+
+class Hosted:
+    """Images go to the API at `api_url`; without a `key` nothing does, and the engine stands for what the cache knows.
+
+    Raises `SettingsError` for a bad key or address. `hosts` may hold results beside the API's own host. `can_remember`
+    is asked once, before the first upload: "" or why a result could not be kept. Everything that waits watches `stop`.
+    """
+
+    name = "hosted"
+
+    def __init__(
+        self,
+        key: str | None,
+        api_url: str = wire.BASE_URL,
+        hosts: Sequence[str] = (),
+        *,
+        journal: Journal | Path,
+        max_uploads: int = 500,
+        can_remember: Callable[[], str] = nothing_wrong,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._api = read_api(api_url)
+        self._hosts = tuple(host.lower() for host in hosts)
+        self._journal = journal if isinstance(journal, Journal) else Journal(journal)
+        self._account = Account(max_uploads, can_remember)
+        self._stop = stop or threading.Event()
+        self._lock = threading.Lock()
+        self._opened: Shop | None = None
+        self._secret, self._ledger = self._read_key(wire.clean_key(key))
+
+    def __repr__(self) -> str:
+        return f"Hosted({self.host})"
+
+    @property
+    def host(self) -> str:
+        """The API's host, as people know it."""
+        return self._api.authority
+
+    @property
+    def fingerprint(self) -> str:
+        """Protocol and address: who has no key finds what others paid for."""
+        return f"{PROTOCOL} {self._api.url}"
+
+    @property
+    def uploads(self) -> int:
+        """How many uploads of this run were, or may have been, paid for."""
+        return self._account.uploads
+
+    def notes(self) -> list[str]:
+        """What a person should know about this run's payments, one line each."""
+        count = self._account.broken_off
+        if not count:
+            return []
+        which = "1 upload" if count == 1 else f"{count} uploads"
+        return [f"{which} to {self.host} broke off without an answer, paid or not: a later run tries once more"]
+
+    def declines(self, info: ImageInfo, size: int) -> str:
+        """Return why an image is not for the API, whoever asks, or ""; `size` is bytes."""
+        if info.format is Format.PNG and info.animated:
+            return "the API would flatten an animated PNG"
+        if info.colour == "cmyk":
+            return "the API would turn CMYK into RGB"
+        if info.depth > 8:
+            return f"the API would cut {info.depth} bits a sample to 8"
+        return "too large for the API" if size > LARGEST else ""
+
+    def paid(self, content: str, recipe: Recipe) -> bool:
+        """Whether asking for the image with this content hash costs no upload, because the journal knows it."""
+        if self._ledger is None:
+            return False
+        try:
+            row = self._ledger.find(self._name(content, recipe))
+        except JournalError:
+            return False
+        return row is not None and (row.spent or row.state in (UPLOADED, REJECTED))
+
+    def optimize(self, data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
+        """Return the API's result; raises `EngineError`, with the uploads that it cost."""
+        if self._ledger is None:
+            raise AccountError("", failure=False)
+        if why := self.declines(info, len(data)):
+            raise Declined(why)
+        from .errand import Errand
+
+        try:
+            return Errand(self._shop(), self._name(content_hash(data), recipe), data, info, recipe).run()
+        except JournalError as error:
+            reason = str(error)
+        raise AccountError(f"nothing is uploaded: {reason}", kind="memory")
+
+    def ask(self, route: str) -> Json:
+        """Return what the API says about the account under `route`; raises `EngineError`."""
+        if self._ledger is None:
+            raise AccountError("no TINYJPG_API_KEY is set", kind="no-key")
+        shop = self._shop()
+        step, _ = shop.attend(lambda: shop.transport.get(route, time.monotonic() + ANSWER), wire.after_question)
+        match step:
+            case wire.Told(reply):
+                return reply
+            case wire.Denied():
+                raise self._denial(step, "")
+            case wire.Later(reason) | wire.Unclear(reason) | wire.Refused(reason):
+                raise Unavailable(f"{self.host} {reason}")
+        raise Unavailable(f"{self.host} has no {route}")
+
+    def quota(self) -> Quota | None:
+        """Return what is left of the quota, None where the API does not say."""
+        try:
+            return read_quota(self.ask(wire.STATS))
+        except EngineError:
+            return None
+
+    def close(self) -> None:
+        """End what is in flight, let go of connections and the journal. Safe to call twice."""
+        self._stop.set()
+        with self._lock:
+            if self._opened is not None:
+                self._opened.transport.close()
+        self._journal.close()
+
+    def _read_key(self, key: str | None) -> tuple[Secret | None, Ledger | None]:
+        if key is None:
+            return None, None
+        return Secret(key), self._journal.ledger(self._api.origin, key)
+
+    def _name(self, content: str, recipe: Recipe) -> str:
+        return cache_key(content, recipe, self.fingerprint)
+
+    def _shop(self) -> Shop:
+        """Return what errands need, made when the first one comes: this loads the HTTP client."""
+        from .shop import Shop
+        from .transport import Transport
+
+        assert self._secret is not None
+        assert self._ledger is not None
+        with self._lock:
+            if self._opened is None:
+                transport = Transport(self._api, self._secret, self._hosts, self._stop)
+                self._opened = Shop(self._api, transport, self._ledger, self._account, self._stop, self._denied)
+            return self._opened
+
+    def _denied(self, step: wire.Denied) -> AccountError:
+        """Upload nothing more in this run, and return the error that says why."""
+        self._account.deny(lambda: self._denial(step, ""))
+        quota = self.quota() if step.quota else None
+        renews = quota.renews if quota else ""
+        self._account.deny(lambda: self._denial(step, renews))
+        return self._denial(step, renews)
+
+    def _denial(self, step: wire.Denied, renews: str) -> AccountError:
+        if step.quota:
+            text, kind = "TinyJPG quota used up" + (f". It renews on {renews}" if renews else ""), "quota"
+        elif step.code == 401:
+            text, kind = f"{self.host} refused the API key (401). Check TINYJPG_API_KEY", "refused"
+        else:
+            text, kind = f"{self.host} {step.reason}. Check what the key's plan permits", "refused"
+        return AccountError(text, kind=kind, host=self.host, status=step.code, renews=renews)

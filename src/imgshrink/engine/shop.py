@@ -1,0 +1,73 @@
+"""What every image's errand at the API needs, and how an errand speaks to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from .. import wire
+from ..errors import AccountError
+from ..tolerant import retry_after
+from .account import Account
+from .address import Place
+from .journal import Ledger
+from .transport import Broken, Reply, Transport
+
+Step = TypeVar("Step")
+
+JOB = 300.0
+"""Seconds that one image may take at the API in one run."""
+
+PERSISTENCE = 5.0
+"""Seconds of failing after which nothing is tried again: with a try of 3 s in hand, an absent network costs 8 s."""
+
+LONGEST_PAUSE = 30.0
+"""Seconds; who asks us to come back later than that is not waited for."""
+
+
+class Interrupted(Exception):
+    """The run was stopped while an errand waited."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Everything that errands share. `denied` makes, and remembers, the error for a refused account."""
+
+    api: Place
+    transport: Transport
+    ledger: Ledger
+    account: Account
+    stop: threading.Event
+    denied: Callable[[wire.Denied], AccountError]
+
+    @property
+    def host(self) -> str:
+        """The API's name, as people know it."""
+        return self.api.authority
+
+    def rest(self, seconds: float) -> None:
+        """Wait; raises `Interrupted` when the run is stopped."""
+        if self.stop.wait(max(0.0, seconds)):
+            raise Interrupted
+
+    def attend(
+        self, ask: Callable[[], Reply], read: Callable[[int, bytes], Step]
+    ) -> tuple[Step | wire.Later | wire.Unclear, float | None]:
+        """Ask the API, and return what its answer means and how long it wants to be left alone.
+
+        No answer is `Later` where nothing can have happened, and `Unclear` where something may have.
+        """
+        try:
+            reply = ask()
+        except Broken as broken:
+            return (wire.Unclear(str(broken)) if broken.sent else wire.Later(str(broken))), None
+        delay = retry_after(reply.retry_after, time.time())
+        step: Step | wire.Later | wire.Unclear = read(reply.code, reply.body)
+        if isinstance(step, wire.Later) and delay is None and reply.code == 503:
+            step = wire.Unclear(step.reason)
+        if isinstance(step, wire.Later) and delay is not None:
+            self.account.pause(min(delay, LONGEST_PAUSE))
+        return step, delay

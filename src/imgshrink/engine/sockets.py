@@ -1,0 +1,227 @@
+"""Sockets that obey: a run's stop, an exchange's deadline, and who may be at the other end.
+
+The one place where the HTTP library is imported: httpx, or its successor httpx2 where that is what is installed.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+try:
+    import httpcore
+    import httpx
+except ImportError:
+    import httpcore2 as httpcore  # type: ignore[import-not-found, no-redef]  # the successor has the same names
+    import httpx2 as httpx  # type: ignore[import-not-found, no-redef]  # the successor has the same names
+
+__all__ = ["ForbiddenPeer", "Sockets", "Through", "httpcore", "httpx"]
+
+IDLE = 2.0
+"""Seconds that an idle connection is kept: less than servers keep theirs (5 s and up), so that none is half closed."""
+
+PIECE = 64 * 1024
+TICK = 0.1
+
+Result = TypeVar("Result")
+Check = Callable[[str], str]
+
+
+class ForbiddenPeer(httpcore.NetworkError):
+    """The connection reached an address that it may not talk to; nothing was sent."""
+
+
+class Sockets(httpcore.NetworkBackend):
+    """Every connection of one client. `check` is given the address that was reached and returns why not, or "".
+
+    Name resolution, connecting and the handshake run in a thread of their own, since nothing can interrupt them.
+    """
+
+    def __init__(self, stop: threading.Event, check: Check) -> None:
+        self.peer = ""
+        self._stop = stop
+        self._check = check
+        self._plain = httpcore.SyncBackend()
+        self._lock = threading.Lock()
+        self._streams: set[Stream] = set()
+        self._local = threading.local()
+        self._closed = threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    @contextmanager
+    def until(self, deadline: float) -> Iterator[None]:
+        """Let no socket operation of this thread last beyond `deadline`, in monotonic seconds."""
+        self._local.deadline = deadline
+        try:
+            yield
+        finally:
+            self._local.deadline = None
+
+    def left(self, timeout: float | None) -> float:
+        """Return the seconds that an operation may take; raises a timeout where none is left."""
+        deadline = getattr(self._local, "deadline", None)
+        left = min(timeout or 30.0, 30.0 if deadline is None else deadline - time.monotonic())
+        if left <= 0 or self._stop.is_set() or self._closed.is_set():
+            raise httpcore.ReadTimeout("took too long")
+        return left
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> Stream:
+        """Connect, and let go again unless the address reached may be talked to."""
+        left = self.left(timeout)
+        options = socket_options or []
+        plain = self.patiently(lambda: self._plain.connect_tcp(host, port, left, local_address, options), left)
+        self.peer = plain.get_extra_info("server_addr")[0]
+        if why := self._check(self.peer):
+            plain.close()
+            raise ForbiddenPeer(why)
+        return self.admit(plain)
+
+    def patiently(self, work: Callable[[], Result], seconds: float) -> Result:
+        """Return what `work` returns, if it does so in time and before the stop; what comes later is thrown away."""
+        future: concurrent.futures.Future[Result] = concurrent.futures.Future()
+        threading.Thread(target=_run, args=(work, future), daemon=True).start()
+        end = time.monotonic() + seconds
+        while not concurrent.futures.wait([future], TICK).done:
+            if self._stop.is_set() or self._closed.is_set() or time.monotonic() > end:
+                future.add_done_callback(_throw_away)
+                raise httpcore.ConnectTimeout("no connection in time")
+        return future.result()
+
+    def admit(self, plain: httpcore.NetworkStream) -> Stream:
+        """Return `plain` as a stream that obeys."""
+        stream = Stream(plain, self)
+        with self._lock:
+            self._streams.add(stream)
+            if self._watcher is None:
+                self._watcher = threading.Thread(target=self._watch, name="imgshrink-watch", daemon=True)
+                self._watcher.start()
+        return stream
+
+    def forget(self, stream: Stream) -> None:
+        """Watch a stream no longer."""
+        with self._lock:
+            self._streams.discard(stream)
+
+    def close(self) -> None:
+        """End every connection at once, and open none again."""
+        self._closed.set()
+        self._abort()
+
+    def _watch(self) -> None:
+        while not self._closed.wait(TICK):
+            if self._stop.is_set():
+                self._abort()
+
+    def _abort(self) -> None:
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.abort()
+
+
+class Stream(httpcore.NetworkStream):
+    """One connection."""
+
+    def __init__(self, plain: httpcore.NetworkStream, sockets: Sockets) -> None:
+        self._plain = plain
+        self._sockets = sockets
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what is there."""
+        return self._plain.read(max_bytes, self._sockets.left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write all of `buffer`, in pieces, so that a slow reader is noticed."""
+        for start in range(0, len(buffer), PIECE):
+            self._plain.write(buffer[start : start + PIECE], self._sockets.left(timeout))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._sockets.forget(self)
+        self._plain.close()
+
+    def abort(self) -> None:
+        """Shut the connection down under whoever waits on it.
+
+        Past the TLS layer: its own `shutdown` would let a late write through unencrypted.
+        """
+        with suppress(OSError):
+            socket.socket.shutdown(self._plain.get_extra_info("socket"), socket.SHUT_RDWR)
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> Stream:
+        """Begin TLS."""
+        left = self._sockets.left(timeout)
+        self._sockets.forget(self)
+        secure = self._sockets.patiently(lambda: self._plain.start_tls(ssl_context, server_hostname, left), left)
+        return self._sockets.admit(secure)
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the library's own signature
+        """Return what the plain stream knows."""
+        return self._plain.get_extra_info(info)
+
+
+class Through(httpx.BaseTransport):
+    """Carries httpx's requests over such sockets, HTTP/1.1 only."""
+
+    def __init__(self, sockets: Sockets, context: ssl.SSLContext | None) -> None:
+        self._sockets = sockets
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context, max_connections=None, keepalive_expiry=IDLE, network_backend=sockets
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request and return its response, the body unread."""
+        url = request.url
+        answer = self._pool.handle_request(
+            httpcore.Request(
+                request.method,
+                httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+
+    def close(self) -> None:
+        """End every connection."""
+        self._sockets.close()
+        self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._answer.iter_stream()
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+def _run(work: Callable[[], Result], future: concurrent.futures.Future[Result]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
+        future.set_exception(error)
+
+
+def _throw_away(future: concurrent.futures.Future[Any]) -> None:
+    if future.exception() is None:
+        future.result().close()
