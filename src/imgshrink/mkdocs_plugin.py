@@ -1,0 +1,175 @@
+"""The MkDocs plugin: once a site is built, makes the images in it smaller, whoever put them there."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mkdocs.config import config_options
+from mkdocs.config.base import ConfigErrors, ConfigWarnings, LegacyConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.plugins import BasePlugin, event_priority
+
+from .errors import SettingsError
+from .settings import fields_of, load
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+    from .model import Outcome, Source
+    from .runtime import Runtime
+    from .telling import Telling
+
+ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp")
+MATERIAL = "material/optimize"
+MATERIAL_TAKES = {"optimize_png": (".png",), "optimize_jpg": (".jpg", ".jpeg")}
+CLASH = (
+    "Material's optimize plugin is on as well: %s files are left to it in this build. "
+    "Take `optimize` out of the plugins in mkdocs.yml, or set its `enabled: false`"
+)
+SLOW = 30.0
+
+log = logging.getLogger("mkdocs.plugins.imgshrink")
+
+
+class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call]  # MkDocs leaves it untyped
+    """One object for all builds of a process: `mkdocs serve` keeps it between rebuilds."""
+
+    config_scheme = tuple(
+        (row.name, config_options.Optional(config_options.Type(object))) for row in fields_of("mkdocs")
+    )
+
+    def __init__(self) -> None:
+        self._serving = False
+        self._origins: dict[str, Path | None] = {}
+        self._said: set[str] = set()
+
+    def load_config(
+        self, options: dict[str, Any], config_file_path: str | None = None
+    ) -> tuple[ConfigErrors, ConfigWarnings]:
+        """Take every option as it comes: our own settings judge them, and name the nearest known one."""
+        errors, _ = super().load_config(options, config_file_path)
+        return errors, []
+
+    def on_startup(self, *, command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:  # noqa: ARG002  MkDocs' signature
+        """Remember whether this is `mkdocs serve`; having this method at all keeps the object between rebuilds."""
+        self._serving = command == "serve"
+
+    def on_config(self, config: MkDocsConfig) -> None:
+        """Read the settings; wrong ones end the build before it has begun."""
+        try:
+            self._settings = load(_start(config), face="plugin", mkdocs=dict(self.config), environ=os.environ)
+        except SettingsError as error:
+            raise PluginError(f"imgshrink: {error}") from error
+        self._origins.clear()
+
+    @event_priority(-100)
+    def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
+        """Note where every file comes from, after all plugins have added theirs."""
+        self._note_origins(files, config)
+
+    @event_priority(100)
+    def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> None:  # noqa: ARG002  as above
+        """Note what was added since, before other plugins take files over."""
+        self._note_origins(files, config)
+
+    @event_priority(-90)
+    def on_post_build(self, *, config: MkDocsConfig) -> None:
+        """Make the built site's images smaller; whatever goes wrong, the site is complete."""
+        mode = self._settings.on_serve if self._serving else True
+        if not (self._settings.enabled and mode):
+            return
+        try:
+            self._shrink(config, known_only=mode == "cache")
+        except PluginError:
+            raise
+        except Exception as error:  # a build must not fail for smaller images
+            log.warning(
+                "imgshrink: an unexpected error, the images stay as they are: %s: %s", type(error).__name__, error
+            )
+            log.debug("imgshrink: where it happened", exc_info=True)
+
+    def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
+        from .place import in_build
+        from .runtime import opened
+        from .telling import Telling
+
+        with opened(self._settings) as runtime:
+            telling = Telling(self._settings, self._say_new)
+            sources = list(self._sources(config, runtime))
+            fresh = not self._serving and "CI" in os.environ and not runtime.cache.info().entries
+            run = runtime.run(sources, place=in_build, observer=telling, in_place=False, known_only=known_only)
+            outcomes = list(telling.counted(run))
+            others = runtime.notes()
+        self._tell(telling, outcomes, others, fresh=fresh)
+
+    def _tell(self, telling: Telling, outcomes: list[Outcome], others: list[str], *, fresh: bool) -> None:
+        from . import report
+        from .telling import add_step_summary, write_report
+
+        summary = telling.summary(outcomes)
+        if not self._serving or summary.answered:
+            log.info("imgshrink: %s", report.result(summary))
+        if fresh and summary.answered and summary.seconds > SLOW:
+            log.info("imgshrink: %s", report.empty_cache(summary.seconds))
+        if trouble := write_report(self._settings, outcomes, summary):
+            others = [*others, trouble]
+        if not self._serving:
+            add_step_summary(os.environ, outcomes, summary)
+        notes = telling.notes(outcomes, others, next_run="the next build")
+        for note in notes:
+            self._say_new(note.text)
+        failures = [note.text for note in notes if note.failure]
+        if self._settings.strict and failures:
+            raise PluginError("imgshrink: strict is on, and " + "; ".join(failures))
+
+    def _say_new(self, text: str) -> None:
+        """Say a line; during `mkdocs serve`, each only once."""
+        if not (self._serving and text in self._said):
+            self._said.add(text)
+            log.info("imgshrink: %s", text)
+
+    def _sources(self, config: MkDocsConfig, runtime: Runtime) -> Iterator[Source]:
+        site, folder = Path(config.site_dir), _start(config).parent
+        shown = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
+        taken = _taken_by_material(config)
+        for place in sorted(path for path in site.rglob("*") if path.name.lower().endswith(ENDINGS) and path.is_file()):
+            inside = place.relative_to(site)
+            if place.suffix in taken:
+                continue
+            origin = self._origins.get(inside.as_posix())
+            matched = origin or folder / shown / inside
+            if not runtime.excluded(matched):
+                name = matched.relative_to(folder) if matched.is_relative_to(folder) else matched
+                upload = origin is not None or self._settings.upload_generated
+                yield runtime.source(place, name.as_posix(), matched=matched, upload=upload)
+
+    def _note_origins(self, files: Files, config: MkDocsConfig) -> None:
+        """Read `File` objects here, in the main thread, and never again: other plugins change and remove them."""
+        docs = Path(config.docs_dir)
+        for file in files:
+            origin = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
+            self._origins[file.dest_uri] = origin if origin is not None and origin.is_relative_to(docs) else None
+
+
+def _start(config: MkDocsConfig) -> Path:
+    """Where settings are searched from: mkdocs.yml itself, or the folder that stands for it."""
+    return Path(config.config_file_path) if config.config_file_path else Path.cwd() / "mkdocs.yml"
+
+
+def _taken_by_material(config: MkDocsConfig) -> set[str]:
+    """The endings that Material's own plugin takes care of; a warning where there are any."""
+    taken: dict[str, tuple[str, ...]] = {}
+    for name in (name for name in config.plugins if name.startswith(MATERIAL)):
+        options: Mapping[str, object] = config.plugins[name].config
+        if options.get("enabled") and options.get("optimize"):
+            taken |= {option: endings for option, endings in MATERIAL_TAKES.items() if options.get(option)}
+    endings = {ending for group in taken.values() for ending in group}
+    if endings:
+        log.warning("imgshrink: " + CLASH, ", ".join(sorted(endings)))
+    return endings
