@@ -110,17 +110,15 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def _tell(self, telling: Telling, outcomes: list[Outcome], others: list[str], *, fresh: bool) -> None:
         from . import report
-        from .telling import add_step_summary, write_report
+        from .publish import publish
 
         summary = telling.summary(outcomes)
         if not self._serving or summary.answered:
             log.info("imgshrink: %s", report.result(summary))
         if fresh and summary.answered and summary.seconds > SLOW:
             log.info("imgshrink: %s", report.empty_cache(summary.seconds))
-        if trouble := write_report(self._settings, outcomes, summary):
-            others = [*others, trouble]
-        if not self._serving:
-            add_step_summary(os.environ, outcomes, summary)
+        environ = {} if self._serving else os.environ
+        others = [*others, *publish(outcomes, summary, report=self._settings.report, environ=environ)]
         notes = telling.notes(outcomes, others, next_run="the next build")
         for note in notes:
             self._say_new(note.text)

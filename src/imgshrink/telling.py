@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from . import report
 from .errors import AccountError, EngineError
@@ -13,7 +12,6 @@ from .settings import Settings
 
 EVERY = 10.0
 FIRST_ESTIMATE = 5.0
-SLOW = 30.0
 
 Say = Callable[[str], None]
 
@@ -110,28 +108,3 @@ class Telling:
             case AccountError():
                 return str(error)
         return f"{engine} was given up in this run after {report.counted(images, 'image')}: {error}"
-
-
-def write_report(settings: Settings, outcomes: Sequence[Outcome], summary: report.Summary) -> str:
-    """Write the report that the settings ask for; return a note where that fails, else ""."""
-    if settings.report is None:
-        return ""
-    try:
-        settings.report.parent.mkdir(parents=True, exist_ok=True)
-        text = report.DOCUMENTS[settings.report.suffix.lower()](outcomes, summary)
-        settings.report.write_text(text, encoding="utf-8")
-    except OSError as error:
-        return f"the report {settings.report} can't be written: {error.strerror}"
-    return ""
-
-
-def add_step_summary(environ: Mapping[str, str], outcomes: Sequence[Outcome], summary: report.Summary) -> None:
-    """Append the Markdown table to the page of a GitHub Actions job, where there is one."""
-    page = environ.get("GITHUB_STEP_SUMMARY")
-    if not page:
-        return
-    try:
-        with Path(page).open("a", encoding="utf-8") as stream:
-            stream.write(report.to_markdown(outcomes, summary))
-    except OSError:
-        return
