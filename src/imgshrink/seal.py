@@ -3,7 +3,7 @@
     imgshrink1 q80 4f1d2c9a6b3e8071
 
 is the mark's version, the quality, and the first 16 hex digits of the SHA-256 of the file without the mark. The mark is
-bookkeeping, not security: anyone can write one.
+bookkeeping, not security: anyone can write one, or another quality into it.
 """
 
 from __future__ import annotations
@@ -35,23 +35,22 @@ _CLOSING = {Format.PNG: "IEND", Format.GIF: "trailer"}
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where the mark belongs: `data[start:end]` is what marks are there now, `quality` the first one's, 0 for none."""
+class _Found:
+    """The marks at the seal's place, valid or stale, and `place`: where in the unsealed data a seal belongs."""
 
     format: Format
-    start: int
-    end: int
-    quality: int
+    marks: Sequence[Part]
+    place: int
 
 
 def seal(data: bytes, quality: int) -> bytes:
     """Return the image with a seal of `quality` (1..100) in place of any it bears, or `data` where it may have none."""
-    if why_not_sealable(data):
+    found = None if why_not_sealable(data) else _find(data)
+    if found is None:
         return data
-    bare = unseal(data)
-    place = _find(bare)
-    assert place is not None, "a complete container has a place"
-    return _splice(bare, place, _encode(place.format, quality, bare))
+    bare = _without(data, found)
+    mark = _encode(found.format, quality, bare)
+    return _sized(bare[: found.place] + mark + bare[found.place :], found.format, len(mark))
 
 
 def why_not_sealable(data: bytes) -> str:
@@ -66,20 +65,21 @@ def why_not_sealable(data: bytes) -> str:
 
 def read_seal(data: bytes) -> int | None:
     """Return the quality of a valid seal; None where there is none, or the file was changed since."""
-    place = _find(data)
-    if place is None or not place.quality:
+    found = _find(data)
+    if found is None or len(found.marks) != 1 or found.marks[0].start != found.place:
         return None
-    valid = data[place.start : place.end] == _encode(place.format, place.quality, _splice(data, place, b""))
-    return place.quality if valid else None
+    mark = data[found.marks[0].start : found.marks[0].end]
+    quality = int(mark[mark.index(b" q") + 2 :].split(b" ")[0])
+    return quality if mark == _encode(found.format, quality, _without(data, found)) else None
 
 
 def unseal(data: bytes) -> bytes:
     """Return the image without the mark at the seal's place, valid or stale; `data` itself where there is none."""
-    place = _find(data)
-    return data if place is None or not place.quality else _splice(data, place, b"")
+    found = _find(data)
+    return data if found is None or not found.marks else _without(data, found)
 
 
-def _find(data: bytes) -> _Place | None:
+def _find(data: bytes) -> _Found | None:
     format = identify(data)
     if format is None:
         return None
@@ -90,39 +90,41 @@ def _find(data: bytes) -> _Place | None:
         return None
     if format is Format.WEBP and walked[-1].end != 8 + int.from_bytes(data[4:8], "little"):
         return None
-    marks = list(takewhile(lambda part: _is_mark(data, part, format), reversed(walked)))
-    return _place(data, format, marks[::-1], walked[-1].end)
+    marks = list(takewhile(lambda part: _is_mark(data, part, format), reversed(walked)))[::-1]
+    return _Found(format, marks, marks[0].start if marks else walked[-1].end)
 
 
-def _find_behind_applications(data: bytes) -> _Place:
-    walk, at, marks = parts(data, Format.JPEG), 0, []
-    for part in walk:
+def _find_behind_applications(data: bytes) -> _Found:
+    """A mark among the application segments was at the place once, before others were put behind it."""
+    place, marks = 0, []
+    for part in parts(data, Format.JPEG):
         if _is_mark(data, part, Format.JPEG):
             marks.append(part)
-        elif marks or not part.kind.startswith(("SOI", "APP")):
-            break
+        elif part.kind.startswith(("SOI", "APP")):
+            place += part.end - part.start
         else:
-            at = part.end
-    return _place(data, Format.JPEG, marks, at)
-
-
-def _place(data: bytes, format: Format, marks: Sequence[Part], at: int) -> _Place:
-    if not marks:
-        return _Place(format, at, at, 0)
-    found = _BODIES[format].fullmatch(data, marks[0].body, marks[0].body_end)
-    return _Place(format, marks[0].start, marks[-1].end, int(found[1]) if found else 0)
+            break
+    return _Found(Format.JPEG, marks, place)
 
 
 def _is_mark(data: bytes, part: Part, format: Format) -> bool:
     return part.kind == _KINDS[format] and bool(_BODIES[format].fullmatch(data, part.body, part.body_end))
 
 
-def _splice(data: bytes, place: _Place, mark: bytes) -> bytes:
-    joined = data[: place.start] + mark + data[place.end :]
-    if place.format is not Format.WEBP:
-        return joined
-    size = int.from_bytes(data[4:8], "little") + len(joined) - len(data)
-    return joined[:4] + size.to_bytes(4, "little") + joined[8:]
+def _without(data: bytes, found: _Found) -> bytes:
+    pieces, at = [], 0
+    for mark in found.marks:
+        pieces.append(data[at : mark.start])
+        at = mark.end
+    bare = b"".join([*pieces, data[at:]])
+    return _sized(bare, found.format, len(bare) - len(data))
+
+
+def _sized(data: bytes, format: Format, growth: int) -> bytes:
+    """The data with the RIFF's size corrected where there is one."""
+    if format is not Format.WEBP:
+        return data
+    return data[:4] + (int.from_bytes(data[4:8], "little") + growth).to_bytes(4, "little") + data[8:]
 
 
 def _encode(format: Format, quality: int, bare: bytes) -> bytes:
