@@ -1,0 +1,96 @@
+"""How different two pictures look, and whether they are the same to the last bit: strip by strip, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyvips
+
+_BLOCK = 8
+_STRIP_PIXELS = 1 << 19
+
+_Pair = tuple[pyvips.Image, pyvips.Image]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far a candidate is from its reference; zero is the same picture.
+
+    `worst` is the largest colour difference (CIE76) between blocks of 8 x 8 pixels, `mean` the mean one of samples,
+    0..255; both are taken on black and on white, and the larger counts. `faded` is by how much the lowest alpha of a
+    strip rose, 0..255.
+    """
+
+    worst: float = 0
+    mean: float = 0
+    faded: float = 0
+
+    def or_worse(self, other: Difference) -> Difference:
+        """Return the larger of each."""
+        return Difference(max(self.worst, other.worst), max(self.mean, other.mean), max(self.faded, other.faded))
+
+
+def measure(reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
+    """Compare two pictures of one size in 8-bit sRGB, with or without alpha; each is read once from top to bottom."""
+    found, pixels = Difference(), reference.width * reference.height
+    sums = [0.0, 0.0]
+    for left, right in _different_strips(*_alike(reference, candidate)):
+        found = found.or_worse(Difference(faded=_lowest_alpha(right) - _lowest_alpha(left)))
+        for number, (one, other) in enumerate(_on_black_and_on_white(left, right)):
+            sums[number] += (one - other).abs().avg() * one.width * one.height
+            found = found.or_worse(Difference(worst=_blocks(one).dE76(_blocks(other)).max()))
+    return found.or_worse(Difference(mean=max(sums) / pixels))
+
+
+def identical(reference: pyvips.Image, candidate: pyvips.Image) -> bool:
+    """Tell whether two pictures have the same size and the same bits; each is read once from top to bottom."""
+    left, right = _alike(reference, candidate)
+    if (left.width, left.height, left.bands, left.format) != (right.width, right.height, right.bands, right.format):
+        return False
+    return next(_different_strips(left, right), None) is None
+
+
+def _alike(reference: pyvips.Image, candidate: pyvips.Image) -> _Pair:
+    if reference.hasalpha() == candidate.hasalpha():
+        return reference, candidate
+    return (
+        reference if reference.hasalpha() else reference.addalpha(),
+        candidate if candidate.hasalpha() else candidate.addalpha(),
+    )
+
+
+def _different_strips(left: pyvips.Image, right: pyvips.Image) -> Iterator[_Pair]:
+    """Yield the strips, whole blocks high, in which two pictures are not the same bytes."""
+    rows = max(_BLOCK, _STRIP_PIXELS // left.width // _BLOCK * _BLOCK)
+    one, other = pyvips.Region.new(left), pyvips.Region.new(right)
+    for top in range(0, left.height, rows):
+        height = min(rows, left.height - top)
+        bytes_of_one, bytes_of_other = (region.fetch(0, top, left.width, height) for region in (one, other))
+        if bytes_of_one != bytes_of_other:
+            yield _strip(left, bytes_of_one, height), _strip(right, bytes_of_other, height)
+
+
+def _strip(image: pyvips.Image, pixels: object, height: int) -> pyvips.Image:
+    strip = pyvips.Image.new_from_memory(pixels, image.width, height, image.bands, image.format)
+    return strip.copy(interpretation=image.interpretation)
+
+
+def _on_black_and_on_white(left: pyvips.Image, right: pyvips.Image) -> list[_Pair]:
+    if min(_lowest_alpha(left), _lowest_alpha(right)) == 255:
+        return [(_opaque(left, 0), _opaque(right, 0))] * 2
+    return [(_opaque(left, background), _opaque(right, background)) for background in (0, 255)]
+
+
+def _opaque(image: pyvips.Image, background: int) -> pyvips.Image:
+    if not image.hasalpha():
+        return image
+    return image.flatten(background=[background])
+
+
+def _lowest_alpha(image: pyvips.Image) -> float:
+    return float(image[-1].min()) if image.hasalpha() else 255.0
+
+
+def _blocks(image: pyvips.Image) -> pyvips.Image:
+    return image.shrink(_BLOCK, _BLOCK, ceil=True).colourspace("lab")

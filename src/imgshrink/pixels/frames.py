@@ -1,0 +1,39 @@
+"""Animations: the composed frames one after the other, in memory that does not grow with their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyvips
+
+from ..model import Format, ImageInfo
+from .apng import composed
+from .decode import Undecodable, stack
+
+
+def delays(data: bytes, info: ImageInfo) -> tuple[int, ...]:
+    """Return the duration of each frame in milliseconds, as the decoder reads them."""
+    if info.format is Format.PNG:
+        return info.durations
+    image = stack(data, info)
+    return tuple(image.get("delay"))
+
+
+def frames(data: bytes, info: ImageInfo, wanted: Sequence[int]) -> Iterator[pyvips.Image]:
+    """Yield the composed frames with these numbers, which never fall; equal numbers yield the same frame again."""
+    every = enumerate(composed(data)) if info.format is Format.PNG else _pages(stack(data, info), wanted)
+    number = -1
+    frame: pyvips.Image = None
+    for wished in wanted:
+        while number < wished:
+            number, frame = next(every, (wished, None))
+        if frame is None:
+            raise Undecodable("a frame is missing")
+        yield frame
+
+
+def _pages(image: pyvips.Image, wanted: Sequence[int]) -> Iterator[tuple[int, pyvips.Image]]:
+    """Cut pages out of a stack that is read once; copying each keeps the next in order."""
+    height = image.get_page_height()
+    for number in sorted(set(wanted)):
+        yield number, image.crop(0, number * height, image.width, height).copy_memory()
