@@ -1,0 +1,152 @@
+"""API keys of the server: shown once, kept as hashes, compared whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imgshrink.server.database import Database, ForeignDatabase
+from imgshrink.server.keys import MONTHLY_LIMIT, KeyProblem, Keys
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "server"
+
+
+@pytest.fixture
+def database(folder: Path) -> Iterator[Database]:
+    database = Database(folder)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def keys(database: Database) -> Keys:
+    return Keys(database, clock=lambda: 1_800_000_000.0)
+
+
+def test_key_opens(keys: Keys) -> None:
+    """A key that was made opens the account that it was made for."""
+    secret = keys.add("documentation", 250)
+    found = keys.check(secret)
+    assert found is not None
+    assert (found.name, found.monthly_limit, found.revoked) == ("documentation", 250, None)
+
+
+def test_other_key_does_not_open(keys: Keys) -> None:
+    """A key with the number of one and the secret of another opens nothing."""
+    first, second = keys.add("first"), keys.add("second")
+    assert keys.check(first[: len("imgshrink_") + 13] + second[len("imgshrink_") + 13 :]) is None
+
+
+@pytest.mark.parametrize(
+    "change", [str.upper, str.lower, lambda key: key[:-1], lambda key: key + "a", lambda key: key[1:]]
+)
+def test_almost_right_key(keys: Keys, change: object) -> None:
+    """A key that is not right to the last letter opens nothing."""
+    assert callable(change)
+    assert keys.check(change(keys.add("first"))) is None
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text())
+def test_any_text_is_no_key(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """Whatever a header holds, checking it raises nothing."""
+    database = Database(tmp_path_factory.mktemp("keys"))
+    assert Keys(database).check(text) is None
+    database.close()
+
+
+def test_secret_is_not_on_disk(keys: Keys, database: Database, folder: Path) -> None:
+    """No file of the server holds a key, nor its secret part."""
+    secret = keys.add("first").rpartition("_")[2].encode()
+    database.close()
+    assert not [path for path in folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
+
+
+def test_only_the_owner_reads(keys: Keys, folder: Path) -> None:
+    """The folder and the database are for the server's user alone."""
+    assert [folder.stat().st_mode & 0o777, (folder / "server.sqlite3").stat().st_mode & 0o777] == [0o700, 0o600]
+
+
+def test_revoked_key(keys: Keys) -> None:
+    """A revoked key opens nothing, at once, and is still listed."""
+    secret = keys.add("first")
+    keys.revoke("first")
+    assert keys.check(secret) is None
+    assert [(key.name, key.revoked) for key in keys.listed()] == [("first", 1_800_000_000.0)]
+
+
+def test_name_is_free_again(keys: Keys) -> None:
+    """The name of a revoked key can be given to a new one."""
+    keys.add("first")
+    keys.revoke("first")
+    assert keys.check(keys.add("first"))
+
+
+def test_name_taken(keys: Keys) -> None:
+    """Two keys in force can't share a name."""
+    keys.add("first")
+    with pytest.raises(KeyProblem, match="named first already"):
+        keys.add("first")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\x1b[2J", "x" * 65, "a "])
+def test_bad_name(keys: Keys, name: str) -> None:
+    """A name that a log or a table could not show is refused."""
+    with pytest.raises(KeyProblem, match="letters"):
+        keys.add(name)
+
+
+def test_bad_limit(keys: Keys) -> None:
+    """A limit below nothing is refused."""
+    with pytest.raises(KeyProblem, match="limit"):
+        keys.add("first", -1)
+
+
+def test_revoke_unknown(keys: Keys) -> None:
+    """Revoking a key that is not there says so."""
+    with pytest.raises(KeyProblem, match="no key named first"):
+        keys.revoke("first")
+
+
+def test_usual_limit(keys: Keys) -> None:
+    """Without a word about it a key has the usual limit."""
+    keys.add("first")
+    assert [key.monthly_limit for key in keys.listed()] == [MONTHLY_LIMIT]
+
+
+def test_foreign_database(folder: Path, database: Database) -> None:
+    """A database of another version is not touched, and the text says what to do."""
+    with sqlite3.connect(folder / "server.sqlite3") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(ForeignDatabase, match="another version"):
+        Database(folder)
+
+
+def test_no_database(folder: Path) -> None:
+    """A file that is no database is named."""
+    folder.mkdir()
+    (folder / "server.sqlite3").write_bytes(b"something else, long enough to be looked at" * 40)
+    with pytest.raises(ForeignDatabase, match=r"server\.sqlite3 can't be used"):
+        Database(folder)
+
+
+def test_failed_transaction_leaves_nothing(database: Database, keys: Keys) -> None:
+    """What a transaction wrote before it raised never was."""
+    keys.add("first")
+
+    def stumble() -> None:
+        with database.transaction() as connection:
+            connection.execute("DELETE FROM keys")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        stumble()
+    assert [key.name for key in keys.listed()] == ["first"]
