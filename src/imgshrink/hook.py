@@ -1,0 +1,129 @@
+"""The pre-commit hook: makes the named files smaller, in place. Where all are finished, nothing heavy is loaded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import SettingsError
+from .examine import Examined, State, examine
+from .runtime import opened
+from .settings import fields_of, load
+
+if TYPE_CHECKING:
+    from .model import Outcome, Source
+    from .runtime import Runtime
+
+REWROTE, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
+USAGE = "imgshrink-hook [--quality=80 or another setting] [--baseline=FILE] [--] FILE..."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Shrink the named files; return 0 if none was rewritten, 1 if one was, 2 for wrong use, 3 if strict failed."""
+    try:
+        given, names = parse(sys.argv[1:] if arguments is None else arguments)
+        baseline = given.pop("baseline", "")
+        settings = load(Path.cwd(), face="hook", environ=os.environ, arguments=given)
+        with opened(settings) as runtime:
+            return _shrink(
+                runtime, [examine(source, settings.min_size) for source in _sources(runtime, names)], str(baseline)
+            )
+    except SettingsError as error:
+        _say(f"imgshrink: {error}")
+        return WRONG
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
+    """Split arguments into settings and file names; everything behind `--` is a name."""
+    fields = {row.flag: row.name for row in fields_of("argument")} | {"--baseline": "baseline"}
+    given: dict[str, object] = {}
+    names: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            names += words
+        elif not word.startswith("-"):
+            names.append(word)
+        else:
+            flag, equals, value = word.partition("=")
+            if flag not in fields:
+                raise SettingsError(f"{flag} is not known: {USAGE}")
+            _take(given, fields[flag], value if equals else _next(flag, words))
+    return given, names
+
+
+def _next(flag: str, words: Iterator[str]) -> str:
+    if flag == "--strict":
+        return "true"
+    value = next(words, None)
+    if value is None:
+        raise SettingsError(f"{flag} needs a value: {USAGE}")
+    return value
+
+
+def _take(given: dict[str, object], name: str, value: str) -> None:
+    """The last value of a setting holds; patterns add up."""
+    before = given.get(name)
+    given[name] = f"{before}\n{value}" if before and name in ("include", "exclude") else value
+
+
+def _sources(runtime: Runtime, names: Sequence[str]) -> Iterator[Source]:
+    paths = [Path(name) for name in names]
+    if not all(path.is_file() and not path.is_symlink() for path in paths):
+        paths = runtime.discover(paths).found
+    return (runtime.source(path, path.as_posix()) for path in paths if not runtime.excluded(path.absolute()))
+
+
+def _shrink(runtime: Runtime, found: Sequence[Examined], baseline: str) -> int:
+    waiting = [seen.source for seen in _unlisted(found, baseline) if seen.state is State.OPEN]
+    left = [seen for seen in found if seen.state in (State.BROKEN, State.UNSUPPORTED, State.UNREADABLE)]
+    if not (waiting or left or runtime.settings.notes):
+        return 0
+    from .checking import as_outcomes
+    from .report import rewritten
+    from .telling import Telling
+
+    telling = Telling(runtime.settings, _say if sys.stderr.isatty() else lambda _: None)
+    run = runtime.run(waiting, place=runtime.in_place(), observer=telling, in_place=True) if waiting else iter(())
+    outcomes = as_outcomes(left) + list(telling.counted(run))
+    notes = telling.notes(outcomes, runtime.notes(), next_run="the next commit")
+    block = rewritten(outcomes)
+    for line in (*block, *_rolled_back(outcomes), *(f"imgshrink: {note.text}" for note in notes)):
+        _say(line)
+    strict = runtime.settings.strict and any(note.failure for note in notes)
+    return STRICT if strict else REWROTE if block else 0
+
+
+def _unlisted(found: Sequence[Examined], baseline: str) -> Sequence[Examined]:
+    if not baseline:
+        return found
+    from .baseline import read_baseline
+
+    listed = read_baseline(Path(baseline))
+    return [seen for seen in found if seen.digest not in listed]
+
+
+def _rolled_back(outcomes: Sequence[Outcome]) -> list[str]:
+    """Name what we rewrote and pre-commit is about to roll back."""
+    from .model import Status
+    from .report import partly_staged
+    from .staging import set_aside
+
+    rewrote = {row.path for row in outcomes if row.status in (Status.OPTIMIZED, Status.SEALED)}
+    names = sorted(rewrote & set_aside(os.environ)) if rewrote else []
+    return [partly_staged(names)] if names else []
+
+
+def _say(text: str) -> None:
+    from .report import fitting
+
+    print(fitting(text, sys.stdout.encoding), flush=True)  # noqa: T201  this is a program's output
+
+
+if __name__ == "__main__":
+    sys.exit(main())
