@@ -6,7 +6,6 @@ import json
 import math
 import re
 import unicodedata
-from email.utils import parsedate_to_datetime
 
 LARGEST_REPLY = 256 * 1024
 LARGEST_NUMBER = 2**63 - 1
@@ -59,6 +58,8 @@ def retry_after(value: str, now: float) -> float | None:
     value = value.strip()
     if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,9})?", value):
         return float(value)
+    from email.utils import parsedate_to_datetime
+
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, TypeError, OverflowError):

@@ -42,7 +42,7 @@ class Account:
 
     @property
     def down(self) -> bool:
-        """The API was given up: it failed again and again, with no answer between."""
+        """The API failed again and again, with no answer between: it is not asked any more."""
         return self._given_up >= GIVE_UPS
 
     def permit(self) -> None:
@@ -87,19 +87,19 @@ class Account:
         with self._lock:
             self._given_up = 0
 
-    def gave_up(self) -> None:
-        """An image gave up asking."""
+    def gave_up(self, *, for_good: bool = False) -> None:
+        """Somebody gave up asking; `for_good` speaks for all."""
         with self._lock:
-            self._given_up += 1
+            self._given_up += GIVE_UPS if for_good else 1
 
     def took(self, waited: float, in_vain: float, reported: float | None) -> None:
         """Learn from one job how long jobs take."""
         with self._lock:
             self._samples = poll.remembered(self._samples, poll.sample(waited, in_vain, reported))
 
-    def first_wait(self) -> float:
-        """Return the seconds from an upload to the first question about it."""
-        return poll.first_wait(self._samples, self.chance())
+    def first_wait(self, first: float) -> float:
+        """Return the seconds from an upload to the first question about it, `first` where nothing is known yet."""
+        return poll.first_wait(self._samples, self.chance(), first)
 
     def chance(self) -> float:
         """Return a random number from 0 to 1."""

@@ -9,14 +9,10 @@ from .. import wire
 from ..errors import AccountError, Pending, Rejected
 from ..tolerant import retry_after
 from . import poll
+from .exchange import Broken, Reply
 from .journal import Row
-from .shop import JOB, LONGEST_PAUSE, PERSISTENCE, Shop
-from .transport import Broken, Reply
+from .shop import Shop, Silence
 
-DAY = 86400.0
-TRIES = 4
-ANSWER = 30.0
-DOWNLOAD = 90.0
 GONE = (401, 403, 404, 410)
 
 
@@ -25,6 +21,7 @@ class Collection:
 
     def __init__(self, shop: Shop, row: Row, job: wire.Job | None, data: bytes, reduced: bytes) -> None:
         self._shop = shop
+        self._timing = shop.timing
         self._row = row
         self._job = job
         self._data = data
@@ -50,7 +47,7 @@ class Collection:
         """Ask until the job is done; None where the API does not know it."""
         in_vain = 0.0
         if self._age == 0.0:
-            self._shop.rest(self._shop.account.first_wait())
+            self._shop.rest(self._shop.account.first_wait(self._timing.first))
         while True:
             step, delay = self._status()
             waited = self._age + time.monotonic() - self._begun
@@ -62,7 +59,7 @@ class Collection:
                 return step.job
             in_vain = waited
             wait = max(poll.next_wait(waited, self._shop.account.chance()), delay or 0.0)
-            if waited + wait > JOB:
+            if waited + wait > self._timing.job:
                 self._leave(f"{self._shop.host} is not done with it")
             self._shop.rest(wait)
 
@@ -81,11 +78,11 @@ class Collection:
                 case wire.Refused(reason):
                     raise Rejected(f"{self._shop.host} {reason}")
                 case wire.Later(reason) | wire.Unclear(reason):
-                    patience.lose(f"{self._shop.host} {reason}", delay)
+                    patience.lose(f"{self._shop.host} {reason}", delay, silent=isinstance(step, Silence))
 
     def _ask(self) -> Reply:
         route = wire.STATUS.format(image_id=self._row.image_id)
-        return self._shop.transport.get(route, time.monotonic() + ANSWER)
+        return self._shop.transport.get(route, time.monotonic() + self._timing.answer)
 
     def _read(self, code: int, body: bytes) -> wire.Step:
         return wire.after_status(code, body, self._row.image_id)
@@ -113,11 +110,11 @@ class Collection:
     def _download(self, job: wire.Job) -> bytes | None:
         wanted = job.optimized_size
         largest = len(self._data) if wanted is None else wanted
-        reply = self._shop.transport.download(job.optimized_url, largest, time.monotonic() + DOWNLOAD)
+        reply = self._shop.transport.download(job.optimized_url, largest, time.monotonic() + self._timing.download)
         if reply.code in GONE:
             return None
         if reply.code != 200:
-            self._shop.account.pause(min(retry_after(reply.retry_after, time.time()) or 0.0, LONGEST_PAUSE))
+            self._shop.account.pause(min(retry_after(reply.retry_after, time.time()) or 0.0, self._timing.pause))
             raise Broken(f"answered {reply.code} when asked for the result")
         if not reply.body or wanted not in (None, len(reply.body)):
             raise Broken(f"sent {len(reply.body)} bytes of a result of {wanted}", nonsense=True)
@@ -125,7 +122,7 @@ class Collection:
 
     def _leave(self, reason: str) -> NoReturn:
         """Leave it to the next run; what has not come within a day never will."""
-        if self._age > DAY:
+        if self._age > self._timing.lost:
             raise Rejected(f"{reason} after a day")
         raise Pending(f"paid for, but {reason}: the next run collects it")
 
@@ -142,13 +139,15 @@ class _Patience:
     @property
     def last(self) -> bool:
         """The next failure is the last one."""
-        return self._failures + 1 >= TRIES
+        return self._failures + 1 >= self._shop.timing.tries
 
-    def lose(self, reason: str, delay: float | None = None) -> None:
+    def lose(self, reason: str, delay: float | None = None, *, silent: bool = False) -> None:
         """Wait for another try, or leave it to the next run."""
+        last, timing = self.last, self._shop.timing
         self._failures += 1
-        late = delay is None and time.monotonic() - self._begun > PERSISTENCE
-        if late or self._shop.account.down or self._failures >= TRIES or (delay or 0.0) > LONGEST_PAUSE:
-            self._shop.account.gave_up()
+        late = delay is None and time.monotonic() - self._begun > timing.persistence
+        if late or last or self._shop.account.down or (delay or 0.0) > timing.pause:
+            if silent:
+                self._shop.account.gave_up()
             self._collection._leave(reason)
-        self._shop.rest(max(delay or 0.0, poll.backoff(self._failures, self._shop.account.chance())))
+        self._shop.rest(max(delay or 0.0, self._shop.backoff(self._failures)))

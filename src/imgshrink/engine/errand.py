@@ -12,13 +12,10 @@ from .. import wire
 from ..errors import EngineError, Pending, Rejected, Unavailable
 from ..metadata import reduce
 from ..model import ImageInfo, Recipe
-from . import poll
 from .collect import Collection
+from .exchange import Reply
 from .journal import REJECTED, UPLOADED, JournalError, Row
-from .shop import JOB, LONGEST_PAUSE, PERSISTENCE, Interrupted, Shop
-from .transport import Reply
-
-REPEATS = 3
+from .shop import Interrupted, Shop, Silence
 
 
 class Errand:
@@ -83,20 +80,21 @@ class Errand:
 
     def _upload(self, before: Row | None) -> tuple[Row, wire.Job]:
         """Upload, repeating only what certainly did not happen."""
-        begun = time.monotonic()
-        for repeat in range(1, REPEATS + 2):
+        begun, timing = time.monotonic(), self._shop.timing
+        for repeat in range(1, timing.tries + 1):
             self._shop.rest(self._shop.account.paused())
             try:
                 return self._send(before)
             except _Postponed as postponed:
-                reason, delay = postponed.reason, postponed.delay
-            if delay is None and time.monotonic() - begun > PERSISTENCE:
+                later, delay = postponed.later, postponed.delay
+            if delay is None and time.monotonic() - begun > timing.persistence:
                 break
-            if self._shop.account.down or repeat > REPEATS or (delay or 0.0) > LONGEST_PAUSE:
+            if self._shop.account.down or repeat == timing.tries or (delay or 0.0) > timing.pause:
                 break
-            self._shop.rest(max(delay or 0.0, poll.backoff(repeat, self._shop.account.chance())))
-        self._shop.account.gave_up()
-        raise Unavailable(f"{self._shop.host} {reason}")
+            self._shop.rest(max(delay or 0.0, self._shop.backoff(repeat)))
+        if isinstance(later, Silence):
+            self._shop.account.gave_up()
+        raise Unavailable(f"{self._shop.host} {later.reason}")
 
     def _send(self, before: Row | None) -> tuple[Row, wire.Job]:
         """Upload once; whatever it comes to is written down before anything else is done."""
@@ -108,9 +106,9 @@ class Errand:
                 self._note(row)
                 self._shop.account.answered()
                 return row, job
-            case wire.Later(reason):
+            case wire.Later():
                 self._take_back(before)
-                raise _Postponed(reason, delay)
+                raise _Postponed(step, delay)
             case wire.Denied():
                 self._take_back(before)
                 raise self._shop.denied(step)
@@ -136,7 +134,7 @@ class Errand:
     def _post(self, row: Row) -> Reply:
         form = self._info.format
         upload = wire.upload(self._reduced, form.extension, form.media_type, self._recipe.quality, row.token)
-        return self._shop.transport.post(wire.OPTIMIZE, upload, row.token, time.monotonic() + JOB)
+        return self._shop.transport.post(wire.OPTIMIZE, upload, row.token, time.monotonic() + self._shop.timing.job)
 
     def _take_back(self, before: Row | None) -> None:
         self._uploads -= 1
@@ -166,7 +164,7 @@ class Errand:
 class _Postponed(Exception):
     """An upload certainly did not happen, and may be tried again after `delay` seconds, where there is one."""
 
-    def __init__(self, reason: str, delay: float | None) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, later: wire.Later, delay: float | None) -> None:
+        super().__init__(later.reason)
+        self.later = later
         self.delay = delay

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .. import wire
 from ..errors import AccountError, Declined, EngineError, Unavailable
@@ -17,14 +16,12 @@ from ..usage import Quota, read_quota
 from .account import Account
 from .address import read_api
 from .journal import REJECTED, UPLOADED, Journal, JournalError, Ledger
+from .poll import Timing
 from .secret import Secret
-
-if TYPE_CHECKING:
-    from .shop import Shop
+from .shop import Shop, Silence
 
 PROTOCOL = "tinyjpg-1"
 LARGEST = 32 * 1024 * 1024
-ANSWER = 10.0
 
 
 def nothing_wrong() -> str:
@@ -51,7 +48,9 @@ class Hosted:
         max_uploads: int = 500,
         can_remember: Callable[[], str] = nothing_wrong,
         stop: threading.Event | None = None,
+        timing: Timing | None = None,
     ) -> None:
+        self._timing = timing or Timing()
         self._api = read_api(api_url)
         self._hosts = tuple(host.lower() for host in hosts)
         self._journal = journal if isinstance(journal, Journal) else Journal(journal)
@@ -125,8 +124,7 @@ class Hosted:
         """Return what the API says about the account under `route`; raises `EngineError`."""
         if self._ledger is None:
             raise AccountError("no TINYJPG_API_KEY is set", kind="no-key")
-        shop = self._shop()
-        step, _ = shop.attend(lambda: shop.transport.get(route, time.monotonic() + ANSWER), wire.after_question)
+        step = self._question(self._shop(), route)
         match step:
             case wire.Told(reply):
                 return reply
@@ -161,16 +159,33 @@ class Hosted:
 
     def _shop(self) -> Shop:
         """Return what errands need, made when the first one comes: this loads the HTTP client."""
-        from .shop import Shop
         from .transport import Transport
 
         assert self._secret is not None
         assert self._ledger is not None
         with self._lock:
             if self._opened is None:
-                transport = Transport(self._api, self._secret, self._hosts, self._stop)
-                self._opened = Shop(self._api, transport, self._ledger, self._account, self._stop, self._denied)
+                transport = Transport(self._api, self._secret, self._hosts, self._stop, self._timing)
+                self._opened = Shop(
+                    self._api, transport, self._ledger, self._account, self._stop, self._denied, self._timing
+                )
             return self._opened
+
+    def _question(self, shop: Shop, route: str) -> wire.Step | wire.Told:
+        """Ask until an answer comes; where none does, the API is given up for the run, and no image tries again."""
+        begun, failures = time.monotonic(), 0
+        while True:
+            step, _ = shop.attend(
+                lambda: shop.transport.get(route, time.monotonic() + self._timing.question), wire.after_question
+            )
+            failures += 1
+            if not isinstance(step, Silence):
+                return step
+            if time.monotonic() - begun > self._timing.persistence or failures == self._timing.tries:
+                shop.account.gave_up(for_good=True)
+                return step
+            if self._stop.wait(shop.backoff(failures)):
+                return step
 
     def _denied(self, step: wire.Denied) -> AccountError:
         """Upload nothing more in this run, and return the error that says why."""

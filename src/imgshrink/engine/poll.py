@@ -7,8 +7,8 @@ is lost when the guess was right, and few requests when it was not.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-FIRST = 1.0
 MARGIN = 1.02
 SHARE = 0.1
 SHORTEST = 0.1
@@ -17,9 +17,33 @@ REMEMBERED = 64
 EAGERNESS = 0.9
 
 
-def first_wait(samples: Sequence[float], chance: float) -> float:
+@dataclass(frozen=True)
+class Timing:
+    """How long anything may take, and how often it is tried; all in seconds but for `tries`.
+
+    `job` bounds one image in one run, `answer` one question about it, `question` one about the account, `download` one
+    result; `first` is when a run's first question is due. After `persistence` seconds of failing nothing is tried again,
+    so that with one `connect` in hand an absent network costs less than 8 s. Who asks us to come back later than `pause`
+    is not waited for. What is not done after `lost` never will be.
+    """
+
+    connect: float = 3.0
+    read: float = 30.0
+    job: float = 300.0
+    answer: float = 30.0
+    question: float = 10.0
+    download: float = 90.0
+    first: float = 1.0
+    backoff: float = 0.5
+    persistence: float = 5.0
+    pause: float = 30.0
+    lost: float = 86400.0
+    tries: int = 4
+
+
+def first_wait(samples: Sequence[float], chance: float, first: float) -> float:
     """Return the seconds from upload to the first question; `samples` are earlier jobs' times, `chance` is 0..1."""
-    expected = percentile(samples) * MARGIN if samples else FIRST
+    expected = percentile(samples) * MARGIN if samples else first
     return max(SHORTEST, expected) * (1 + 0.02 * chance)
 
 
@@ -50,6 +74,6 @@ def percentile(samples: Sequence[float]) -> float:
     return ordered[min(len(ordered) - 1, int(PERCENTILE * len(ordered)))]
 
 
-def backoff(failures: int, chance: float) -> float:
-    """Return the seconds to wait after that many failures in a row, jittered upward."""
-    return 0.5 * 2.0 ** min(failures - 1, 4) * (1 + 0.25 * chance)
+def backoff(failures: int, chance: float, first: float) -> float:
+    """Return the seconds to wait after that many failures in a row: `first` doubled each time, jittered upward."""
+    return first * 2.0 ** min(failures - 1, 4) * (1 + 0.25 * chance)

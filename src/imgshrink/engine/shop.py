@@ -6,30 +6,30 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .. import wire
 from ..errors import AccountError
 from ..tolerant import retry_after
 from .account import Account
 from .address import Place
+from .exchange import Broken, Reply
 from .journal import Ledger
-from .transport import Broken, Reply, Transport
+from .poll import Timing, backoff
+
+if TYPE_CHECKING:
+    from .transport import Transport
 
 Step = TypeVar("Step")
-
-JOB = 300.0
-"""Seconds that one image may take at the API in one run."""
-
-PERSISTENCE = 5.0
-"""Seconds of failing after which nothing is tried again: with a try of 3 s in hand, an absent network costs 8 s."""
-
-LONGEST_PAUSE = 30.0
-"""Seconds; who asks us to come back later than that is not waited for."""
 
 
 class Interrupted(Exception):
     """The run was stopped while an errand waited."""
+
+
+@dataclass(frozen=True)
+class Silence(wire.Later):
+    """No answer came, and nothing can have happened."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,16 @@ class Shop:
     account: Account
     stop: threading.Event
     denied: Callable[[wire.Denied], AccountError]
+    timing: Timing
 
     @property
     def host(self) -> str:
         """The API's name, as people know it."""
         return self.api.authority
+
+    def backoff(self, failures: int) -> float:
+        """Return the seconds to wait after that many failures in a row."""
+        return backoff(failures, self.account.chance(), self.timing.backoff)
 
     def rest(self, seconds: float) -> None:
         """Wait; raises `Interrupted` when the run is stopped."""
@@ -58,16 +63,18 @@ class Shop:
     ) -> tuple[Step | wire.Later | wire.Unclear, float | None]:
         """Ask the API, and return what its answer means and how long it wants to be left alone.
 
-        No answer is `Later` where nothing can have happened, and `Unclear` where something may have.
+        No answer is `Silence` where nothing can have happened, and `Unclear` where something may have.
         """
+        if self.account.down:
+            return Silence("was given up, since it did not answer"), None
         try:
             reply = ask()
         except Broken as broken:
-            return (wire.Unclear(str(broken)) if broken.sent else wire.Later(str(broken))), None
+            return (wire.Unclear(str(broken)) if broken.sent else Silence(str(broken))), None
         delay = retry_after(reply.retry_after, time.time())
         step: Step | wire.Later | wire.Unclear = read(reply.code, reply.body)
         if isinstance(step, wire.Later) and delay is None and reply.code == 503:
             step = wire.Unclear(step.reason)
         if isinstance(step, wire.Later) and delay is not None:
-            self.account.pause(min(delay, LONGEST_PAUSE))
+            self.account.pause(min(delay, self.timing.pause))
         return step, delay

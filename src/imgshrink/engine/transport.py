@@ -6,18 +6,18 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 from .. import __version__
 from ..tolerant import LARGEST_REPLY, read_text
 from ..wire import IDEMPOTENCY_HEADER, KEY_HEADER, RETRY_HEADER, Upload
 from .address import Place, is_loopback, is_private, read_result
+from .exchange import Broken, Reply
+from .poll import Timing
 from .secret import Secret
 from .sockets import ForbiddenPeer, Sockets, Through, httpcore, httpx
 
-CONNECT = 3.0
-READ = 30.0
 HOPS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
 LOGGERS = tuple(
@@ -30,42 +30,18 @@ LOGGERS = tuple(
 _quiet = threading.local()
 
 
-@dataclass(frozen=True)
-class Reply:
-    """One answer, its body whole and bounded."""
-
-    code: int
-    body: bytes = b""
-    retry_after: str = ""
-    location: str = ""
-
-
-class Broken(Exception):
-    """No usable answer came.
-
-    `sent` says that the upload had begun to leave, `forbidden` that we would not go there, `nonsense` that an answer
-    came and was none.
-    """
-
-    def __init__(self, reason: str, *, sent: bool = False, forbidden: bool = False, nonsense: bool = False) -> None:
-        super().__init__(reason)
-        self.sent = sent
-        self.forbidden = forbidden
-        self.nonsense = nonsense
-
-
 class Transport:
     """Moves bytes between the engine and the world. Every method blocks, ends by its deadline, and raises `Broken`."""
 
-    def __init__(self, api: Place, key: Secret, hosts: Sequence[str], stop: threading.Event) -> None:
+    def __init__(self, api: Place, key: Secret, hosts: Sequence[str], stop: threading.Event, timing: Timing) -> None:
         self._api = api
         self._key = key
         self._hosts = hosts
         context = httpx.create_ssl_context() if api.scheme == "https" else None
         self._keyed_sockets = Sockets(stop, self._check_api)
         self._keyless_sockets = Sockets(stop, self._check_result)
-        self._keyed = _client(Through(self._keyed_sockets, context))
-        self._keyless = _client(Through(self._keyless_sockets, context))
+        self._keyed = _client(Through(self._keyed_sockets, context), timing)
+        self._keyless = _client(Through(self._keyless_sockets, context), timing)
 
     def post(self, route: str, upload: Upload, token: str, deadline: float) -> Reply:
         """Send an upload to the API; a redirect is an answer like any other."""
@@ -168,13 +144,13 @@ def quiet() -> Iterator[None]:
         _quiet.on = False
 
 
-def _client(through: Through) -> httpx.Client:
+def _client(through: Through, timing: Timing) -> httpx.Client:
     headers = {"User-Agent": f"imgshrink/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
     return httpx.Client(
         transport=through,
         headers=headers,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        timeout=httpx.Timeout(READ, connect=CONNECT),
+        timeout=httpx.Timeout(timing.read, connect=timing.connect),
         trust_env=False,
         follow_redirects=False,
     )
