@@ -289,7 +289,7 @@ def test_summary_counts() -> None:
     rows = [
         shrunk("a", 3000, 1000),
         shrunk("b", 3000, 1000, known=True),
-        Outcome("c", Status.KEPT, 10, 10, engine="builtin", reason="nothing to gain", uploads=2),
+        Outcome("c", Status.KEPT, 10, 10, engine="builtin", reason="nothing to gain"),
         Outcome("d", Status.SEALED, 10, 45),
         Outcome("e", Status.SKIPPED, 7, 7, reason=report.LATE),
         Outcome("f", Status.SKIPPED, 7, 7, reason=report.NOBODY),
@@ -299,7 +299,7 @@ def test_summary_counts() -> None:
         images=7, optimized=2, kept=1, sealed=1, skipped=2, failed=1, before=6035, after=2070, from_cache=1, uploads=2,
         quota_left=5, seconds=1.5, late=1, late_bytes=7, unserved=1, known=1, answered=2,
     )  # fmt: skip
-    assert report.summarize(rows, seconds=1.5, quota_left=5) == expected
+    assert report.summarize(rows, seconds=1.5, uploads=2, quota_left=5) == expected
 
 
 def test_block_of_shrunk_images() -> None:
@@ -374,7 +374,7 @@ def test_green_check() -> None:
 
 ROWS = [
     shrunk("docs/b.png", 380_000, 121_000),
-    Outcome("docs/a|b_c<x>.gif", Status.OPTIMIZED, 32_000, 17_000, Format.GIF, "hosted", True, "", 0),
+    Outcome("docs/a|b_c<x>.gif", Status.OPTIMIZED, 32_000, 17_000, Format.GIF, "hosted", True, ""),
     Outcome("docs/c\n.jpg", Status.KEPT, 9000, 9000, Format.JPEG, "builtin", False, "nothing to gain"),
     Outcome("docs/d.png", Status.FAILED, 0, 0, reason="can't be read: Permission denied"),
 ]

@@ -15,12 +15,13 @@ from .engine import Engine
 from .errors import AccountError, Declined, EngineError, Pending, Rejected, Unavailable
 from .examine import Examined, finishes
 from .keys import cache_key, content_hash, done_key
-from .model import Accept, Entry, ImageInfo, Judgement, NotSmaller, Recipe, Refuse, Verdict
+from .model import Accept, Entry, ImageInfo, Judgement, NotSmaller, Question, Recipe, Refuse, Verdict
 from .sniff import sniff
 
 LATE = "max_time was over"
 BUSY = "another process is still at work on it"
 NOBODY = "no engine could be asked"
+PENDING = "paid for, and still in work"
 STRIKES = 2
 THREADS = 16
 POLL = 0.1
@@ -36,14 +37,10 @@ class Claims(Protocol):
 
 
 @dataclass(frozen=True)
-class Task:
-    """One content and every file that holds it."""
+class Task(Question):
+    """One content, the engines to ask about it in order, and every file that holds it."""
 
-    content: str
-    recipe: Recipe
     engines: tuple[str, ...]
-    info: ImageInfo
-    size: int
     files: tuple[Examined, ...]
 
 
@@ -138,8 +135,8 @@ class Desk:
                 entry, from_cache = self._one(engine, task, data, wait=wait)
             except _Left as left:
                 return Answer(None, complete=False, reason=str(left), busy=str(left) == BUSY)
-            except Pending as pending:
-                return Answer(None, complete=False, reason=str(pending))
+            except Pending:
+                return Answer(None, complete=False, reason=PENDING)
             except EngineError as error:
                 self._strike(engine, task, error)
                 complete = False

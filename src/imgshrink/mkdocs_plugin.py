@@ -100,7 +100,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         from .telling import Telling
 
         with opened(self._settings) as runtime:
-            telling = Telling(self._settings, self._say_new)
+            telling = Telling(self._settings, self._say_new, runtime)
             sources = list(self._sources(config, runtime))
             fresh = not self._serving and "CI" in os.environ and not runtime.cache.info().entries
             run = runtime.run(sources, place=in_build, observer=telling, in_place=False, known_only=known_only)

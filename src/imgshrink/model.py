@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -154,7 +154,6 @@ class Outcome:
     """What became of one file. `path` is the source path people know; sizes are bytes on disk before and after.
 
     `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED.
-    `uploads` is how many uploads this outcome cost (the first of equal files carries it).
     """
 
     path: str
@@ -165,7 +164,6 @@ class Outcome:
     engine: str = ""
     from_cache: bool = False
     reason: str = ""
-    uploads: int = 0
 
 
 @dataclass(frozen=True)
@@ -187,15 +185,25 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Question:
+    """One content that an engine is asked about: the hash of its unsealed bytes, the recipe, what it is, its size."""
+
+    content: str
+    recipe: Recipe
+    info: ImageInfo
+    size: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run is about to do, known before the first engine is called. Sizes are bytes.
 
-    `images`, `before`, `new` and `new_bytes` count files; `asked` counts distinct contents and their bytes for each
-    engine that will be asked first.
+    `images`, `before`, `new` and `new_bytes` count files; `asked` holds the distinct contents by the engine that will
+    be asked first.
     """
 
     images: int
     before: int
     new: int
     new_bytes: int
-    asked: Mapping[str, tuple[int, int]]
+    asked: Mapping[str, Sequence[Question]]

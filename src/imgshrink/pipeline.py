@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -123,25 +122,22 @@ def grouped(found: Iterable[Examined]) -> list[Task]:
 
 
 def _plan(found: Sequence[Examined], new: Sequence[Task], desk: Desk) -> Plan:
-    images: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
+    asked: dict[str, list[Task]] = {}
     for task in new:
-        first = desk.first(task)
-        images[first] += 1
-        sizes[first] += task.size
+        asked.setdefault(desk.first(task), []).append(task)
     return Plan(
         images=len(found),
         before=sum(seen.size for seen in found),
         new=sum(len(task.files) for task in new),
         new_bytes=sum(seen.size for task in new for seen in task.files),
-        asked={name: (images[name], sizes[name]) for name in images},
+        asked=asked,
     )
 
 
 def _task(files: tuple[Examined, ...]) -> Task:
     first = files[0]
     assert first.info is not None
-    return Task(first.content, first.source.recipe, first.source.engines, first.info, first.size, files)
+    return Task(first.content, first.source.recipe, first.info, first.size, first.source.engines, files)
 
 
 def _work(tasks: Sequence[Task], desk: Desk, place: Place, policy: Policy, observer: Observer) -> Iterator[Outcome]:

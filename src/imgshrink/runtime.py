@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .asking import Desk
 from .limits import VERIFY_VERSION
-from .model import Judgement, Outcome, Plan, Recipe, Source
+from .model import Entry, Judgement, Outcome, Plan, Recipe, Source, Verdict
 from .pipeline import Observer, Place, Policy, Survey, run, survey
 from .place import InPlace
 from .settings import Settings
@@ -20,6 +20,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .cache.local import LocalCache
     from .engine import Engine
+    from .engine.hosted import Hosted
     from .files import Discovery, Patterns
     from .originals import Originals
     from .settings import Override
@@ -108,25 +109,50 @@ class Runtime:
         """Return the desk of one run."""
         from .flight import Flight
 
-        if not self._engines:
-            self._engines = [self._builtin()]
-        names = frozenset(engine.name for engine in self._engines)
+        engines = self._make_engines()
+        names = frozenset(engine.name for engine in engines)
+        unpaid = frozenset() if self.settings.api_key else frozenset({"hosted"})
         max_time = self.settings.max_time
         return Desk(
-            self._engines,
+            engines,
             self.cache,
             Flight(self.settings.cache_dir / "claims"),
             self._verify,
-            lookup_only=names if known_only else frozenset(),
+            lookup_only=names if known_only else unpaid,
             slots={"builtin": self.settings.jobs + 1},
             verify_version=VERIFY_VERSION,
             end=None if max_time is None else self._begun + max_time,
             stop=self.stop,
         )
 
+    @property
+    def host(self) -> str:
+        """Where uploads go, "" where nothing is uploaded."""
+        return self.hosted.host if self.settings.api_key and self.settings.engine != "builtin" else ""
+
+    @property
+    def uploads(self) -> int:
+        """How many uploads this run has cost."""
+        return self.hosted.uploads if "hosted" in self.__dict__ else 0
+
+    def to_upload(self, plan: Plan) -> tuple[int, int]:
+        """Return how many contents of `plan` will be uploaded, and their bytes; what is paid for is collected free."""
+        hosted = self.hosted
+        sizes = [
+            question.size
+            for question in plan.asked.get("hosted", ())
+            if not hosted.declines(question.info, question.size) and not hosted.paid(question.content, question.recipe)
+        ]
+        return len(sizes), sum(sizes)
+
+    def quota_left(self) -> int | None:
+        """Ask the API what is left of the quota; None where it does not say."""
+        quota = self.hosted.quota()
+        return None if quota is None else quota.left
+
     def notes(self) -> list[str]:
         """What a person should know about the parts that were used, one line each."""
-        used = [self.__dict__[name] for name in ("cache", "originals") if name in self.__dict__]
+        used = [self.__dict__[name] for name in ("cache", "originals", "hosted") if name in self.__dict__]
         return [*self.settings.notes, *(note for part in used for note in part.notes())]
 
     def close(self) -> None:
@@ -138,10 +164,36 @@ class Runtime:
             if name in self.__dict__:
                 self.__dict__[name].close()
 
-    def _builtin(self) -> Engine:
-        from .engine.builtin import Builtin
+    @cached_property
+    def hosted(self) -> Hosted:
+        """The API; without a key it stands for what the cache knows of it."""
+        from .engine.hosted import Hosted
 
-        return Builtin(self.workers)
+        settings = self.settings
+        return Hosted(
+            settings.api_key,
+            settings.api_url,
+            settings.download_hosts,
+            journal=settings.state_dir / "journal.sqlite3",
+            max_uploads=settings.max_uploads,
+            can_remember=self._can_remember,
+            stop=self.stop,
+        )
+
+    def _make_engines(self) -> Sequence[Engine]:
+        if not self._engines:
+            from .engine.builtin import Builtin
+
+            wanted = {"builtin"} if self.settings.privacy else {*ENGINES[self.settings.engine]}
+            wanted |= {name for _, override in self._overrides for name in ENGINES[override.engine or "builtin"]}
+            self._engines = [self.hosted] if "hosted" in wanted and not self.settings.privacy else []
+            self._engines.append(Builtin(self.workers))
+        return self._engines
+
+    def _can_remember(self) -> str:
+        """Return "" once the cache has taken a probe entry, or why nothing should be bought: it could not be kept."""
+        probe = Entry(Verdict.NOT_SMALLER, engine="probe")
+        return "" if self.cache.put("probe", probe) else f"the cache in {self.settings.cache_dir} can't be written"
 
     def _verify(self, original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
         from .workers import remote_verify

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 from . import report
 from .errors import AccountError, EngineError
@@ -16,29 +17,38 @@ FIRST_ESTIMATE = 5.0
 Say = Callable[[str], None]
 
 
-class Telling:
-    """Watches a run: says at once that there is work, then every ten seconds how far it is; keeps notes for its end.
+class Spending(Protocol):
+    """What a run may spend at the API, and what it has spent."""
 
-    `host` is where uploads go. `quota_left` is asked once, before the first upload.
-    """
+    @property
+    def host(self) -> str:
+        """Where uploads go, "" where nothing is uploaded."""
+
+    @property
+    def uploads(self) -> int:
+        """How many uploads this run has cost."""
+
+    def to_upload(self, plan: Plan) -> tuple[int, int]:
+        """Return how many contents of `plan` will be uploaded, and their bytes."""
+
+    def quota_left(self) -> int | None:
+        """Ask the API what is left of the quota; None where it does not say."""
+
+
+class Telling:
+    """Watches a run: says at once that there is work, then every ten seconds how far it is; keeps notes for its end."""
 
     def __init__(
-        self,
-        settings: Settings,
-        say: Say,
-        *,
-        host: str = "",
-        quota_left: Callable[[], int | None] = lambda: None,
-        clock: Callable[[], float] = time.monotonic,
+        self, settings: Settings, say: Say, spending: Spending, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings = settings
         self._say = say
-        self._host = host
-        self._quota_left = quota_left
+        self._spending = spending
         self._clock = clock
         self._begun = clock()
         self._plan: Plan | None = None
-        self._done = self._done_bytes = self._uploads = 0
+        self._done = self._done_bytes = 0
+        self._quota_left: int | None = None
         self._notes: list[Note] = []
 
     def planned(self, plan: Plan) -> None:
@@ -46,10 +56,11 @@ class Telling:
         self._plan = plan
         self._work_begun = self._said = self._clock()
         if plan.new:
-            self._say(report.announcement(plan, host=self._host))
-        images, count = plan.asked.get("hosted", (0, 0))
-        if images and self._host:
-            self._say(report.uploading(images, count, self._host, self._quota_left()))
+            self._say(report.announcement(plan, host=self._spending.host))
+        images, count = self._spending.to_upload(plan)
+        if images:
+            self._quota_left = self._spending.quota_left()
+            self._say(report.uploading(images, count, self._spending.host, self._quota_left))
 
     def waiting(self) -> None:
         """Say how far the work is, where nothing has been said for ten seconds."""
@@ -68,7 +79,6 @@ class Telling:
     def counted(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Pass `outcomes` on, counting those of new images."""
         for outcome in outcomes:
-            self._uploads += outcome.uploads
             if self._plan is not None:
                 self._done += 1
                 self._done_bytes += outcome.before
@@ -76,7 +86,13 @@ class Telling:
 
     def summary(self, outcomes: Iterable[Outcome]) -> report.Summary:
         """Return the numbers of the run, which ends now."""
-        return report.summarize(outcomes, seconds=self._clock() - self._begun)
+        uploads, left = self._spending.uploads, self._quota_left
+        return report.summarize(
+            outcomes,
+            seconds=self._clock() - self._begun,
+            uploads=uploads,
+            quota_left=None if left is None else max(0, left - uploads),
+        )
 
     def notes(self, outcomes: Sequence[Outcome], others: Iterable[str] = (), *, next_run: str) -> list[Note]:
         """Return what is to be said beside the result; `others` are the notes of the parts that were used."""
@@ -86,6 +102,10 @@ class Telling:
         if summary.late and settings.max_time is not None:
             late = report.time_over(settings.max_time, summary.late, summary.late_bytes, next_run=next_run)
             notes.append(Note(late))
+        if summary.pending:
+            notes.append(Note(report.in_work(summary.pending, self._spending.host)))
+        if settings.engine == "hosted" and settings.api_key is None and summary.unserved:
+            notes.append(Note(report.no_key(summary.unserved)))
         if rows := report.left(outcomes):
             notes.append(Note(report.left_alone(rows)))
         return notes + [Note(text) for text in others]
@@ -102,9 +122,7 @@ class Telling:
             case AccountError(kind="refused"):
                 return report.key_refused(error.host, error.status, images, passed_on=passed_on)
             case AccountError(kind="quota"):
-                return report.quota_used_up(self._uploads, images, renews=error.renews, passed_on=passed_on)
-            case AccountError(kind="no-key"):
-                return report.no_key(images)
+                return report.quota_used_up(self._spending.uploads, images, renews=error.renews, passed_on=passed_on)
             case AccountError():
                 return str(error)
         return f"{engine} was given up in this run after {report.counted(images, 'image')}: {error}"

@@ -10,14 +10,16 @@ from ..model import Outcome, Status
 SMALL = "smaller than min_size"
 LATE = "max_time was over"
 NOBODY = "no engine could be asked"
+PENDING = "paid for, and still in work"
 
 
 @dataclass(frozen=True)
 class Summary:
     """Numbers of one run. Sizes are bytes, times seconds; the first twelve are the words of the JSON report.
 
-    `small` of the skipped are under min_size, `late` came after max_time, `unserved` found no engine to ask. `known` of
-    the optimized came from the cache; `answered` counts the images that an engine worked on in this run.
+    `small` of the skipped are under min_size, `late` came after max_time, `unserved` found no engine to ask, `pending`
+    wait for a result that is paid for. `known` of the optimized came from the cache; `answered` counts the images that
+    an engine worked on in this run.
     """
 
     images: int = 0
@@ -36,12 +38,15 @@ class Summary:
     late: int = 0
     late_bytes: int = 0
     unserved: int = 0
+    pending: int = 0
     known: int = 0
     answered: int = 0
 
 
-def summarize(outcomes: Iterable[Outcome], *, seconds: float = 0.0, quota_left: int | None = None) -> Summary:
-    """Return the numbers of `outcomes`."""
+def summarize(
+    outcomes: Iterable[Outcome], *, seconds: float = 0.0, uploads: int = 0, quota_left: int | None = None
+) -> Summary:
+    """Return the numbers of `outcomes`, which cost `uploads`."""
     rows = list(outcomes)
     late = [row for row in rows if row.reason == LATE]
     statuses = {status.value: sum(row.status is status for row in rows) for status in Status}
@@ -51,21 +56,22 @@ def summarize(outcomes: Iterable[Outcome], *, seconds: float = 0.0, quota_left: 
         before=sum(row.before for row in rows),
         after=sum(row.after for row in rows),
         from_cache=sum(row.from_cache for row in rows),
-        uploads=sum(row.uploads for row in rows),
+        uploads=uploads,
         quota_left=quota_left,
         seconds=seconds,
         small=sum(row.reason == SMALL for row in rows),
         late=len(late),
         late_bytes=sum(row.before for row in late),
         unserved=sum(row.reason == NOBODY for row in rows),
+        pending=sum(row.reason == PENDING for row in rows),
         known=sum(row.status is Status.OPTIMIZED and row.from_cache for row in rows),
         answered=sum(bool(row.engine) and not row.from_cache for row in rows),
     )
 
 
 def left(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Return by path what was left alone for a reason of its own: not the small, the late and the unserved."""
-    apart = (SMALL, LATE, NOBODY)
+    """Return by path what was left alone for a reason of its own: not those that are counted apart."""
+    apart = (SMALL, LATE, NOBODY, PENDING)
     rows = (row for row in outcomes if row.status in (Status.SKIPPED, Status.FAILED) and row.reason not in apart)
     return sorted(rows, key=lambda row: row.path)
 
