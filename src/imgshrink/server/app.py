@@ -25,7 +25,7 @@ from ..engine import Engine
 from .crew import Crew, Verify
 from .database import Database
 from .folder import Folder
-from .form import find_image, opened_form, read_quality
+from .form import declared_size, find_image, opened_form, read_quality
 from .guard import Guard
 from .intake import Asked, Intake
 from .jobs import Job
@@ -108,9 +108,7 @@ class Api:
         """Take an image into the queue."""
         key = await self._authorized(request)
         idempotency = _idempotency(request)
-        declared = request.headers.get("content-length", "")
-        size = int(declared) if re.fullmatch("[0-9]{1,18}", declared) else 0
-        await run_in_threadpool(self._intake.check, key, size, idempotency)
+        await run_in_threadpool(self._intake.check, key, declared_size(request, self._limits), idempotency)
         async with self._uploads, opened_form(request, self._limits) as form:
             image = find_image(form)
             file = image.file if isinstance(image, UploadFile) else image

@@ -24,12 +24,18 @@ QUALITY_ONCE = "The quality must be given once."
 IMAGE_FILE = "The image must be a file."
 
 
+def declared_size(request: Request, limits: Limits) -> int:
+    """Return how many bytes the body says it has, 0 if it does not; raises `Refusal` if they are too many."""
+    declared = request.headers.get("content-length", "")
+    size = int(declared) if re.fullmatch("[0-9]{1,18}", declared) else 0
+    if size > limits.body:
+        raise _too_large(limits)
+    return size
+
+
 @asynccontextmanager
 async def opened_form(request: Request, limits: Limits) -> AsyncGenerator[FormData]:
     """Read the whole body to disk and open it as a form, empty where it is none; raises `Refusal` beyond a bound."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limits.body:
-        raise _too_large(limits)
     form = FormData()
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         form = await _parsed(request, limits)

@@ -24,6 +24,7 @@ from .limits import Limits
 FIRST_KEY = "first"
 KEEP_ALIVE = 15
 CONNECTIONS = 2000
+BACKLOG = 2048
 
 
 class ServerProblem(Exception):
@@ -59,6 +60,7 @@ def serve(
         public_url = _public_url(address, listener)
         app = create_app(engine, verify, data=data, public_url=public_url, limits=limits, jobs=jobs, grace=grace)
         _announce_key(data, announce)
+        listener.listen(BACKLOG)
         announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, data in {data}")
         _log_to_stderr()
         config = uvicorn.Config(
@@ -74,6 +76,7 @@ def serve(
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=max(1, int(grace)),
             limit_concurrency=CONNECTIONS,
+            backlog=BACKLOG,
         )
         # uvicorn raises the signal again once it is done, for whoever was there before: here, nobody.
         before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
