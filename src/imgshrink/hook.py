@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from .errors import SettingsError
 from .examine import Examined, State, examine
-from .runtime import opened
+from .model import Recipe, Source
 from .settings import fields_of, load
 
 if TYPE_CHECKING:
-    from .model import Outcome, Source
+    from .model import Outcome
     from .runtime import Runtime
+    from .settings import Settings
 
 REWROTE, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
 USAGE = "imgshrink-hook [--quality=80 or another setting] [--baseline=FILE] [--] FILE..."
@@ -25,12 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Shrink the named files; return 0 if none was rewritten, 1 if one was, 2 for wrong use, 3 if strict failed."""
     try:
         given, names = parse(sys.argv[1:] if arguments is None else arguments)
-        baseline = given.pop("baseline", "")
+        baseline = str(given.pop("baseline", ""))
         settings = load(Path.cwd(), face="hook", environ=os.environ, arguments=given)
-        with opened(settings) as runtime:
-            return _shrink(
-                runtime, [examine(source, settings.min_size) for source in _sources(runtime, names)], str(baseline)
-            )
+        return 0 if _all_finished(settings, names) else _shrink(settings, names, baseline)
     except SettingsError as error:
         _say(f"imgshrink: {error}")
         return WRONG
@@ -72,6 +70,24 @@ def _take(given: dict[str, object], name: str, value: str) -> None:
     given[name] = f"{before}\n{value}" if before and name in ("include", "exclude") else value
 
 
+def _all_finished(settings: Settings, names: Sequence[str]) -> bool:
+    """The usual case, told from the bytes alone, before anything is loaded that could do more."""
+    if settings.include or settings.exclude or settings.overrides or settings.notes:
+        return False
+    sources = (Source(Path(name), name, Recipe(settings.quality), ()) for name in names)
+    return all(examine(source, settings.min_size).state in (State.FINISHED, State.SMALL) for source in sources)
+
+
+def _shrink(settings: Settings, names: Sequence[str], baseline: str) -> int:
+    from .runtime import opened
+
+    with opened(settings) as runtime:
+        found = [examine(source, settings.min_size) for source in _sources(runtime, names)]
+        waiting = [seen.source for seen in _unlisted(found, baseline) if seen.state is State.OPEN]
+        left = [seen for seen in found if seen.state in (State.BROKEN, State.UNSUPPORTED, State.UNREADABLE)]
+        return _run(runtime, waiting, left)
+
+
 def _sources(runtime: Runtime, names: Sequence[str]) -> Iterator[Source]:
     paths = [Path(name) for name in names]
     if not all(path.is_file() and not path.is_symlink() for path in paths):
@@ -79,19 +95,15 @@ def _sources(runtime: Runtime, names: Sequence[str]) -> Iterator[Source]:
     return (runtime.source(path, path.as_posix()) for path in paths if not runtime.excluded(path.absolute()))
 
 
-def _shrink(runtime: Runtime, found: Sequence[Examined], baseline: str) -> int:
-    waiting = [seen.source for seen in _unlisted(found, baseline) if seen.state is State.OPEN]
-    left = [seen for seen in found if seen.state in (State.BROKEN, State.UNSUPPORTED, State.UNREADABLE)]
-    if not (waiting or left or runtime.settings.notes):
-        return 0
+def _run(runtime: Runtime, waiting: Sequence[Source], left: Sequence[Examined]) -> int:
     from .checking import as_outcomes
     from .report import rewritten
     from .telling import Telling
 
-    telling = Telling(runtime.settings, _say if sys.stderr.isatty() else lambda _: None)
+    telling = Telling(runtime.settings, _say if sys.stderr.isatty() else lambda _: None, runtime)
     run = runtime.run(waiting, place=runtime.in_place(), observer=telling, in_place=True) if waiting else iter(())
     outcomes = as_outcomes(left) + list(telling.counted(run))
-    notes = telling.notes(outcomes, runtime.notes(), next_run="the next commit")
+    notes = telling.notes(outcomes, runtime.notes(), next_run="pre-commit run imgshrink --all-files")
     block = rewritten(outcomes)
     for line in (*block, *_rolled_back(outcomes), *(f"imgshrink: {note.text}" for note in notes)):
         _say(line)

@@ -1,0 +1,30 @@
+"""Write the table of all settings into its page, from the one table in the code: `python scripts/settings_page.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imgshrink.settings import fields_of
+
+PAGE = Path(__file__).resolve().parent.parent / "example_site" / "docs" / "settings.md"
+HEAD = "| setting | default | meaning | where |\n|---|---|---|---|\n"
+WORDS = {"project": "project file", "mkdocs": "mkdocs.yml", "environment": "environment", "argument": "arguments"}
+
+
+def table() -> str:
+    """A row a setting, in the code's order."""
+    rows = []
+    for field in fields_of():
+        where = "everywhere" if len(field.places) == len(WORDS) else ", ".join(WORDS[place] for place in field.places)
+        rows.append(f"| `{field.name}` | {field.shown} | {field.meaning} | {where} |\n")
+    return HEAD + "".join(rows)
+
+
+def renewed(page: str) -> str:
+    """Return the page's text with the table as it must be."""
+    before, _, rest = page.partition(HEAD)
+    return before + table() + "\n" + rest.partition("\n\n")[2]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
