@@ -13,26 +13,27 @@ from .build import (
     key_refused,
     left_alone,
     no_key,
+    outlook,
     progress,
     quota_used_up,
     result,
     time_over,
     uploading,
+    uploads_needed,
 )
 from .commit import finished, partly_staged, rewritten, under, unfinished
 from .documents import DOCUMENTS, to_json, to_markdown
 from .names import fitting, folder_of, pathspec, quoted, shown
 from .numbers import about, counted, part, share, size, span
-from .pace import Progress
-from .rows import sizes, table
+from .rows import LISTED, sizes, table
 from .summary import LATE, NOBODY, SMALL, Summary, left, savings, summarize
 
 __all__ = [
     "DOCUMENTS",
     "LATE",
+    "LISTED",
     "NOBODY",
     "SMALL",
-    "Progress",
     "Summary",
     "about",
     "announcement",
@@ -47,6 +48,7 @@ __all__ = [
     "left",
     "left_alone",
     "no_key",
+    "outlook",
     "part",
     "partly_staged",
     "pathspec",
@@ -69,4 +71,5 @@ __all__ = [
     "under",
     "unfinished",
     "uploading",
+    "uploads_needed",
 ]

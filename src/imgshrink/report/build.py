@@ -120,3 +120,19 @@ def _went(images: int, one: str) -> str:
 
 def _stay(images: int) -> str:
     return f"{counted(images, 'new image')} {'stays as it is' if images == 1 else 'stay as they are'}"
+
+
+def outlook(plan: Plan, *, finished: int, known: int, small: int, left: int, excluded: int) -> str:
+    """Say what a run would find, for a dry run."""
+    new = f"{plan.new} new ({size(plan.new_bytes)})" if plan.new else "0 new"
+    parts = [f"{finished} finished", f"{known} known", new]
+    apart = {"left alone": left, "under min_size": small, "excluded": excluded}
+    parts += [f"{count} {words}" for words, count in apart.items() if count]
+    return f"{counted(plan.images, 'image')}, {size(plan.before)}: {', '.join(parts)}"
+
+
+def uploads_needed(needed: int, allowed: int, quota_left: int | None) -> str:
+    """Say what a run would spend; `quota_left` is None where the API was not asked."""
+    quota = "" if quota_left is None else f", quota left: {quota_left}"
+    most = f", of which this run may make {allowed} (max_uploads)" if needed > allowed else ""
+    return f"{counted(needed, 'upload')} needed{most}{quota}"

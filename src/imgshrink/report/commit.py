@@ -84,7 +84,13 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def unfinished(
-    rows: Sequence[Outcome], images: int, *, hook: bool, runner: str = "pre-commit", file: str = "imgshrink.toml"
+    rows: Sequence[Outcome],
+    images: int,
+    *,
+    hook: bool,
+    runner: str = "pre-commit",
+    file: str = "imgshrink.toml",
+    listed: int = LISTED,
 ) -> list[str]:
     """Return the block of a check that found `rows` unfinished.
 
@@ -94,7 +100,7 @@ def unfinished(
     return [
         f"imgshrink: {len(rows)} of {counted(images, 'image')} {'is' if len(rows) == 1 else 'are'} not shrunk "
         f"({size(sum(row.before for row in rows))})",
-        *sizes(largest),
+        *sizes(largest, listed=listed),
         f"Shrink them:   {_cure([row.path for row in largest], hook=hook, runner=runner)}",
         f"Keep as is:    add them to `exclude` in {file}",
     ]

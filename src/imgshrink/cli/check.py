@@ -1,0 +1,91 @@
+"""`check`: offline, whether every image carries our mark."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from .. import baseline as baselines
+from ..checking import Checked, as_outcomes
+from ..checking import check as look
+from ..examine import State
+from ..report import LISTED, counted, finished, left_alone, shown, under, unfinished
+from ..runtime import opened
+from ..settings import Settings
+from ..settings.project import OWN, SHARED
+from .options import paths_argument, settings_of, settings_options, verbose_option
+from .output import say, tell
+from .work import Found, found
+
+FINE, UNFINISHED, FAILURES = 0, 1, 3
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@settings_options("quality", "min_size", "seal", "include", "exclude", "strict")
+@click.option("--baseline", type=FILE, help="Pass the images that this file lists.")
+@click.option("--write-baseline", type=FILE, help="List all unfinished images in this file, so that they pass.")
+@verbose_option
+@paths_argument("check docs/")
+def check(
+    paths: tuple[Path, ...], baseline: Path | None, write_baseline: Path | None, *, verbose: bool, **options: object
+) -> int:
+    """Fail for images that are not shrunk yet. Offline, and nothing is changed."""
+    with opened(settings_of(options)) as runtime:
+        settings = runtime.settings
+        images = found(runtime, paths)
+        listed = baselines.read_baseline(baseline) if baseline is not None else frozenset[str]()
+        checked = look(images.sources, min_size=settings.min_size, seal=settings.seal, baseline=listed)
+    for note in images.notes:
+        say(f"imgshrink: {note}")
+    if write_baseline is not None:
+        return _write(write_baseline, checked)
+    if checked.unfinished:
+        _tell_unfinished(checked, settings, verbose=verbose)
+    else:
+        tell(finished(checked.images, _passed(checked, images, settings)))
+    if verbose and checked.left:
+        say(f"imgshrink: {left_alone(as_outcomes(checked.left))}")
+    return _code(checked, settings)
+
+
+def _write(file: Path, checked: Checked) -> int:
+    rows = [(seen.digest, seen.source.name) for seen in checked.unfinished]
+    count = baselines.write_baseline(file, rows)
+    tell(f"imgshrink: {counted(count, 'image')} listed in {shown(str(file))}")
+    return FINE
+
+
+def _tell_unfinished(checked: Checked, settings: Settings, *, verbose: bool) -> None:
+    rows = as_outcomes(checked.unfinished)
+    hook = bool(os.environ.get("PRE_COMMIT"))
+    listed = len(rows) if verbose else LISTED
+    for line in unfinished(rows, checked.images, hook=hook, runner=_runner(), file=_file(settings), listed=listed):
+        tell(line)
+
+
+def _runner() -> str:
+    return "prek" if os.environ.get("PREK") else "pre-commit"
+
+
+def _file(settings: Settings) -> str:
+    shared = settings.base / SHARED
+    return SHARED if any(str(shared) in source for source in settings.sources.values()) else OWN
+
+
+def _passed(checked: Checked, images: Found, settings: Settings) -> dict[str, int]:
+    return {
+        "excluded": images.excluded,
+        under(settings.min_size): checked.small,
+        "in the baseline": checked.listed,
+        "left alone": len(checked.left),
+    }
+
+
+def _code(checked: Checked, settings: Settings) -> int:
+    """Under `strict` an image that can't be shrunk fails too, but one that is left alone on purpose does not."""
+    if settings.strict and any(seen.state in (State.BROKEN, State.UNREADABLE) for seen in checked.left):
+        return FAILURES
+    return UNFINISHED if checked.unfinished else FINE

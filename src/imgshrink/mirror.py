@@ -1,0 +1,51 @@
+"""Another folder that gets every image: shrunk where something was gained, else as it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .errors import SettingsError, Unwritable
+from .files import shown
+from .model import Source
+from .place import Into
+
+
+class Mirror(Into):
+    """A `Place` below `folder` for the images at `paths`; raises `SettingsError` where it lies inside of them."""
+
+    def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
+        inside = next((path for path in paths if path.is_dir() and _within(folder, path)), None)
+        if inside is not None:
+            raise SettingsError(
+                f"{shown(folder)} lies inside of {shown(inside)}, so that the next run would take its own results: "
+                "choose a folder beside it"
+            )
+        super().__init__(folder.absolute(), _base(paths))
+        self._written: set[Source] = set()
+
+    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:
+        """Write `data` to its target; raises `Unwritable`."""
+        super().__call__(source, seen, data)
+        self._written.add(source)
+
+    def complete(self, sources: Iterable[Source]) -> list[str]:
+        """Copy those of `sources` that no result was written for; return a line for each that failed."""
+        notes = []
+        for source in sources:
+            try:
+                if source not in self._written:
+                    super().__call__(source, b"", source.path.read_bytes())
+            except (OSError, Unwritable) as error:
+                notes.append(f"{shown(source.path)} can't be copied: {error}")
+        return notes
+
+
+def _base(paths: Sequence[Path]) -> Path:
+    folders = [path.absolute() if path.is_dir() else path.absolute().parent for path in paths]
+    return Path(os.path.commonpath(folders))
+
+
+def _within(folder: Path, outer: Path) -> bool:
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(outer))
