@@ -1,0 +1,118 @@
+"""Real Chromium shows a sealed image as it shows the original: canvas pixels, natural size, frames and durations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from browser import CHROMIUM, report_of
+from conftest import corpus_images
+from imgshrink.metadata import graft, reduce
+from imgshrink.seal import seal
+from imgshrink.sniff import sniff
+from making import IMAGES, SAMPLES, gif, gif_frame, gif_loop
+
+PAGE = """<!doctype html><script>
+const rows = ROWS;
+const hash = async data => {
+  const digest = await crypto.subtle.digest("SHA-256", data);
+  return [...new Uint8Array(digest)].map(byte => byte.toString(16).padStart(2, "0")).join("");
+};
+const drawn = async (name) => {
+  const image = new Image();
+  image.src = name;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const context = canvas.getContext("2d", {willReadFrequently: true});
+  context.drawImage(image, 0, 0);
+  const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  return [image.naturalWidth, image.naturalHeight, await hash(pixels)];
+};
+const played = async (name, type) => {
+  const decoder = new ImageDecoder({data: (await fetch(name)).body, type});
+  await decoder.completed;
+  const track = decoder.tracks.selectedTrack;
+  const frames = [track.frameCount, track.repetitionCount];
+  for (let index = 0; index < Math.min(track.frameCount, 60); index++) {
+    const {image} = await decoder.decode({frameIndex: index});
+    const bytes = new Uint8Array(image.allocationSize());
+    await image.copyTo(bytes);
+    frames.push(image.duration, await hash(bytes));
+    image.close();
+  }
+  decoder.close();
+  return frames;
+};
+(async () => {
+  const report = {};
+  for (const [name, type] of rows) {
+    try { report[name] = [await drawn(name), await played(name, type)]; }
+    catch (error) { report[name] = String(error); }
+  }
+  await fetch("/report", {method: "POST", body: JSON.stringify(report)});
+})();
+</script>"""
+
+
+def shown(files: dict[str, bytes], profile: Path, seconds: float) -> dict[str, Any]:
+    """What Chromium shows of each file."""
+    infos = {name: sniff(data) for name, data in files.items()}
+    rows = [[name, info.format.media_type] for name, info in infos.items() if info]
+    report: dict[str, Any] = report_of(PAGE.replace("ROWS", json.dumps(rows)), files, profile, seconds)
+    return report
+
+
+def compare(images: dict[str, bytes], profile: Path, seconds: float) -> None:
+    made = {"original": lambda data: data, "sealed": lambda data: seal(data, 80), "reduced": reduce}
+    files = {f"{way}-{name}": make(data) for name, data in images.items() for way, make in made.items()}
+    report = shown(files, profile, seconds)
+    assert [name for name, facts in report.items() if isinstance(facts, str)] == []
+    for name in images:
+        assert report[f"original-{name}"] == report[f"sealed-{name}"], name
+        assert report[f"original-{name}"] == report[f"reduced-{name}"], name
+
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
+]
+
+
+def test_small_images(tmp_path: Path) -> None:
+    """The test images, and a GIF of the old version, look the same sealed and reduced."""
+    images = {path.name: path.read_bytes() for path in SAMPLES}
+    compare(images | {"old.gif": gif(gif_frame(), version=b"87a")}, tmp_path, 60)
+
+
+@pytest.mark.slow
+def test_corpus(corpus: list[Path], tmp_path: Path) -> None:
+    """Every real image looks the same sealed and reduced."""
+    assert corpus == corpus_images()
+    compare({f"{number}{path.suffix}": path.read_bytes() for number, path in enumerate(corpus)}, tmp_path, 600)
+
+
+def test_a_lost_profile_is_seen(tmp_path: Path) -> None:
+    """The comparison tells an image from the same one without its profile."""
+    data = (IMAGES / "profile.png").read_bytes()
+    report = shown({"with": data, "without": graft(data, icc=b"")}, tmp_path, 60)
+    assert report["with"] != report["without"]
+
+
+def test_repetitions(tmp_path: Path) -> None:
+    """Chromium plays an animation as often as sniffing says, whatever the format writes."""
+    frames = gif_frame(1), gif_frame(1)
+    files = {
+        "once": gif(*frames),
+        "forever": gif(gif_loop(0), *frames),
+        "thrice": gif(gif_loop(2), *frames),
+        "png": (IMAGES / "animated.png").read_bytes(),
+        "webp": (IMAGES / "animated.webp").read_bytes(),
+    }
+    infos = {name: sniff(data) for name, data in files.items()}
+    report = shown(files, tmp_path, 60)
+    repetitions = {name: facts[1][1] for name, facts in report.items()}
+    assert repetitions == {name: info.loop - 1 if info.loop else None for name, info in infos.items() if info}
