@@ -7,12 +7,14 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from ..engine import Engine
 from .app import create_app
@@ -60,33 +62,47 @@ def serve(
         public_url = _public_url(address, listener)
         app = create_app(engine, verify, data=data, public_url=public_url, limits=limits, jobs=jobs, grace=grace)
         _announce_key(data, announce)
-        listener.listen(BACKLOG)
-        announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, data in {data}")
         _log_to_stderr()
-        config = uvicorn.Config(
-            app,
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=max(1, int(grace)),
-            limit_concurrency=CONNECTIONS,
-            backlog=BACKLOG,
-        )
-        # uvicorn raises the signal again once it is done, for whoever was there before: here, nobody.
-        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            uvicorn.Server(config).run(sockets=[listener])
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        server = uvicorn.Server(_config(app, grace))
+        with _ended_by_signals(server):
+            listener.listen(BACKLOG)
+            announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, data in {data}")
+            server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+def _config(app: ASGIApp, grace: float) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=max(1, int(grace)),
+        limit_concurrency=CONNECTIONS,
+        backlog=BACKLOG,
+    )
+
+
+@contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """End `server` by SIGTERM and Ctrl-C before it listens to them itself, and after, when it raises them again."""
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _listen(address: Address) -> socket.socket:
