@@ -183,7 +183,7 @@ def test_closing(ledger: Ledger) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(ledger: Ledger) -> None:
     """What raises inside a transaction takes back all of it, and the journal goes on."""
-    with pytest.raises(sqlite3.IntegrityError), ledger.journal.writing() as database:
+    with pytest.raises(JournalError, match="UNIQUE"), ledger.journal.writing() as database:
         database.executemany("INSERT INTO uploads VALUES ('key', 'o', 'a', 's', 1, 1, 't', '', 1)", [(), ()])
     with ledger.journal.writing() as database:
         assert database.execute("SELECT COUNT(*) FROM uploads").fetchone() == (0,)

@@ -16,7 +16,7 @@ from imgshrink.usage import Quota, read_quota, rows
         ({"limit": 100, "used": 63}, Quota(100, 63, 37)),
         ({"limit": 10, "used": 63}, Quota(10, 63, 0)),
         ({"remaining": "37"}, Quota(None, None, 37)),
-        ({"data": {"quota": {"monthlyLimit": 5, "used": 1, "resetAt": "2026-12-01T00:00"}}}, Quota(5, 1, 4, "2026-12-01")),
+        ({"data": {"quota": {"monthlyLimit": 5, "used": 1, "resetAt": "2026-12-01T00"}}}, Quota(5, 1, 4, "2026-12-01")),
         ({"remaining_quota": 0, "monthly_quota": 50, "resets": 1796083200}, Quota(50, None, 0, "2026-12-01")),
         ({"left": 5, "renews_on": 1796083200000}, Quota(None, None, 5, "2026-12-01")),
         ({"left": 5, "reset": "soon", "resets_at": "2026-12-01"}, Quota(None, None, 5, "2026-12-01")),
