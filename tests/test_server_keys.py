@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgshrink.server.database import Database, ForeignDatabase
-from imgshrink.server.keys import MONTHLY_LIMIT, KeyProblem, Keys
+from imgshrink.server.keys import KeyProblem, Keys
+from imgshrink.server.limits import MONTHLY_LIMIT
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from .cache import cache
 from .check import check
 from .look import doctor, explain
 from .output import say
+from .server import server
 from .shrink import optimize, warm
 from .undo import restore
 
@@ -28,7 +29,7 @@ def group() -> None:
     """Shrink images once, and only once."""
 
 
-for command in (optimize, warm, check, restore, explain, cache, doctor):
+for command in (optimize, warm, check, restore, explain, cache, doctor, server):
     group.add_command(command)
 
 

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from .database import Database, ForeignDatabase
-from .keys import MONTHLY_LIMIT, Key, KeyProblem, Keys
-from .limits import Limits
+from .limits import MONTHLY_LIMIT, Limits
+
+if TYPE_CHECKING:
+    from .keys import Key, Keys
 
 NO_EXTRA = 'the server needs more packages: pip install "imgshrink[server]"'
 WRONG_USE = 2
@@ -66,6 +67,7 @@ def _run(data: Path, options: Mapping[str, Any]) -> None:
         _refuse(NO_EXTRA)
     from ..engine.builtin import Builtin
     from ..workers import Workers, remote_verify
+    from .database import ForeignDatabase
 
     workers = Workers(options["jobs"])
     try:
@@ -140,6 +142,9 @@ def _day(moment: float) -> str:
 
 @contextmanager
 def _opened(data: Path) -> Iterator[Keys]:
+    from .database import Database, ForeignDatabase
+    from .keys import KeyProblem, Keys
+
     try:
         database = Database(data)
     except (ForeignDatabase, OSError) as error:

@@ -12,10 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .database import Database
+from .limits import MONTHLY_LIMIT
 from .months import month_of, used
-
-MONTHLY_LIMIT = 10_000
-"""Images a month that a key may spend, where nothing else is said."""
 
 _SECRET = re.compile(r"imgshrink_([0-9a-f]{12})_[0-9A-Za-z_-]{43}")
 _NAME = re.compile(r"[\w.@-][\w.@ -]{0,62}[\w.@-]|[\w.@-]")

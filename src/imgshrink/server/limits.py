@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MONTHLY_LIMIT = 10_000
+"""Images a month that a key may spend, where nothing else is said."""
+
 
 @dataclass(frozen=True)
 class Limits:
