@@ -65,6 +65,21 @@ def oriented(orientation: int, order: str = ">") -> bytes:
     return tiff((0x0112, 3, 1, struct.pack(f"{order}H", orientation)), order=order)
 
 
+def dense(width: int, height: int, dots: tuple[int, int] = (144, 1), *, order: str = ">", unit: int = 2) -> bytes:
+    """A TIFF structure that makes browsers show a picture at another size: density, and width and height to show."""
+    directory = 8 + 2 + 4 * 12 + 4
+    fraction = struct.pack(f"{order}II", *dots)
+    entries = (
+        (0x011A, 5, 1, struct.pack(f"{order}I", directory + 30)),
+        (0x011B, 5, 1, struct.pack(f"{order}I", directory + 30)),
+        (0x0128, 3, 1, struct.pack(f"{order}H", unit)),
+        (0x8769, 4, 1, struct.pack(f"{order}I", directory)),
+    )
+    sizes = ((0xA002, width), (0xA003, height))
+    rows = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, size) for tag, size in sizes)
+    return tiff(*entries, order=order, behind=struct.pack(f"{order}H", 2) + rows + b"\0\0\0\0" + fraction)
+
+
 def gif(*blocks: bytes, version: bytes = b"89a", width: int = 2, height: int = 2, trailer: bytes = b";") -> bytes:
     """A GIF with a global table of two colours and `blocks`; without blocks, one frame of one pixel."""
     head = b"GIF" + version + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgshrink.exif import Exif, number, read, text, write
-from making import oriented, tiff
+from imgshrink.exif import Density, Exif, number, read, text, write
+from making import dense, oriented, tiff
 
 NOTICE = (0x8298, 2, 12, struct.pack(">I", 26))
 
@@ -105,11 +105,49 @@ def test_nothing_to_say_writes_nothing() -> None:
     assert write(Exif()) == b""
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_density_in_both_byte_orders(order: str) -> None:
+    """Dots an inch and the size to show are read from the two directories that hold them."""
+    assert read(dense(100, 50, (288, 2), order=order)).density == Density((288, 2), (288, 2), 100, 50)
+
+
+@pytest.mark.parametrize(
+    "incomplete",
+    [dense(100, 50, unit=3), dense(0, 50), dense(100, 50, (0, 1)), dense(100, 50, (1, 0)), dense(100, 50)[:-1], b""],
+    ids=["centimetres", "no width", "no dots", "division by zero", "cut", "nothing"],
+)
+def test_incomplete_density_is_none(incomplete: bytes) -> None:
+    """Browsers need inches, both fractions and both sizes; without one of them there is no density."""
+    assert read(incomplete).density is None
+
+
+@pytest.mark.parametrize(
+    ("density", "expected"),
+    [
+        (Density((144, 1), (144, 1), 100, 50), True),
+        (Density((288, 2), (1440, 10), 100, 50), True),
+        (Density((36, 1), (36, 1), 400, 200), True),
+        (Density((145, 1), (144, 1), 99, 50), True),
+        (Density((72, 1), (72, 1), 200, 100), False),
+        (Density((300, 1), (300, 1), 200, 100), False),
+        (Density((144, 1), (144, 1), 100, 51), False),
+    ],
+)
+def test_density_that_corrects(density: Density, expected: bool) -> None:
+    """A picture of 200x100 is shown at another size exactly where density and written size agree on it."""
+    assert density.corrects(200, 100) is expected
+
+
+FRACTIONS = st.tuples(st.integers(1, 2**32 - 1), st.integers(1, 2**32 - 1))
+DENSITIES = st.builds(Density, FRACTIONS, FRACTIONS, st.integers(1, 2**32 - 1), st.integers(1, 2**32 - 1))
+NOTICES = st.text(max_size=2100).map(lambda said: text(said.encode("utf-8", "replace")))
+
+
 @settings(deadline=None)
-@given(st.integers(1, 8), st.text(max_size=2100).map(lambda said: text(said.encode("utf-8", "replace"))))
-def test_what_is_written_is_read(orientation: int, notice: str) -> None:
-    """Writing and reading gives orientation and notice back."""
-    assert Exif(orientation, notice) == read(write(Exif(orientation, notice)))
+@given(st.builds(Exif, st.integers(1, 8), NOTICES, st.none() | DENSITIES))
+def test_what_is_written_is_read(exif: Exif) -> None:
+    """Writing and reading gives orientation, notice and density back."""
+    assert exif == read(write(exif))
 
 
 @settings(deadline=None, max_examples=300)

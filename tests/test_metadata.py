@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgshrink.containers import end, identify, parts
+from imgshrink.exif import Density, Exif, write
 from imgshrink.metadata import Metadata, graft, read_metadata, reduce
 from imgshrink.sniff import sniff
 from making import (
@@ -23,6 +24,8 @@ from making import (
     anmf,
     chunk,
     damaged,
+    dense,
+    frame_header,
     gif,
     gif_frame,
     gif_loop,
@@ -99,6 +102,17 @@ REDUCED = {
     "a JPEG whose notice is in IPTC": (
         jpeg(segment(0xED, PHOTOSHOP)),
         jpeg(segment(0xE1, b"Exif\0\0" + exif_text(b"Bo (c) 2020"))),
+    ),
+    "a JPEG that browsers show smaller": (
+        jpeg(segment(0xE1, b"Exif\0\0" + dense(100, 50)), frame=frame_header(200, 100)),
+        jpeg(
+            segment(0xE1, b"Exif\0\0" + write(Exif(density=Density((144, 1), (144, 1), 100, 50)))),
+            frame=frame_header(200, 100),
+        ),
+    ),
+    "a JPEG with its own size in EXIF": (
+        jpeg(segment(0xE1, b"Exif\0\0" + dense(200, 100)), frame=frame_header(200, 100)),
+        jpeg(frame=frame_header(200, 100)),
     ),
     "a JPEG with bytes behind it": (jpeg() + b"PK\3\4", jpeg()),
     "a PNG": (
@@ -393,6 +407,14 @@ GRAFTED = {
         webp(vp8x(4), vp8(), riff_chunk(b"XMP ", b"x")),
         {"orientation": 8},
         webp(vp8x(12), vp8(), riff_chunk(b"XMP ", b"x"), riff_chunk(b"EXIF", oriented(8))),
+    ),
+    "a density": (
+        jpeg(frame=frame_header(200, 100)),
+        {"density": Density((144, 1), (144, 1), 100, 50)},
+        jpeg(
+            segment(0xE1, b"Exif\0\0" + write(Exif(density=Density((144, 1), (144, 1), 100, 50)))),
+            frame=frame_header(200, 100),
+        ),
     ),
     "a colour chunk into a JPEG": (jpeg(), {"colour": COLOUR}, jpeg()),
     "an orientation into a GIF": (gif(), {"orientation": 6}, gif()),

@@ -10,10 +10,10 @@ import pytest
 
 from browser import CHROMIUM, report_of
 from conftest import corpus_images
-from imgshrink.metadata import graft, reduce
+from imgshrink.metadata import graft, read_metadata, reduce
 from imgshrink.seal import seal
 from imgshrink.sniff import sniff
-from making import IMAGES, SAMPLES, gif, gif_frame, gif_loop
+from making import IMAGES, SAMPLES, dense, gif, gif_frame, gif_loop, segment
 
 PAGE = """<!doctype html><script>
 const rows = ROWS;
@@ -100,6 +100,23 @@ def test_a_lost_profile_is_seen(tmp_path: Path) -> None:
     data = (IMAGES / "profile.png").read_bytes()
     report = shown({"with": data, "without": graft(data, icc=b"")}, tmp_path, 60)
     assert report["with"] != report["without"]
+
+
+def test_natural_size_by_density(tmp_path: Path) -> None:
+    """A photograph that Chromium shows at half its size for its EXIF is shown so sealed, reduced and grafted anew."""
+    plain = (IMAGES / "photo.jpg").read_bytes()
+    data = plain[:2] + segment(0xE1, b"Exif\0\0" + dense(120, 80)) + plain[2:]
+    files = {
+        "plain": plain,
+        "original": data,
+        "sealed": seal(data, 80),
+        "reduced": reduce(data),
+        "grafted": graft(plain, density=read_metadata(data).density),
+    }
+    report = shown(files, tmp_path, 60)
+    sizes = {name: facts[0][:2] for name, facts in report.items()}
+    halved = ["original", "sealed", "reduced", "grafted"]
+    assert sizes == {"plain": [240, 160]} | {name: [120, 80] for name in halved}
 
 
 def test_repetitions(tmp_path: Path) -> None:

@@ -1,13 +1,34 @@
-"""The two facts of EXIF that imgshrink keeps, orientation and copyright: read from TIFF bytes, and written back."""
+"""What of EXIF changes how an image is shown or may be used: read from TIFF bytes, and written back small."""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
 
-_ORIENTATION, _COPYRIGHT = 0x0112, 0x8298
-_ASCII, _SHORT, _LONG = 2, 3, 4
+_ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
+_COPYRIGHT, _EXIF_DIRECTORY, _WIDTH, _HEIGHT = 0x8298, 0x8769, 0xA002, 0xA003
+_ASCII, _SHORT, _LONG, _RATIONAL = 2, 3, 4, 5
+_SIZES = {_ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8}
+_INCHES = 2
 _LONGEST = 2000
+
+
+@dataclass(frozen=True)
+class Density:
+    """Dots an inch as fractions, and the width and height in CSS pixels that a browser derives from them."""
+
+    x: tuple[int, int]
+    y: tuple[int, int]
+    width: int
+    height: int
+
+    def corrects(self, width: int, height: int) -> bool:
+        """Tell whether browsers show a picture of so many pixels at another size.
+
+        They do where its size at 72 dots an inch, rounded, is the written one (HTML, density-corrected natural size).
+        """
+        derived = _at_72(width, self.x), _at_72(height, self.y)
+        return derived == (self.width, self.height) != (width, height)
 
 
 @dataclass(frozen=True)
@@ -16,18 +37,20 @@ class Exif:
 
     orientation: int = 1
     copyright: str = ""
+    density: Density | None = None
 
 
 def read(data: bytes) -> Exif:
     """Read a TIFF structure of either byte order, with or without the `Exif` prefix that JPEG puts before it."""
     tiff = data[6:] if data.startswith(b"Exif\0") else data
     orientation = number(tiff, _ORIENTATION)
-    return Exif(orientation if 1 <= orientation <= 8 else 1, text(_value(tiff, _COPYRIGHT, _ASCII)))
+    notice = text(_value(tiff, _COPYRIGHT, _ASCII))
+    return Exif(orientation if 1 <= orientation <= 8 else 1, notice, _read_density(tiff))
 
 
-def number(tiff: bytes, tag: int) -> int:
-    """Return the whole number that the first directory gives for a tag, 0 where it gives none."""
-    value = _value(tiff, tag, _SHORT)[:2] or _value(tiff, tag, _LONG)[:4]
+def number(tiff: bytes, tag: int, directory: int | None = None) -> int:
+    """Return the whole number that a directory, by default the first, gives for a tag; 0 where it gives none."""
+    value = _value(tiff, tag, _SHORT, directory)[:2] or _value(tiff, tag, _LONG, directory)[:4]
     return _whole(tiff, value)
 
 
@@ -45,35 +68,64 @@ def text(value: bytes) -> str:
 
 def write(exif: Exif) -> bytes:
     """Write the smallest TIFF structure that says the same; b"" where there is nothing to say."""
-    notice = exif.copyright.encode("utf-8", "replace") + b"\0" if exif.copyright else b""
-    entries = []
+    entries: list[tuple[int, int, bytes]] = []
     if exif.orientation != 1:
-        entries.append(struct.pack(">HHIHH", _ORIENTATION, _SHORT, 1, exif.orientation, 0))
-    if notice:
-        behind = struct.pack(">I", 8 + 2 + 12 * (len(entries) + 1) + 4)
-        place = notice.ljust(4, b"\0") if len(notice) <= 4 else behind
-        entries.append(struct.pack(">HHI", _COPYRIGHT, _ASCII, len(notice)) + place)
-    if not entries:
-        return b""
-    head = b"MM\0*\0\0\0\x08" + struct.pack(">H", len(entries))
-    return head + b"".join(entries) + b"\0\0\0\0" + (notice if len(notice) > 4 else b"")
+        entries.append((_ORIENTATION, _SHORT, struct.pack(">H", exif.orientation)))
+    if exif.density:
+        entries.append((_X_RESOLUTION, _RATIONAL, struct.pack(">II", *exif.density.x)))
+        entries.append((_Y_RESOLUTION, _RATIONAL, struct.pack(">II", *exif.density.y)))
+        entries.append((_RESOLUTION_UNIT, _SHORT, struct.pack(">H", _INCHES)))
+    if exif.copyright:
+        entries.append((_COPYRIGHT, _ASCII, exif.copyright.encode("utf-8", "replace") + b"\0"))
+    head = b"MM\0*\0\0\0\x08"
+    if not exif.density:
+        return head + _directory(entries, 8) if entries else b""
+    behind = 8 + len(_directory([*entries, (_EXIF_DIRECTORY, _LONG, bytes(4))], 8))
+    first = _directory([*entries, (_EXIF_DIRECTORY, _LONG, struct.pack(">I", behind))], 8)
+    sizes = [(_WIDTH, exif.density.width), (_HEIGHT, exif.density.height)]
+    return head + first + _directory([(tag, _LONG, struct.pack(">I", size)) for tag, size in sizes], behind)
+
+
+def _directory(entries: list[tuple[int, int, bytes]], at: int) -> bytes:
+    rows, behind = b"", b""
+    values_at = at + 2 + 12 * len(entries) + 4
+    for tag, kind, value in entries:
+        place = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack(">I", values_at + len(behind))
+        rows += struct.pack(">HHI", tag, kind, len(value) // _SIZES[kind]) + place
+        behind += value + b"\0" * (len(value) & 1) if len(value) > 4 else b""
+    return struct.pack(">H", len(entries)) + rows + b"\0\0\0\0" + behind
+
+
+def _read_density(tiff: bytes) -> Density | None:
+    fractions = [_value(tiff, tag, _RATIONAL) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
+    if number(tiff, _RESOLUTION_UNIT) != _INCHES or [len(fraction) for fraction in fractions] != [8, 8]:
+        return None
+    x, y = ((_whole(tiff, one[:4]), _whole(tiff, one[4:])) for one in fractions)
+    directory = number(tiff, _EXIF_DIRECTORY)
+    width, height = number(tiff, _WIDTH, directory), number(tiff, _HEIGHT, directory)
+    return Density(x, y, width, height) if all((*x, *y, width, height)) else None
+
+
+def _at_72(pixels: int, resolution: tuple[int, int]) -> int:
+    numerator, denominator = resolution
+    return (2 * pixels * 72 * denominator + numerator) // (2 * numerator)
 
 
 def _whole(tiff: bytes, value: bytes) -> int:
     return int.from_bytes(value, "little" if tiff.startswith(b"II") else "big")
 
 
-def _value(tiff: bytes, wanted: int, type_wanted: int) -> bytes:
-    """The bytes of the first directory's first entry with this tag and type, b"" where there is none in the data."""
+def _value(tiff: bytes, wanted: int, kind_wanted: int, directory: int | None = None) -> bytes:
+    """The bytes of a directory's first entry with this tag and type, b"" where there is none in the data."""
     if tiff[:4] not in (b"II*\0", b"MM\0*"):
         return b""
     mark = "<" if tiff.startswith(b"II") else ">"
-    directory = _whole(tiff, tiff[4:8])
-    count = _whole(tiff, tiff[directory : directory + 2])
-    inside = (len(tiff) - directory - 2) // 12
-    for at in range(directory + 2, directory + 2 + 12 * min(count, inside), 12):
-        tag, type_found, values, place = struct.unpack_from(f"{mark}HHII", tiff, at)
-        if (tag, type_found) == (wanted, type_wanted):
-            size = values * {_ASCII: 1, _SHORT: 2, _LONG: 4}[type_wanted]
+    start = _whole(tiff, tiff[4:8]) if directory is None else directory
+    count = _whole(tiff, tiff[start : start + 2])
+    inside = (len(tiff) - start - 2) // 12
+    for at in range(start + 2, start + 2 + 12 * min(count, inside), 12):
+        tag, kind, values, place = struct.unpack_from(f"{mark}HHII", tiff, at)
+        if (tag, kind) == (wanted, kind_wanted):
+            size = values * _SIZES[kind]
             return tiff[at + 8 : at + 8 + size] if size <= 4 else tiff[place : place + size]
     return b""

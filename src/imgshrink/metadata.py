@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from . import exif, notices
+from . import notices
 from .containers import Part, checksum_right, identify, parts
+from .exif import Density, Exif, text
 from .model import Format
 from .rewrite import Change, is_jpeg_profile, rewrite
-from .sniff import PNG_COLOUR_CHUNKS, sniff
+from .sniff import PNG_COLOUR_CHUNKS, read_exif, sniff
 
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 _MOST_ICC = 16 << 20
@@ -21,13 +22,15 @@ class Metadata:
     """What of an image's metadata must not be lost.
 
     `icc` is the profile, inflated, b"" for none; `copyright` all notices in one text; `colour` the bodies of the PNG
-    colour chunks other than iCCP whose checksum is right.
+    colour chunks other than iCCP whose checksum is right; `density` is there only where browsers show another size for
+    it.
     """
 
     icc: bytes = b""
     orientation: int = 1
     copyright: str = ""
     colour: Mapping[str, bytes] = field(default_factory=lambda: _NOTHING)
+    density: Density | None = None
 
 
 def read_metadata(data: bytes) -> Metadata:
@@ -36,11 +39,15 @@ def read_metadata(data: bytes) -> Metadata:
     if format is None:
         return Metadata()
     walked = tuple(parts(data, format))
-    info = sniff(data)
-    orientation = info.orientation if info else 1
+    info, found = sniff(data), read_exif(data, walked)
+    corrected = info and found.density and found.density.corrects(info.width, info.height)
     texts = [*_NOTICES[format](data, walked), *(notices.of_png_text(data, walked) if format is Format.PNG else ())]
     return Metadata(
-        _PROFILES[format](data, walked), orientation, notices.join(texts), _read_colour(data, walked, format)
+        icc=_PROFILES[format](data, walked),
+        orientation=found.orientation,
+        copyright=notices.join(texts),
+        colour=_read_colour(data, walked, format),
+        density=found.density if corrected else None,
     )
 
 
@@ -48,14 +55,14 @@ def reduce(data: bytes) -> bytes:
     """Return the image without GPS, thumbnails, camera data, XMP, text and comments, seal and bytes behind the end.
 
     ICC and colour chunks, orientation, copyright notices, density and what the picture needs stay; EXIF shrinks to
-    orientation and copyright. Incomplete, multi-picture and signed images come back unchanged.
+    what of these it holds. Incomplete, multi-picture and signed images come back unchanged.
     """
     walked = _rewritable(data)
     if walked is None:
         return data
     format, found = walked
-    orientation = read_metadata(data).orientation
-    kept = exif.Exif(orientation, notices.join(_NOTICES[format](data, found)))
+    present = read_metadata(data)
+    kept = Exif(present.orientation, notices.join(_NOTICES[format](data, found)), present.density)
     return rewrite(data, format, found, Change(reduced=True, exif=kept))
 
 
@@ -66,10 +73,11 @@ def graft(
     orientation: int | None = None,
     copyright: str | None = None,
     colour: Mapping[str, bytes] | None = None,
+    density: Density | None = None,
 ) -> bytes:
     """Return the image with exactly these in place of its own; None leaves what is there, an empty one removes it.
 
-    Where orientation or copyright change, EXIF shrinks to the two, and with the copyright all other notices go. What a
+    Where something of EXIF changes it shrinks to what is kept, and with the copyright all other notices go. What a
     format can't hold (ICC and orientation in a GIF, PNG colour chunks elsewhere) is left out. Incomplete, multi-picture
     and signed images come back unchanged.
     """
@@ -78,13 +86,14 @@ def graft(
         return data
     format, found = walked
     present = read_metadata(data)
-    said = exif.text((copyright or "").encode("utf-8", "replace"))
+    said = text((copyright or "").encode("utf-8", "replace"))
     notice = copyright is not None and said != present.copyright
-    turned = orientation not in (None, present.orientation)
-    new = exif.Exif(orientation or present.orientation, said if notice else present.copyright)
+    other = orientation not in (None, present.orientation) or density not in (None, present.density)
+    kept = said if notice else present.copyright
+    new = Exif(orientation or present.orientation, kept, density or present.density)
     change = Change(
         icc=None if icc is None or icc == present.icc else icc,
-        exif=new if notice or turned else None,
+        exif=new if notice or other else None,
         notice=notice,
         colour=None if colour is None or dict(colour) == dict(present.colour) else colour,
     )

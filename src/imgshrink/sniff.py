@@ -47,6 +47,14 @@ def multi_picture_count(data: bytes, walked: Sequence[Part]) -> int:
     return 1
 
 
+def read_exif(data: bytes, walked: Sequence[Part]) -> exif.Exif:
+    """Read the first EXIF in a container, wherever its format keeps it."""
+    for part in walked:
+        if part.kind in ("eXIf", "EXIF") or (part.kind == "APP1" and data.startswith(b"Exif\0", part.body)):
+            return exif.read(data[part.body : part.body_end])
+    return exif.Exif()
+
+
 def _signed(data: bytes, part: Part) -> bool:
     """Tell whether a part is where C2PA puts its manifest (C2PA specification, appendix A)."""
     if part.kind == "APP11":
@@ -65,7 +73,7 @@ def _read_jpeg(data: bytes, walked: Sequence[Part]) -> _Facts:
     return {
         "width": width,
         "height": height or _lines(data, walked),
-        "orientation": next((exif.read(body).orientation for kind, body in applications if _is_exif(kind, body)), 1),
+        "orientation": read_exif(data, walked).orientation,
         "depth": depth,
         "colour": _jpeg_colour(components, data[frame.body + 6 : frame.body_end], applications),
         "colour_chunks": ("ICC",) if any(_is_profile(kind, body) for kind, body in applications) else (),
@@ -73,10 +81,6 @@ def _read_jpeg(data: bytes, walked: Sequence[Part]) -> _Facts:
         "signed": any(_signed(data, part) for part in walked),
         "arithmetic": int(frame.kind[3:]) >= 9,
     }
-
-
-def _is_exif(kind: str, body: bytes) -> bool:
-    return kind == "APP1" and body.startswith(b"Exif\0")
 
 
 def _is_profile(kind: str, body: bytes) -> bool:
@@ -102,11 +106,10 @@ def _read_png(data: bytes, walked: Sequence[Part]) -> _Facts:
         return {}
     width, height, depth, colour = unpack_from(">IIBB", data, walked[1].body)
     kinds = {part.kind: part for part in reversed(walked)}
-    oriented = kinds.get("eXIf")
     return {
         "width": width,
         "height": height,
-        "orientation": exif.read(data[oriented.body : oriented.body_end]).orientation if oriented else 1,
+        "orientation": read_exif(data, walked).orientation,
         "alpha": colour in (4, 6) or "tRNS" in kinds,
         "depth": depth,
         "colour": {0: "grey", 3: "palette", 4: "grey"}.get(colour, "rgb"),
@@ -184,8 +187,7 @@ def _read_webp(data: bytes, walked: Sequence[Part]) -> _Facts:
     frames = [part for part in walked if part.kind == "ANMF" and part.body_end - part.body >= 16]
     inside = [chunk for frame in frames for chunk in inner_chunks(data, frame)]
     streams = [part for part in (inside or walked) if part.kind in ("VP8 ", "VP8L")]
-    extended, oriented = kinds.get("VP8X"), kinds.get("EXIF")
-    size, alpha = _webp_canvas(data, extended, streams)
+    size, alpha = _webp_canvas(data, kinds.get("VP8X"), streams)
     animated = len(frames) > 1
     plays = int.from_bytes(data[kinds["ANIM"].body + 4 : kinds["ANIM"].body + 6], "little") if "ANIM" in kinds else 1
     lossless = bool(streams) and all(part.kind == "VP8L" for part in streams)
@@ -195,7 +197,7 @@ def _read_webp(data: bytes, walked: Sequence[Part]) -> _Facts:
         "frames": max(1, len(frames)),
         "durations": tuple(_uint24(data, frame.body + 12) for frame in frames) if animated else (),
         "loop": plays if animated else 1,
-        "orientation": exif.read(data[oriented.body : oriented.body_end]).orientation if oriented else 1,
+        "orientation": read_exif(data, walked).orientation,
         "alpha": alpha or any(part.kind == "ALPH" for part in (inside or walked)),
         "colour": "rgb" if lossless else "yuv",
         "colour_chunks": ("ICC",) if "ICCP" in kinds else (),
