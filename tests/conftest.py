@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,3 +63,18 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     for name in ("TINYJPG_API_KEY", "TINYJPG_API_URL", "TINYJPG_DOWNLOAD_HOSTS", "GITHUB_STEP_SUMMARY", "PRE_COMMIT", "CI"):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """A folder of a user without privileges, and that user's rights for the time of the test."""
+    folder = Path(tempfile.mkdtemp())
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if root:
+        os.chown(folder, 65534, 65534)
+        os.seteuid(65534)
+    yield folder
+    if root:
+        os.seteuid(0)
+    subprocess.run(["chmod", "-R", "u+rwX", str(folder)], check=True)
+    shutil.rmtree(folder)

@@ -20,8 +20,14 @@ from .disk import SETTINGS, StrictDisk
 NAME = "cache.db"
 PARTS = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
 ASIDE = "broken"
-# What sqlite_master holds after diskcache 5.6.3 has made its tables, with our settings.
-SCHEMA = "01f6634be17ef620"
+SECONDS = 2.0
+# Hashes of what sqlite_master lists once diskcache 5.6.3 has made its tables.
+SCHEMA = frozenset(
+    (
+        "1609245ab9385ad3 20449cc051481e07 288284b4c5dac98a 314f99712c1a0440 7c77a1c1b40a9c03 aac61ccafe9c61bb "
+        "aae37c3acd1d6a1d b6aea2528f5e2c65 b9221b950916e1eb c3e6e14c99048362 "
+    ).split()
+)
 METADATA = ("count", "size", "hits", "misses")
 
 
@@ -33,11 +39,14 @@ def connect(folder: Path, *, mode: str = "rw") -> sqlite3.Connection:
     """Open the database in `folder` by ourselves, never creating it; `mode` is `rw`, `ro` or `immutable`."""
     query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
     path = quote(os.fsencode((folder / NAME).absolute()))
-    return sqlite3.connect(f"file:{path}?{query}", uri=True, timeout=2, isolation_level=None)
+    return sqlite3.connect(f"file:{path}?{query}", uri=True, timeout=SECONDS, isolation_level=None)
 
 
 def inspect(folder: Path, *, mode: str = "rw", thorough: bool = False) -> None:
-    """Raise `Broken` unless the database is whole and ours alone; an empty one is fine. `thorough` reads every page."""
+    """Raise `Broken` unless the database is whole and ours alone; `thorough` reads every page.
+
+    One that was not made to the end, as a killed process leaves it, is fine: diskcache goes on with it.
+    """
     if (folder / NAME).is_symlink():
         raise Broken("it is a symlink")
     try:
@@ -50,21 +59,22 @@ def inspect(folder: Path, *, mode: str = "rw", thorough: bool = False) -> None:
 
 
 def _inspect(database: sqlite3.Connection, *, thorough: bool) -> None:
-    objects = database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").fetchall()
-    if not objects:
+    found = schema(database)
+    if not found:
         return
-    if fingerprint(objects) != SCHEMA:
+    if not found <= SCHEMA:
         raise Broken("it holds tables or triggers that are not the cache's")
-    found = dict(database.execute("SELECT key, value FROM Settings LIMIT 100").fetchall())
-    if {name: value for name, value in found.items() if name not in METADATA} != SETTINGS:
+    settings = dict(database.execute("SELECT key, value FROM Settings LIMIT 100").fetchall())
+    if not {name: value for name, value in settings.items() if name not in METADATA}.items() <= SETTINGS.items():
         raise Broken("it holds settings that are not the cache's")
     if thorough and database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise Broken("it is damaged")
 
 
-def fingerprint(objects: list[tuple[str, ...]]) -> str:
-    """Return a hash of what `sqlite_master` lists."""
-    return hashlib.sha256(repr(objects).encode()).hexdigest()[:16]
+def schema(database: sqlite3.Connection) -> frozenset[str]:
+    """Return a hash of each table, index, trigger and view in the database, its SQL included."""
+    listed = database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100").fetchall()
+    return frozenset(hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in listed)
 
 
 def move_aside(folder: Path) -> None:

@@ -78,7 +78,7 @@ class StrictDisk(diskcache.Disk):  # type: ignore[misc]  # an untyped base
         return len(value), BINARY, name, None
 
     def fetch(self, mode: Any, filename: Any, value: Any, read: bool) -> bytes:  # noqa: ANN401  as above
-        """Return the value of a row; raises `OSError` where its file is gone."""
+        """Return the value of a row; raises `FileNotFoundError` where its file is gone."""
         if read:
             raise Foreign("a value asked for as a file")
         if mode == RAW and type(value) is bytes:
@@ -119,7 +119,12 @@ class StrictDisk(diskcache.Disk):  # type: ignore[misc]  # an untyped base
 
     @staticmethod
     def _read(path: Path) -> bytes:
-        file = os.open(path, _READ)
+        try:
+            file = os.open(path, _READ)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Foreign(f"a value's file that can't be read: {error.strerror}") from error
         with open(file, "rb") as reader:  # noqa: PTH123  an open file
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_RECORD:

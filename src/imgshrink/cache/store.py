@@ -64,7 +64,10 @@ def open_store(folder: Path, *, writable: bool, note: Note) -> Store | ReadOnly:
     except (OSError, sqlite3.OperationalError) as error:
         if not (folder / database.NAME).is_file():
             raise
-        reader = ReadOnly(folder)
+        try:
+            reader = ReadOnly(folder)
+        except (Broken, OSError, sqlite3.Error):
+            raise error from None
         note("open", f"can only be read: what this run finds is not remembered ({error})")
         return reader
 

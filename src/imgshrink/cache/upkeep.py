@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -162,15 +163,10 @@ def _sweep(folder: Path, disk: StrictDisk) -> None:
     before = time.time() - ORPHANED
     for path in folder.glob("??/??/*.val"):
         name = path.relative_to(folder).as_posix()
-        if VALUE_NAME.fullmatch(name) and name not in named and _age(path) < before:
-            disk.remove(name)
-
-
-def _age(path: Path) -> float:
-    try:
-        return path.lstat().st_mtime
-    except OSError:
-        return float("inf")
+        if VALUE_NAME.fullmatch(name) and name not in named:
+            with contextlib.suppress(FileNotFoundError):
+                if path.lstat().st_mtime < before:
+                    disk.remove(name)
 
 
 def empty(folder: Path) -> Removed:
