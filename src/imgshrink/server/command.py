@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import SettingsError
 from .limits import MONTHLY_LIMIT, Limits
 
 if TYPE_CHECKING:
     from .keys import Key, Keys
 
 NO_EXTRA = 'the server needs more packages: pip install "imgshrink[server]"'
-WRONG_USE = 2
 
 OPTIONS = (
     click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Folder of keys, jobs and images."),
@@ -62,12 +61,11 @@ def server_group(default_data: Callable[[], Path]) -> click.Group:
 
 def _run(data: Path, options: Mapping[str, Any]) -> None:
     try:
-        from .run import Address, ServerProblem, serve
-    except ModuleNotFoundError:
-        _refuse(NO_EXTRA)
+        from .run import Address, serve
+    except ModuleNotFoundError as error:
+        raise SettingsError(NO_EXTRA) from error
     from ..engine.builtin import Builtin
     from ..workers import Workers, remote_verify
-    from .database import ForeignDatabase
 
     workers = Workers(options["jobs"])
     try:
@@ -81,8 +79,6 @@ def _run(data: Path, options: Mapping[str, Any]) -> None:
             grace=options["grace"],
             announce=click.echo,
         )
-    except (ServerProblem, ForeignDatabase, OSError) as error:
-        _refuse(str(error))
     finally:
         workers.close()
 
@@ -142,21 +138,8 @@ def _day(moment: float) -> str:
 
 @contextmanager
 def _opened(data: Path) -> Iterator[Keys]:
-    from .database import Database, ForeignDatabase
-    from .keys import KeyProblem, Keys
+    from .database import Database
+    from .keys import Keys
 
-    try:
-        database = Database(data)
-    except (ForeignDatabase, OSError) as error:
-        _refuse(str(error))
-    try:
+    with closing(Database(data)) as database:
         yield Keys(database)
-    except KeyProblem as error:
-        _refuse(str(error))
-    finally:
-        database.close()
-
-
-def _refuse(text: str) -> NoReturn:
-    click.echo(f"imgshrink server: {text}", err=True)
-    sys.exit(WRONG_USE)

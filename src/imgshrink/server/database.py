@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import SettingsError
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (
     id TEXT PRIMARY KEY,
@@ -63,24 +65,24 @@ VERSION = 1
 _BUSY_SECONDS = 30.0
 
 
-class ForeignDatabase(Exception):
-    """The file was written by another version of imgshrink, or by another program; the text says what to do."""
+class ForeignDatabase(SettingsError):
+    """The file can't be used: no place for it, another program's, another version's; the text says what to do."""
 
 
 class Database:
     """One writing and one reading connection, each for one thread at a time; other processes may have the file open."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / NAME
         self._writing, self._reading = threading.RLock(), threading.RLock()
-        self._writer = _connect(path)
-        path.chmod(0o600)
         try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._writer = _connect(path)
+            path.chmod(0o600)
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")
             self._make(path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             raise ForeignDatabase(f"{path} can't be used: {error}") from error
         self._reader = _connect(path)
         self._reader.execute("PRAGMA query_only = ON")

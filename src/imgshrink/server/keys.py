@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..errors import SettingsError
 from .database import Database
 from .limits import MONTHLY_LIMIT
 from .months import month_of, used
@@ -20,7 +21,7 @@ _NAME = re.compile(r"[\w.@-][\w.@ -]{0,62}[\w.@-]|[\w.@-]")
 _NOBODY = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
 
 
-class KeyProblem(Exception):
+class KeyProblem(SettingsError):
     """A key can't be added or revoked; the text says why and what to do."""
 
 

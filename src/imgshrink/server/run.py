@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ..engine import Engine
+from ..errors import SettingsError
 from .app import create_app
 from .crew import Verify
 from .database import Database
@@ -29,7 +30,7 @@ CONNECTIONS = 2000
 BACKLOG = 2048
 
 
-class ServerProblem(Exception):
+class ServerProblem(SettingsError):
     """The server can't start; the text says why and what to do."""
 
 
