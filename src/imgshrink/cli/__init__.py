@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -14,13 +13,12 @@ from ..errors import ImgshrinkError, SettingsError
 from .cache import cache
 from .check import check
 from .look import doctor, explain
-from .output import say
+from .output import reader_gone, say
 from .server import server
 from .shrink import optimize, warm
 from .undo import restore
 
-FINE, UNFINISHED, WRONG_USE, FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
-PIPE_CLOSED = 141
+FINE, WRONG_USE, FAILURES, INTERRUPTED = 0, 2, 3, 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        code = _closed()
+        code = reader_gone()
     sys.exit(code)
 
 
@@ -58,11 +56,3 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         say("imgshrink: interrupted; every file is whole")
         return INTERRUPTED
-    except BrokenPipeError:
-        return _closed()
-
-
-def _closed() -> int:
-    # Whoever read our output has gone; the interpreter must not complain about it while it ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return PIPE_CLOSED

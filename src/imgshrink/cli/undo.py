@@ -37,6 +37,8 @@ def restore(paths: tuple[Path, ...], *, keep: bool) -> int:
         images = discover(paths)
         originals = list(_originals(runtime, images.found))
         done = [original for original in originals if _put_back(original)]
+    for note in images.notes:
+        say(f"imgshrink: {note}")
     for original in done:
         sizes = f"{size(len(original.now))} -> {size(len(original.data))}"
         tell(f"  {shown(str(original.path))}   {sizes}, from {original.source}")
