@@ -81,7 +81,7 @@ def mozjpeg(image: pyvips.Image, quality: int) -> bytes:
 
 
 def palette(dither: float) -> Encoder:
-    """Return the quantizer to the best 256 colours; at a lower quality it merges small colours away, which is a fault."""
+    """Return the quantizer to the best 256 colours; at a lower quality it merges small colours away, a fault."""
     return lambda image, _quality: image.pngsave_buffer(palette=True, Q=100, effort=7, dither=dither, compression=1)
 
 

@@ -9,6 +9,8 @@ import pyvips
 
 _BLOCK = 8
 _STRIP_PIXELS = 1 << 19
+_OPAQUE = 255.0
+_BLACK, _WHITE = 0, 255
 
 _Pair = tuple[pyvips.Image, pyvips.Image]
 
@@ -33,14 +35,15 @@ class Difference:
 
 def measure(reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
     """Compare two pictures of one size in 8-bit sRGB, with or without alpha; each is read once from top to bottom."""
-    found, pixels = Difference(), reference.width * reference.height
-    sums = [0.0, 0.0]
+    worst, faded, on_black, on_white = 0.0, 0.0, 0.0, 0.0
     for left, right in _different_strips(*_alike(reference, candidate)):
-        found = found.or_worse(Difference(faded=_lowest_alpha(right) - _lowest_alpha(left)))
-        for number, (one, other) in enumerate(_on_black_and_on_white(left, right)):
-            sums[number] += (one - other).abs().avg() * one.width * one.height
-            found = found.or_worse(Difference(worst=_blocks(one).dE76(_blocks(other)).max()))
-    return found.or_worse(Difference(mean=max(sums) / pixels))
+        alphas = _lowest_alpha(left), _lowest_alpha(right)
+        looks = [_look(*pair) for pair in _flattened(left, right, opaque=min(alphas) == _OPAQUE)]
+        worst = max(worst, looks[0][0], looks[-1][0])
+        faded = max(faded, alphas[1] - alphas[0])
+        on_black += looks[0][1]
+        on_white += looks[-1][1]
+    return Difference(worst, max(on_black, on_white) / (reference.width * reference.height), faded)
 
 
 def identical(reference: pyvips.Image, candidate: pyvips.Image) -> bool:
@@ -76,20 +79,28 @@ def _strip(image: pyvips.Image, pixels: object, height: int) -> pyvips.Image:
     return strip.copy(interpretation=image.interpretation)
 
 
-def _on_black_and_on_white(left: pyvips.Image, right: pyvips.Image) -> list[_Pair]:
-    if min(_lowest_alpha(left), _lowest_alpha(right)) == 255:
-        return [(_opaque(left, 0), _opaque(right, 0))] * 2
-    return [(_opaque(left, background), _opaque(right, background)) for background in (0, 255)]
-
-
-def _opaque(image: pyvips.Image, background: int) -> pyvips.Image:
-    if not image.hasalpha():
-        return image
-    return image.flatten(background=[background])
-
-
 def _lowest_alpha(image: pyvips.Image) -> float:
-    return float(image[-1].min()) if image.hasalpha() else 255.0
+    return float(image[-1].min()) if image.hasalpha() else _OPAQUE
+
+
+def _flattened(left: pyvips.Image, right: pyvips.Image, *, opaque: bool) -> list[_Pair]:
+    if opaque:
+        return [(_colours(left), _colours(right))]
+    return [(_on(left, background), _on(right, background)) for background in (_BLACK, _WHITE)]
+
+
+def _colours(image: pyvips.Image) -> pyvips.Image:
+    return image.extract_band(0, n=3).copy_memory() if image.hasalpha() else image
+
+
+def _on(image: pyvips.Image, background: int) -> pyvips.Image:
+    return image.flatten(background=[background]).copy_memory()
+
+
+def _look(one: pyvips.Image, other: pyvips.Image) -> tuple[float, float]:
+    """Return the worst difference of blocks, and the mean difference of samples times the number of pixels."""
+    worst = _blocks(one).dE76(_blocks(other)).max()
+    return worst, (one - other).abs().avg() * one.width * one.height
 
 
 def _blocks(image: pyvips.Image) -> pyvips.Image:
