@@ -45,7 +45,7 @@ def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
     for word in words:
         if word == "--":
             names += words
-        elif not word.startswith("-"):
+        elif not word.startswith("-") or Path(word).is_file():  # pre-commit puts no `--` before its names
             names.append(word)
         else:
             flag, equals, value = word.partition("=")
