@@ -215,7 +215,8 @@ class Served:
 
 def main(config: dict[str, Any]) -> None:
     """Serve as `config` says, until told to end."""
-    from imgshrink.server.run import Address, serve
+    from faults import LIES, Faults
+    from imgshrink.server import run
 
     engine: Any
     verify: Any = judge
@@ -225,13 +226,18 @@ def main(config: dict[str, Any]) -> None:
 
         workers = Workers(config["jobs"])
         engine, verify = Builtin(workers), remote_verify(workers)
+    elif config["engine"] in LIES:
+        engine, verify = LIES[config["engine"]](config.get("seconds", 0)), lambda _, candidate, __: Accept(candidate)
     else:
         engine = ENGINES[config["engine"]](config.get("seconds", 0), config.get("asked", ""))
-    serve(
+    if config.get("faulty"):
+        app = run.create_app
+        run.create_app = lambda *arguments, **named: Faults(app(*arguments, **named))
+    run.serve(
         engine,
         verify,
         data=Path(config["data"]),
-        address=Address(port=config.get("port", 0), public_url=config.get("public_url", "")),
+        address=run.Address(port=config.get("port", 0), public_url=config.get("public_url", "")),
         limits=Limits(**config.get("limits", {})),
         jobs=config["jobs"],
         grace=config.get("grace", 5),
