@@ -22,9 +22,9 @@ class Timing:
     """How long anything may take, and how often it is tried; all in seconds but for `tries`.
 
     `job` bounds one image in one run, `answer` one question about it, `question` one about the account, `download` one
-    result; `first` is when a run's first question is due. After `persistence` seconds of failing nothing is tried again,
-    so that with one `connect` in hand an absent network costs less than 8 s. Who asks us to come back later than `pause`
-    is not waited for. What is not done after `lost` never will be.
+    result; `first` is when a run's first question is due. After `persistence` seconds of failing nothing more is tried:
+    with a `connect` in hand, an absent network costs less than 8 s. Who asks us to come back later than `pause` is not
+    waited for. What is not done after `lost` never will be.
     """
 
     connect: float = 3.0

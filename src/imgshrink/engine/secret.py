@@ -15,6 +15,10 @@ class Secret:
         """Return the key."""
         return self._key
 
+    def shows_in(self, text: str) -> bool:
+        """Whether the key is part of `text`, letter case apart."""
+        return self._key.lower() in text.lower()
+
     def redact(self, text: str) -> str:
         """Return `text` without the key."""
         return text.replace(self._key, "***")
