@@ -108,6 +108,19 @@ def test_partly_staged_images_are_reported(repository):
     assert {name: (repository / name).read_bytes() for name in unstaged} == unstaged
 
 
+def test_prek_runs_the_same_hook(repository):
+    """Under prek the commit stops once, partly staged images are reported, and the second commit passes."""
+    (repository / "docs/a.png").write_bytes(OTHER_PNG.read_bytes())
+    assert run(program("prek"), "install", "--overwrite", cwd=repository).returncode == 0
+    first = commit(repository)
+    assert "imgshrink: 2 images made smaller" in first.stdout
+    assert "imgshrink: docs/a.png has unstaged changes too; git add it or stash them" in first.stdout
+    git(repository, "add", "-u")
+    assert commit(repository).returncode == 1
+    git(repository, "add", "-u")
+    assert commit(repository).returncode == 0
+
+
 def test_cure_for_partly_staged_images_works(repository):
     """After the `git add` that the hook names, the commit stops once and passes the second time."""
     (repository / "docs/a.png").write_bytes(OTHER_PNG.read_bytes())
