@@ -341,9 +341,9 @@ def test_verifying_a_sound_cache(tmp_path: Path) -> None:
 def test_files_without_a_row(tmp_path: Path) -> None:
     """Value files that a killed process left are removed once they are old; young ones and other files stay."""
     made = filled(tmp_path, 1)
-    folder = tmp_path / local.FOLDER / "ab" / "cd"
-    folder.mkdir(parents=True)
-    old, young, other = folder / f"{1:028x}.val", folder / f"{2:028x}.val", folder / "mine.val"
+    folder = tmp_path / local.FOLDER / "ab"
+    folder.mkdir(exist_ok=True)
+    old, young, other = folder / f"{1:030x}.val", folder / f"{2:030x}.val", folder / "mine.val"
     for file in (old, young, other):
         file.write_bytes(b"x")
     for file in (old, other):

@@ -36,7 +36,7 @@ SETTINGS: dict[str, int | str] = {
 }
 TIMEOUT = 5.0
 RAW, BINARY = 1, 2
-VALUE_NAME = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/([0-9a-f]{28}\.val)")
+VALUE_NAME = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}\.val)")
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -90,16 +90,13 @@ class StrictDisk(diskcache.Disk):  # type: ignore[misc]  # an untyped base
     def filename(self, key: Any = None, value: Any = None) -> tuple[str, str]:  # noqa: ANN401, ARG002  as above
         """Return a new random name and its path."""
         name = secrets.token_hex(16)
-        name = f"{name[:2]}/{name[2:4]}/{name[4:]}.val"
+        name = f"{name[:2]}/{name[2:]}.val"
         return name, str(self._confined(name))
 
     def remove(self, file_path: Any) -> None:  # noqa: ANN401  as above
-        """Remove a value's file and the folders it leaves empty; anything but a value's file is left alone."""
+        """Remove a value's file; anything else is left alone, and so are folders."""
         with contextlib.suppress(OSError, Foreign):
-            path = self._confined(file_path)
-            path.unlink()
-            path.parent.rmdir()
-            path.parent.parent.rmdir()
+            self._confined(file_path).unlink()
 
     def forget(self) -> None:
         """Remove the file that this thread's last, failed store has written."""
@@ -107,15 +104,14 @@ class StrictDisk(diskcache.Disk):  # type: ignore[misc]  # an untyped base
             self.remove(name)
 
     def _confined(self, name: Any) -> Path:  # noqa: ANN401  as above
-        """The path of a value's file, none of whose folders is a symlink out of the cache."""
+        """The path of a value's file, whose folder is no symlink out of the cache."""
         found = VALUE_NAME.fullmatch(name.replace(os.sep, "/")) if type(name) is str else None
         if found is None:
             raise Foreign("a file name that is not a value's")
-        root = os.path.realpath(self._directory)
-        folder = os.path.join(root, found[1], found[2])  # noqa: PTH118  runs on every hit
-        if os.path.realpath(folder) != folder:
+        folder = Path(self._directory, found[1])
+        if folder.is_symlink():
             raise Foreign("a symlink among the cache's folders")
-        return Path(folder, found[3])
+        return folder / found[2]
 
     @staticmethod
     def _read(path: Path) -> bytes:

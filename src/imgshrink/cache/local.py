@@ -151,7 +151,8 @@ class LocalCache:
         except Exception as error:  # noqa: BLE001  as above
             self._failures += 1
             self._trouble(error, store)
-            return False
+            # Where a new database has taken the place of a damaged one, it takes this entry too.
+            return self._store is not store and self._write(key, value, verdict)
         self._failures = 0
         self._stored = True
         return True

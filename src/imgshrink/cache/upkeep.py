@@ -161,7 +161,7 @@ def _sweep(folder: Path, disk: StrictDisk) -> None:
     """Remove files that no row names, as a killed process leaves them. Young ones may be about to get their row."""
     named = {row.filename for row in _rows(folder)}
     before = time.time() - ORPHANED
-    for path in folder.glob("??/??/*.val"):
+    for path in folder.glob("??/*.val"):
         name = path.relative_to(folder).as_posix()
         if VALUE_NAME.fullmatch(name) and name not in named:
             with contextlib.suppress(FileNotFoundError):
