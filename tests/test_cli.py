@@ -14,9 +14,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
 import pytest
 
 from imgshrink.seal import read_seal, seal
+from serving import Served
 
 IMAGES = Path(__file__).parent / "images"
 PROGRAM = [sys.executable, "-m", "imgshrink"]
@@ -511,18 +513,60 @@ def test_bar_on_a_terminal(project: Path) -> None:
 
 
 def test_commands_are_the_documented_ones() -> None:
-    """The commands are those that the documentation names."""
+    """The commands are those that the documentation names, and each can be loaded."""
     from imgshrink.cli import group
+    from imgshrink.cli.cache import cache
 
-    assert {"optimize", "warm", "check", "restore", "explain", "cache", "doctor"} <= set(group.commands)
-    assert set(group.commands["cache"].commands) == {"info", "verify", "prune", "clear", "export", "import"}  # type: ignore[attr-defined]
+    context = click.Context(group)
+    names = ["optimize", "warm", "check", "restore", "explain", "usage", "cache", "doctor", "server"]
+    assert group.list_commands(context) == names
+    assert [command.name for name in names if (command := group.get_command(context, name))] == names
+    assert set(cache.commands) == {"info", "verify", "prune", "clear", "export", "import"}
 
 
 def test_options_are_the_settings() -> None:
     """Every setting that may be given on the command line is an option of optimize, and there is none for the key."""
-    from imgshrink.cli import group
+    from imgshrink.cli.shrink import optimize
     from imgshrink.settings import fields_of
 
-    names = {parameter.name for parameter in group.commands["optimize"].params}
+    names = {parameter.name for parameter in optimize.params}
     assert {row.name for row in fields_of("argument")} <= names
     assert not {name for name in names if name and "key" in name}
+
+
+def test_check_loads_nothing_heavy(project: Path) -> None:
+    """The check loads neither a codec nor a client nor a cache."""
+    code = (
+        "import sys, imgshrink.cli\n"
+        "try: imgshrink.cli.main(['check', 'docs'])\n"
+        "except SystemExit: pass\n"
+        "print({'httpx', 'pyvips', 'diskcache', 'mkdocs', 'starlette', 'importlib.metadata'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_usage(project: Path, tmp_path: Path) -> None:
+    """What the key has used and has left is asked of the API and shown as a table or as its own JSON."""
+    with Served(tmp_path / "server") as served:
+        environ = {"TINYJPG_API_KEY": served.key, "TINYJPG_API_URL": served.url}
+        table = run("usage", cwd=project, environ=environ).stdout
+        replies = json.loads(run("usage", "--json", cwd=project, environ=environ).stdout)
+        assert run("usage", cwd=project, environ=environ | {"TINYJPG_API_KEY": "wrong"}, code=3).stdout == ""
+    assert "quota left                       10000" in table
+    assert replies["stats"]["success"] is True
+    assert served.key not in table
+
+
+def test_usage_without_a_key(project: Path) -> None:
+    """Without a key there is nothing to ask, and the cure is named."""
+    assert "set TINYJPG_API_KEY" in run("usage", cwd=project, code=2).stderr
+
+
+def test_dry_run_counts_uploads(project: Path, tmp_path: Path) -> None:
+    """A dry run says how many uploads a run would need against the quota, and makes none."""
+    with Served(tmp_path / "server") as served:
+        environ = {"TINYJPG_API_KEY": served.key, "TINYJPG_API_URL": served.url}
+        done = run("optimize", "--dry-run", "--max-uploads", "2", "docs", cwd=project, environ=environ)
+    expected = "4 uploads needed, of which this run may make 2 (max_uploads), quota left: 10000"
+    assert expected in done.stdout

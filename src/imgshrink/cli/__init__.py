@@ -4,31 +4,50 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
 from .. import __version__
 from ..errors import ImgshrinkError, SettingsError
-from .cache import cache
-from .check import check
-from .look import doctor, explain
 from .output import reader_gone, say
-from .server import server
-from .shrink import optimize, warm
-from .undo import restore
 
 FINE, WRONG_USE, FAILURES, INTERRUPTED = 0, 2, 3, 130
+# The command and the module below that defines it under its own name.
+COMMANDS = {
+    "optimize": "shrink",
+    "warm": "shrink",
+    "check": "check",
+    "restore": "undo",
+    "explain": "look",
+    "usage": "usage",
+    "cache": "cache",
+    "doctor": "look",
+    "server": "server",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """A group whose commands are imported when they are asked for: each then loads only what it needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's own
+        """Return the names, in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's own
+        """Return the command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f".{COMMANDS[cmd_name]}", __package__), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="imgshrink", message="%(prog)s %(version)s")
 def group() -> None:
     """Shrink images once, and only once."""
-
-
-for command in (optimize, warm, check, restore, explain, cache, doctor, server):
-    group.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -56,3 +75,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         say("imgshrink: interrupted; every file is whole")
         return INTERRUPTED
+    except Exception:  # noqa: BLE001  an error of ours must not look like the check's 1
+        import traceback
+
+        traceback.print_exc()
+        return FAILURES

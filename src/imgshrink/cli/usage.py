@@ -1,0 +1,35 @@
+"""`usage`: what the key has used and has left, as the API tells it."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ..errors import SettingsError
+from ..report import shown
+from ..runtime import opened
+from ..usage import read_quota, rows
+from ..wire import STATS, USAGE
+from .options import settings_of
+from .output import tell
+
+QUOTA = {"left": "quota left", "limit": "quota a month", "used": "used this month", "renews": "renews on"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the API's own replies.")
+def usage(*, as_json: bool) -> None:
+    """Say what the API key has used, and what is left."""
+    settings = settings_of({})
+    if settings.api_key is None:
+        raise SettingsError("there is no API key: set TINYJPG_API_KEY, or put it into your own config.toml")
+    with opened(settings) as runtime:
+        stats, used = runtime.hosted.ask(STATS), runtime.hosted.ask(USAGE)
+    if as_json:
+        tell(json.dumps({"stats": stats, "usage": used}, indent=1))
+        return
+    quota = read_quota(stats)
+    known = [(words, value) for name, words in QUOTA.items() if (value := getattr(quota, name)) not in (None, "")]
+    for name, value in [*known, *rows(used)]:
+        tell(f"{shown(name):<32} {shown(str(value))}")
