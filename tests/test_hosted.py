@@ -327,6 +327,11 @@ def test_broken_off_is_said(server: LyingServer, hosted: Make, image: bytes) -> 
     assert engine.notes()[0].startswith("1 upload to 127.0.0.1")
     outcome(engine, noise(5))
     assert engine.notes()[0].startswith("2 uploads to")
+    later = hosted()
+    outcome(later, image)
+    assert later.notes() == [f"1 image was uploaded to {later.host} a second time: the first upload brought no result"]
+    outcome(later, noise(5))
+    assert later.notes()[0].startswith("2 images were uploaded")
 
 
 def test_gone_is_bought_once_more(server: LyingServer, hosted: Make, image: bytes) -> None:

@@ -29,6 +29,7 @@ class Account:
         self._samples: tuple[float, ...] = ()
         self._given_up = 0
         self._broken_off = 0
+        self._repeated = 0
 
     @property
     def uploads(self) -> int:
@@ -39,6 +40,11 @@ class Account:
     def broken_off(self) -> int:
         """How many uploads broke off without an answer."""
         return self._broken_off
+
+    @property
+    def repeated(self) -> int:
+        """How many uploads were made a second time."""
+        return self._repeated
 
     @property
     def down(self) -> bool:
@@ -71,6 +77,11 @@ class Account:
         """Count an upload that nobody answered."""
         with self._lock:
             self._broken_off += 1
+
+    def repeat(self) -> None:
+        """Count an upload that was the second of its image."""
+        with self._lock:
+            self._repeated += 1
 
     def pause(self, seconds: float) -> None:
         """Keep all threads from asking for a while."""

@@ -105,6 +105,8 @@ class Errand:
                 row = replace(row, state=UPLOADED, image_id=job.image_id)
                 self._note(row)
                 self._shop.account.answered()
+                if row.spent:
+                    self._shop.account.repeat()
                 return row, job
             case wire.Later():
                 self._take_back(before)

@@ -80,11 +80,17 @@ class Hosted:
 
     def notes(self) -> list[str]:
         """What a person should know about this run's payments, one line each."""
-        count = self._account.broken_off
-        if not count:
-            return []
-        which = "1 upload" if count == 1 else f"{count} uploads"
-        return [f"{which} to {self.host} broke off without an answer, paid or not: a later run tries once more"]
+        broken, again = self._account.broken_off, self._account.repeated
+        notes = []
+        if broken:
+            uploads = "1 upload" if broken == 1 else f"{broken} uploads"
+            notes.append(
+                f"{uploads} to {self.host} broke off without an answer, paid or not: a later run tries once more"
+            )
+        if again:
+            images = "1 image was" if again == 1 else f"{again} images were"
+            notes.append(f"{images} uploaded to {self.host} a second time: the first upload brought no result")
+        return notes
 
     def declines(self, info: ImageInfo, size: int) -> str:
         """Return why an image is not for the API, whoever asks, or ""; `size` is bytes."""
