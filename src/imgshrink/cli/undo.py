@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ImgshrinkError
+from ..excluding import add_excludes, pattern_of
 from ..files import discover
 from ..files.ignored import repository_of
 from ..model import Source
 from ..report import counted, shown, size
 from ..runtime import opened
-from ..settings.edit import add_excludes, pattern_of
 from ..settings.folders import home
 from ..settings.project import find_project
 from ..undo import Original, find_original, same_picture

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..errors import SettingsError
-from .project import OWN, Project
-from .toml import parse_toml
+from .errors import SettingsError
+from .files import write
+from .settings.project import OWN, Project
+from .settings.toml import parse_toml, read
 
 LIST = re.compile(r"^exclude[ \t]*=[ \t]*\[", re.MULTILINE)
+NEXT = re.compile(r"^\[", re.MULTILINE)
 TABLE = re.compile(r"^\[tool\.imgshrink\][^\n]*\n?", re.MULTILINE)
 SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 
@@ -24,32 +26,34 @@ def pattern_of(path: Path, base: Path) -> str:
 def add_excludes(project: Project, patterns: Iterable[str]) -> Path:
     """Add `patterns` to the `exclude` of the project file, or of a new one; return the file.
 
-    Raises `SettingsError` with the line to add by hand where the file is written in a way that this does not know.
+    Raises `SettingsError` with what to add by hand where the file is written in a way that this does not know.
     """
     file = project.file or project.folder / OWN
-    wanted = [pattern for pattern in patterns if pattern not in _listed(project.values)]
-    if not wanted:
-        return file
+    listed = _listed(project.values)
+    wanted = [pattern for pattern in patterns if pattern not in listed]
     if not all(map(_is_text, wanted)):
         raise SettingsError(f"a name that is not UTF-8 can't stand in {file}: rename the file, or exclude its folder")
-    rows = "".join(f"\n  {_quoted(pattern)}," for pattern in wanted)
-    text = file.read_text(encoding="utf-8") if project.file else ""
-    written = _inserted(text, rows, shared=file.name != OWN)
-    if _listed(_values(file, written)) != [*wanted, *_listed(project.values)]:
+    text = read(file).decode("utf-8-sig") if project.file else ""
+    written = _inserted(text, "".join(f"\n  {_quoted(pattern)}," for pattern in wanted), file.name) if wanted else text
+    try:
+        understood = _listed(_values(file, written)) == [*wanted, *listed]
+    except SettingsError:
+        understood = False
+    if not understood:
         raise SettingsError(f"add this to exclude in {file} by hand: {', '.join(map(_quoted, wanted))}")
-    file.write_text(written, encoding="utf-8")
+    write(file, written.encode())
     return file
 
 
-def _inserted(text: str, rows: str, *, shared: bool) -> str:
-    start = 0
-    if shared:
-        table = TABLE.search(text)
-        start = table.end() if table else len(text)
-    found = LIST.search(text, start)
-    if found:
-        return text[: found.end()] + rows + "\n" * (text[found.end()] != "\n") + text[found.end() :]
-    return f"{text[:start]}exclude = [{rows}\n]\n{text[start:]}"
+def _inserted(text: str, rows: str, name: str) -> str:
+    header = TABLE.search(text) if name != OWN else None
+    start = header.end() if header else 0
+    following = NEXT.search(text, start)
+    found = LIST.search(text, start, following.start() if following else len(text))
+    if not found:
+        return f"{text[:start]}exclude = [{rows}\n]\n{text[start:]}"
+    rest = text[found.end() :]
+    return text[: found.end()] + rows + ("" if rest.startswith(("\n", "\r\n")) else "\n") + rest
 
 
 def _values(file: Path, text: str) -> Mapping[str, object]:
