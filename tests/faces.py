@@ -27,13 +27,14 @@ def program(name: str) -> str:
 
 
 def run(
-    *command: str | Path, cwd: Path, environ: Mapping[str, str] | None = None, timeout: float = 300
+    *command: str | Path, cwd: Path, environ: Mapping[str, str] | None = None, answer: str = "", timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program as a person would, with what `environ` adds; both its outputs in one."""
+    """Run a program as a person would, with what `environ` adds, and `answer` typed; both its outputs in one."""
     return subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
         env={**os.environ, **(environ or {})},
+        input=answer,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
