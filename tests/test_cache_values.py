@@ -264,6 +264,21 @@ def test_removing_the_last_value_keeps_the_folder(tmp_path: Path) -> None:
     assert (tmp_path / "cache").is_dir()
 
 
+def test_every_folder_is_a_symlink(tmp_path: Path) -> None:
+    """Where every folder for values leads elsewhere, nothing large is stored, and nothing is written there."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder = stored_in(tmp_path / "cache") / local.FOLDER
+    for number in range(256):
+        if not (folder / f"{number:02x}").exists():
+            (folder / f"{number:02x}").symlink_to(elsewhere)
+    made = make(tmp_path / "cache")
+    fates = [made.put(f"{number:064x}", LARGE) for number in range(3)]
+    assert fates == [False] * 3
+    assert list(elsewhere.iterdir()) == []
+    assert len(made.notes()) == 1
+
+
 def test_a_value_file_that_is_gone(stored: Path) -> None:
     """A value whose file another process has just removed is a miss without a note, for a writer and for a reader."""
     for file in stored.rglob("*.val"):

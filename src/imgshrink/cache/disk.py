@@ -35,6 +35,7 @@ SETTINGS: dict[str, int | str] = {
     "disk_pickle_protocol": 0,
 }
 TIMEOUT = 5.0
+NAMES = 10
 RAW, BINARY = 1, 2
 VALUE_NAME = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}\.val)")
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -89,9 +90,12 @@ class StrictDisk(diskcache.Disk):  # type: ignore[misc]  # an untyped base
 
     def filename(self, key: Any = None, value: Any = None) -> tuple[str, str]:  # noqa: ANN401, ARG002  as above
         """Return a new random name and its path."""
-        name = secrets.token_hex(16)
-        name = f"{name[:2]}/{name[2:]}.val"
-        return name, str(self._confined(name))
+        for _ in range(NAMES):
+            drawn = secrets.token_hex(16)
+            name = f"{drawn[:2]}/{drawn[2:]}.val"
+            with contextlib.suppress(Foreign):
+                return name, str(self._confined(name))
+        raise Foreign("symlinks among the cache's folders")
 
     def remove(self, file_path: Any) -> None:  # noqa: ANN401  as above
         """Remove a value's file; anything else is left alone, and so are folders."""
