@@ -262,6 +262,21 @@ def test_lines_about_one_image() -> None:
     )
 
 
+def test_outlook() -> None:
+    """A dry run says what would be found, and what it would cost."""
+    rest = {"finished": 700, "known": 80}
+    golden(
+        "outlook.txt",
+        [
+            report.outlook(plan(812, 61_400_000, 32, 12_300_000), **rest, small=4, left=2, excluded=9),
+            report.outlook(plan(1, 2000, 0, 0), finished=1, known=0, small=0, left=0, excluded=0),
+            report.uploads_needed(32, 500, 137),
+            report.uploads_needed(700, 500, None),
+            report.uploads_needed(1, 500, 0),
+        ],
+    )
+
+
 def test_small_files_are_counted_apart() -> None:
     """Files under min_size are neither left alone for a reason nor without gain."""
     rows = [shrunk("a", 3000, 1000), Outcome("b", Status.SKIPPED, 9, 9, reason=report.SMALL)]

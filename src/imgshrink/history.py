@@ -39,7 +39,9 @@ def _git(folder: Path, *arguments: str) -> bytes:
     if program is None:
         return b""
     command: Sequence[str] = [program, *SAFE, "--literal-pathspecs", "-C", os.fspath(folder), *arguments]
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+    # What git sets for its hooks would point at another repository than the one that is asked.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
     try:
         done = subprocess.run(command, capture_output=True, timeout=SECONDS, env=environment, check=False)  # noqa: S603  a fixed command
     except (OSError, subprocess.SubprocessError):

@@ -67,7 +67,7 @@ def _tell_unfinished(checked: Checked, settings: Settings, *, verbose: bool) -> 
 
 
 def _runner() -> str:
-    return "prek" if os.environ.get("PREK") else "pre-commit"
+    return "prek" if os.environ.get("PREK_HOOK_STAGE") else "pre-commit"
 
 
 def _file(settings: Settings) -> str:

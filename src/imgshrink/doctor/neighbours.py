@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 HOOKS = ".pre-commit-config.yaml"
 SITES = ("mkdocs.yml", "mkdocs.yaml")
 HOOK = re.compile(r"^\s*-\s+id:\s*['\"]?([\w.-]+)", re.MULTILINE)
-STRIPS = re.compile(r"--strip|\b-s\b")
+STRIPS = re.compile(r"--strip|(?<![\w-])-s\b")
 OPTIMIZERS = re.compile(
     r"^(optimi[sz]e-.*|oxipng|optipng|pngquant|pngcrush|zopflipng|jpegoptim|jpegtran|gifsicle|imgoptim|trimage|picopt|squoosh.*|image-optimi[sz]er.*)$"
 )
-MATERIAL = re.compile(r"^\s*-\s+['\"]?(?:material/)?optimize\b(?P<options>(?:\n\s{4,}.*)*)", re.MULTILINE)
+MATERIAL = re.compile(
+    r"^\s*-\s+['\"]?(?:material/)?optimize['\"]?:?[ \t]*(?P<options>(?:\n[ \t]{3,}[^\s-].*)*)$", re.MULTILINE
+)
 OURS = re.compile(r"^\s*-\s+['\"]?imgshrink\b", re.MULTILINE)
 OFF = re.compile(r"enabled:\s*(?:false|no|off)\b", re.IGNORECASE)
 
