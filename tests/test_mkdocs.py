@@ -180,15 +180,14 @@ imgshrink.runtime.Runtime.run = broken
 """
 
 
-def test_unexpected_exception_becomes_one_warning_and_an_untouched_site(tmp_path):
-    """An error of our own is one warning; the site is published as MkDocs built it."""
+def test_unexpected_exception_becomes_one_line_and_an_untouched_site(tmp_path):
+    """An error of our own is one line, even `--strict` goes on; the site is published as MkDocs built it."""
     site = make_site(tmp_path, {"a.png": PNG}, config="hooks: [breaks.py]")
     (site / "breaks.py").write_text(BREAKS)
-    done = build(site)
+    done = build(site, "--strict")
     assert done.returncode == 0
-    warnings = [line.partition("imgshrink: ")[2] for line in done.stdout.splitlines() if "WARNING" in line]
     reason = "RuntimeError: something nobody thought of"
-    assert warnings == [f"an unexpected error, the images stay as they are: {reason}"]
+    assert lines(done) == [f"an error of its own, the images stay as they are: {reason}. Please report it"]
     assert (site / "site/a.png").read_bytes() == PNG.read_bytes()
 
 
