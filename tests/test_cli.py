@@ -16,8 +16,12 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from imgshrink.cli.undo import restore
+from imgshrink.originals import Originals
 from imgshrink.seal import read_seal, seal
+from imgshrink.settings import state_folder
 from serving import Served
 
 IMAGES = Path(__file__).parent / "images"
@@ -52,6 +56,11 @@ def git(folder: Path, *words: str) -> str:
     """Run git in `folder`."""
     names = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
     return subprocess.run(["git", *names, *words], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def elsewhere(folder: Path) -> dict[str, str]:
+    """The environment of a machine that remembers nothing."""
+    return {name: str(folder) for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
 
 
 @pytest.fixture
@@ -293,6 +302,21 @@ def test_check_counts_what_it_passes_over(project: Path) -> None:
     run(*words, "--strict", cwd=project, code=3)
 
 
+@pytest.mark.parametrize(("variable", "runner"), [("PRE_COMMIT", "pre-commit"), ("PREK_HOOK_STAGE", "prek")])
+def test_check_names_the_runner(project: Path, variable: str, runner: str) -> None:
+    """The cure names the program that runs the hooks."""
+    environ = {"PRE_COMMIT": "1", variable: "1"}
+    done = run("check", "docs/photo.jpg", cwd=project, environ=environ, code=1)
+    assert f"Shrink them:   {runner} run imgshrink --files docs/photo.jpg" in done.stdout
+
+
+def test_named_symlink_is_noted(project: Path, photo: Path) -> None:
+    """A named path that is left alone is said so, by every command that takes paths."""
+    (project / "link.jpg").symlink_to(photo)
+    for words in (["optimize"], ["optimize", "--dry-run"], ["check"], ["warm"], ["restore"]):
+        assert "link.jpg is a symlink: left alone" in run(*words, "link.jpg", cwd=project).stderr
+
+
 def test_check_works_with_nothing(project: Path) -> None:
     """The check needs no cache, no home that can be written, and no network."""
     run("optimize", "docs", cwd=project)
@@ -356,11 +380,6 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def elsewhere(folder: Path) -> dict[str, str]:
-    """The environment of a machine that remembers nothing."""
-    return {name: str(folder) for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
-
-
 def test_restore_from_git(repository: Path, tmp_path: Path) -> None:
     """On a machine that kept no original, git's version of the same picture comes back."""
     done = run("restore", "a.jpg", cwd=repository, environ=elsewhere(tmp_path / "new"))
@@ -388,14 +407,24 @@ def test_redo_starts_from_the_original(project: Path, photo: Path) -> None:
     assert read_seal(photo.read_bytes()) == 90
 
 
-def test_restore_follows_no_symlink(project: Path, photo: Path) -> None:
-    """A symlink to an image is left alone and said so."""
-    run("optimize", "docs/photo.jpg", cwd=project)
-    target = project / "docs" / "kept.jpg"
-    photo.rename(target)
-    photo.symlink_to(target)
-    done = run("restore", "docs/photo.jpg", cwd=project)
-    assert "is a symlink: left alone" in done.stderr
+def test_original_that_can_not_be_put_back(unprivileged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An original that can't be put back is named, and the command ends with 3."""
+    photo = unprivileged / "photo.jpg"
+    photo.write_bytes(b"smaller")
+    for name, value in elsewhere(unprivileged / "home").items():
+        monkeypatch.setenv(name, value)
+    Originals(state_folder(os.environ) / "originals").keep(b"original", b"smaller", photo)
+    unprivileged.chmod(0o500)
+    done = CliRunner().invoke(restore, [str(photo)], standalone_mode=False)
+    assert done.return_value == 3
+    assert "photo.jpg can't be replaced" in done.stderr
+
+
+def test_unexpected_error(project: Path) -> None:
+    """An error of our own ends with 3 and tells where it happened, so that it is not taken for an unfinished image."""
+    (project / "pathspec.py").write_text("raise RuntimeError('out of order')")
+    done = run("check", "--exclude", "x", "docs", cwd=project, environ={"PYTHONPATH": str(project)}, code=3)
+    assert done.stderr.endswith("RuntimeError: out of order\n")
 
 
 def test_explain(project: Path) -> None:
@@ -537,10 +566,11 @@ def test_options_are_the_settings() -> None:
 def test_check_loads_nothing_heavy(project: Path) -> None:
     """The check loads neither a codec nor a client nor a cache."""
     code = (
-        "import sys, imgshrink.cli\n"
+        "import sys\nbefore = set(sys.modules)\nimport imgshrink.cli\n"
         "try: imgshrink.cli.main(['check', 'docs'])\n"
         "except SystemExit: pass\n"
-        "print({'httpx', 'pyvips', 'diskcache', 'mkdocs', 'starlette', 'importlib.metadata'} & set(sys.modules))"
+        "heavy = {'httpx', 'pyvips', 'diskcache', 'mkdocs', 'starlette', 'importlib.metadata'}\n"
+        "print(heavy & (set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"

@@ -254,13 +254,12 @@ def test_tool_table_must_be_a_table(repository: Path) -> None:
         loaded(repository)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs file modes that bind the user")
-def test_unreadable_project_file(repository: Path) -> None:
+def test_unreadable_project_file(unprivileged: Path) -> None:
     """A project file that can't be read is an error that says so."""
-    (repository / "imgshrink.toml").write_text("", encoding="utf-8")
-    (repository / "imgshrink.toml").chmod(0)
+    (unprivileged / "imgshrink.toml").write_text("", encoding="utf-8")
+    (unprivileged / "imgshrink.toml").chmod(0)
     with pytest.raises(SettingsError, match=r"imgshrink\.toml can't be read: Permission denied"):
-        loaded(repository)
+        loaded(unprivileged)
 
 
 @pytest.mark.parametrize(
@@ -383,6 +382,29 @@ def test_own_file_with_something_else(repository: Path, own_file: Path, content:
         loaded(repository, environ=os.environ)
 
 
+def test_folder_of_the_own_file_that_may_not_be_entered(unprivileged: Path) -> None:
+    """A configuration folder that may not be entered holds nothing of ours, and is no error."""
+    (unprivileged / "imgshrink").mkdir()
+    (unprivileged / "imgshrink").chmod(0)
+    assert loaded(unprivileged, environ={"XDG_CONFIG_HOME": str(unprivileged)}).api_key is None
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "text", "value"),
+    [
+        ("on_serve", True, "true", True),
+        ("on_serve", False, "off", False),
+        ("on_serve", "cache", "cache", "cache"),
+        ("enabled", False, "no", False),
+        ("upload_generated", True, "1", True),
+    ],
+)
+def test_settings_of_a_build(repository: Path, name: str, typed: object, text: str, value: object) -> None:
+    """What concerns builds alone is read from mkdocs.yml and the environment."""
+    assert getattr(loaded(repository, mkdocs={name: typed}), name) == value
+    assert getattr(loaded(repository, environ={f"IMGSHRINK_{name.upper()}": text}), name) == value
+
+
 def test_paths_of_a_person_may_point_anywhere(repository: Path) -> None:
     """A folder given by variable or argument is taken as it is, relative to the working folder."""
     assert loaded(repository, environ={"IMGSHRINK_CACHE_DIR": "/tmp/x"}).cache_dir == Path("/tmp/x")
@@ -415,6 +437,17 @@ def test_relative_folder_variable_is_ignored() -> None:
     assert cache_folder({"HOME": "/home/x", "XDG_CACHE_HOME": "cache"}) == Path("/home/x/.cache/imgshrink")
 
 
+def test_folders_elsewhere_are_those_of_platformdirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a system other than Linux platformdirs is asked."""
+    monkeypatch.setattr(sys, "platform", "another")
+    assert str(cache_folder({})) == platformdirs.user_cache_dir("imgshrink", appauthor=False)
+
+
+def test_user_without_a_home() -> None:
+    """A user without a home, as in a container, gets folders below the root, and no error."""
+    assert cache_folder({"HOME": "~"}) == Path(Path.cwd().anchor, ".cache", "imgshrink")
+
+
 @pytest.mark.parametrize("name", ["engine", "quality", "min_saving", "min_size", "seal", "max_uploads", "cache_size"])
 def test_default_in_words_is_the_default(repository: Path, name: str) -> None:
     """A default that the table shows, written into a file's place, is the default."""
@@ -425,9 +458,10 @@ def test_default_in_words_is_the_default(repository: Path, name: str) -> None:
 def test_loading_imports_nothing_slow() -> None:
     """Settings without a project file load without tomllib, click, platformdirs, difflib or any package's metadata."""
     code = (
-        "import sys, os, pathlib\nfrom imgshrink.settings import load\n"
+        "import sys, os, pathlib\nbefore = set(sys.modules)\nfrom imgshrink.settings import load\n"
         "load(pathlib.Path('/'), environ={'HOME': '/nonexistent'})\n"
-        "print(sorted({'tomllib', 'click', 'platformdirs', 'difflib', 'importlib.metadata'} & set(sys.modules)))"
+        "slow = {'tomllib', 'click', 'platformdirs', 'difflib', 'importlib.metadata'}\n"
+        "print(sorted(slow & (set(sys.modules) - before)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

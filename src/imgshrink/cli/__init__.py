@@ -11,7 +11,7 @@ import click
 
 from .. import __version__
 from ..errors import ImgshrinkError, SettingsError
-from .output import reader_gone, say
+from .output import say
 
 FINE, WRONG_USE, FAILURES, INTERRUPTED = 0, 2, 3, 130
 # The command and the module below that defines it under its own name.
@@ -52,12 +52,7 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit: 0 fine, 1 unfinished images, 2 wrong use or settings, 3 failures, 130 interrupted."""
-    code = _run(arguments)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = reader_gone()
-    sys.exit(code)
+    sys.exit(_run(arguments))
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -17,15 +17,11 @@ def tell(line: str) -> None:
     try:
         click.echo(fitting(line, sys.stdout.encoding))
     except BrokenPipeError:
-        raise click.exceptions.Exit(reader_gone()) from None
+        # The interpreter must not complain about the closed pipe while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(READER_GONE) from None
 
 
 def say(line: str) -> None:
     """Print a line about the work."""
     click.echo(fitting(line, sys.stderr.encoding), err=True)
-
-
-def reader_gone() -> int:
-    """Keep the interpreter from complaining about the closed pipe while it ends; return the exit code for that."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return READER_GONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,11 +42,6 @@ def _folder(kind: str, environ: Mapping[str, str]) -> Path:
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """The user's home folder, or the root of the file system where there is none."""
-    named = environ.get("HOME", "")
-    if named:
-        return Path(named)
-    try:
-        return Path.home()
-    except RuntimeError:
-        return Path(Path.cwd().anchor)
+    """The user's home folder; the root of the file system for a user whom the system does not know."""
+    folder = Path(environ.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111  Path's own raises for such a user
+    return folder if folder.is_absolute() else Path(Path.cwd().anchor)
