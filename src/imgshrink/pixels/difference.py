@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyvips
 
 _BLOCK = 8
-_STRIP_PIXELS = 1 << 19
+_STRIP_PIXELS = 1 << 20
 _OPAQUE = 255.0
 _BLACK, _WHITE = 0, 255
 
