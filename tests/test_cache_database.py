@@ -322,6 +322,15 @@ class TestReadOnly:
         (folder / local.FOLDER / "cache.db").chmod(0)
         is_bypassed(make(folder), "can't be used")
 
+    def test_a_folder_that_can_not_be_entered(self, unprivileged: Path) -> None:
+        """A cache in a folder that may not even be looked into is a miss, and a note when something is to be stored."""
+        folder = unprivileged / "cache"
+        (folder / local.FOLDER).mkdir(parents=True)
+        folder.chmod(0)
+        made = make(folder)
+        assert made.get(KEY) is None
+        is_bypassed(made, "Permission denied")
+
     def test_with_damage(self, unprivileged: Path) -> None:
         """A read-only cache that is foreign goes unused."""
         folder = unprivileged / "cache"

@@ -166,7 +166,7 @@ class LocalCache:
     def _opened(self, *, create: bool) -> Any:  # noqa: ANN401  a store of an untyped library
         if self._store is None and not self._bypassed:
             with self._lock:
-                if self._store is None and (create or (self._place / "cache.db").exists()):
+                if self._store is None and (create or _is_there(self._place)):
                     self._store = self._open()
         return self._store
 
@@ -245,6 +245,13 @@ class LocalCache:
 
     def _note(self, kind: str, text: str) -> None:
         self._notes.setdefault(kind, f"the cache in {self.folder} {text}")
+
+
+def _is_there(place: Path) -> bool:
+    try:
+        return (place / "cache.db").exists()
+    except OSError:
+        return False
 
 
 def _why(error: BaseException) -> str:

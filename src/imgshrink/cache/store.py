@@ -104,7 +104,7 @@ def _open_writable(folder: Path, note: Note) -> Store:
 
 
 def _mend(folder: Path, note: Note) -> None:
-    if not (folder / database.NAME).exists():
+    if not os.path.lexists(folder / database.NAME):
         return
     try:
         database.inspect(folder)

@@ -154,7 +154,9 @@ def _is_junction(entry: os.DirEntry[str]) -> bool:
 
 
 def _entered(folder: Path) -> bool:
-    return not folder.name.startswith(".") and folder.name != "node_modules" and not (folder / "pyvenv.cfg").exists()
+    return (
+        not folder.name.startswith(".") and folder.name != "node_modules" and not os.path.lexists(folder / "pyvenv.cfg")
+    )
 
 
 def _place(path: Path) -> str:
