@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -172,11 +171,12 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
-            with suppress(ProcessLookupError):
+            try:
+                self.stop()
+            finally:
                 self._process.kill()
-            self._process.wait(PATIENCE)
-            assert self._process.stdout is not None
-            self._process.stdout.close()
+                assert self._process.stdout is not None
+                self._process.stdout.close()
 
     def get(self, path: str, key: str | None = None, **more: Any) -> httpx.Response:
         return self.request("GET", path, key, **more)
@@ -240,7 +240,7 @@ def main(config: dict[str, Any]) -> None:
         address=run.Address(port=config.get("port", 0), public_url=config.get("public_url", "")),
         limits=Limits(**config.get("limits", {})),
         jobs=config["jobs"],
-        grace=config.get("grace", 5),
+        grace=config.get("grace", 0.2),
         announce=lambda line: print(line, flush=True),
     )
 

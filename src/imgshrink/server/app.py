@@ -184,9 +184,9 @@ class Api:
 
 def _idempotency(request: Request) -> str | None:
     value = request.headers.get(wire.IDEMPOTENCY_HEADER)
-    if value and not re.fullmatch("[!-~]{1,255}", value):
+    if value is not None and not re.fullmatch("[!-~]{1,255}", value):
         raise invalid({wire.IDEMPOTENCY_HEADER: [IDEMPOTENCY_FORM]})
-    return value or None
+    return value
 
 
 def _data(data: dict[str, object]) -> JSONResponse:

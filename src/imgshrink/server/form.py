@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -16,8 +17,8 @@ from ..wire import DEFAULT_QUALITY, HIGHEST_QUALITY, LOWEST_QUALITY, QUALITY_RAN
 from .limits import Limits
 from .refusal import BAD, SLOW, TOO_LARGE, Refusal
 
-FIELDS = 8
-FIELD_SIZE = 4096
+FIELDS = 1000
+FIELD_SIZE = 64 * 1024
 
 QUALITY_INTEGER = "The quality must be an integer."
 QUALITY_ONCE = "The quality must be given once."
@@ -55,7 +56,7 @@ async def _parsed(request: Request, limits: Limits) -> FormData:
         raise Refusal(HTTPStatus.REQUEST_TIMEOUT, SLOW) from error
     except MultiPartException as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, BAD, {"body": [error.message]}) from error
-    except ClientDisconnect as error:
+    except (FormParserError, ClientDisconnect) as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, BAD) from error
 
 

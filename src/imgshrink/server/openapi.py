@@ -113,6 +113,7 @@ _COMPLETED = _object(
     **_URLS,
 )
 _FAILED = _object(image_id=COUNT, status={"const": wire.FAILED}, original_size=COUNT, message=TEXT)
+_STATUS_LINK: Json = {"operationId": "status", "parameters": {"image_id": "$response.body#/data/image_id"}}
 _REFUSAL: Json = {
     "type": "object",
     "required": ["success", "message"],
@@ -131,6 +132,7 @@ def _optimize(limits: Limits) -> Json:
         "required": ["image"],
         "properties": {"image": {"type": "string", "contentMediaType": "application/octet-stream"}, "quality": QUALITY},
     }
+    encoding = {"image": {"contentType": ", ".join(format.media_type for format in Format)}}
     return {
         "operationId": "optimize",
         "summary": "Take an image into the queue",
@@ -142,9 +144,9 @@ def _optimize(limits: Limits) -> Json:
                 "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
             }
         ],
-        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form, "encoding": encoding}}},
         "responses": {
-            "200": _reply("Accepted", _ACCEPTED),
+            "200": {**_reply("Accepted", _ACCEPTED), "links": {"status": _STATUS_LINK}},
             **_refusals(400, 401, 403, 408, 413, 422, 429, *ALWAYS),
         },
     }
