@@ -85,7 +85,8 @@ def test_folders_that_are_not_entered(tmp_path: Path) -> None:
     """Dot-folders, node_modules and virtual environments are not searched; dot-files are."""
     grow(
         tmp_path,
-        ".cache/a.png", "node_modules/c.png", "env/pyvenv.cfg", "env/d.png", "node_modules/x/e.png", ".f.png", "mod/g.png",
+        ".cache/a.png", "node_modules/c.png", "x/node_modules/y/e.png",
+        "env/pyvenv.cfg", "env/d.png", ".f.png", "mod/g.png",
     )  # fmt: skip
     assert found(tmp_path, base=tmp_path) == [".f.png", "mod/g.png"]
 

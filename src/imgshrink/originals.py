@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -113,7 +114,7 @@ class Originals:
         """Remove what is too old, then the oldest until there is room, but not the newest; return what is left."""
         for folder in (self._folder, self._records):
             sweep(folder)
-        files = sorted((file.stat().st_mtime, file.stat().st_size, file) for file in self._folder.glob("*.original"))
+        files = sorted(self._files())
         held = sum(size for _, size, _ in files)
         wanted = held if held <= self._size else int(self._size * ROOM)
         for stamp, size, file in files:
@@ -143,6 +144,12 @@ class Originals:
             kept = _decode(record)
             if kept is not None:
                 yield record, kept
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        for file in self._folder.glob("*.original"):
+            with contextlib.suppress(FileNotFoundError):  # another process drops too
+                status = file.stat()
+                yield status.st_mtime, status.st_size, file
 
     def _file(self, original: str) -> Path:
         return self._folder / f"{original}.original"
