@@ -236,6 +236,12 @@ def test_nothing_raises(data: bytes, format: Format) -> None:
     assert all(list(inner_chunks(data, part)) is not None for part in walked)
 
 
+def test_more_parts_than_any_image_has() -> None:
+    """A container of more than 200,000 parts is broken: walking it would take long, and nothing real has as many."""
+    data = gif(b"!\xfe\0" * 200_001, gif_frame())
+    assert (end(data, Format.GIF), cut(data, Format.GIF)) == (None, False)
+
+
 @pytest.mark.parametrize(
     "data",
     [

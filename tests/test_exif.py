@@ -74,6 +74,13 @@ def test_more_entries_announced_than_there_are() -> None:
     assert read(b"MM\0*\0\0\0\x08\xff\xff" + oriented(6)[10:22]).orientation == 6
 
 
+def test_entries_beyond_what_a_directory_has() -> None:
+    """The first 1,000 entries of a directory are read; what comes later is not there."""
+    other, entry = (0x9999, 3, 1, b"\0\1"), (0x0112, 3, 1, b"\0\6")
+    assert read(tiff(*[other] * 999, entry)).orientation == 6
+    assert read(tiff(*[other] * 1000, entry)).orientation == 1
+
+
 def test_number_of_a_tag_that_is_missing() -> None:
     """A tag that is not there reads as 0."""
     assert number(oriented(6), 0xB001) == 0

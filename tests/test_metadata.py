@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import struct
 import zlib
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from imgshrink.containers import end, identify, parts
 from imgshrink.exif import Density, Exif, write
 from imgshrink.metadata import Metadata, graft, read_metadata, reduce
-from imgshrink.sniff import sniff
+from imgshrink.sniff import describe, sniff
 from making import (
     SAMPLES,
     SIGNATURE_SEGMENT,
@@ -309,6 +310,13 @@ def test_many_notices_are_bounded() -> None:
     """Ten notices and 2,000 characters are kept; what goes beyond is not a notice."""
     data = png(*[chunk(b"tEXt", b"Copyright\0%d notice" % number + b"!" * 300) for number in range(50)])
     assert read_metadata(data).copyright.count("notice") == 7
+    exif = [tiff((0x8298, 2, 4, b"%03d\0" % number)) for number in range(50)]
+    for data in (
+        png(*[chunk(b"eXIf", one) for one in exif]),
+        jpeg(*[segment(0xE1, b"Exif\0\0" + one) for one in exif]),
+        webp(vp8x(), vp8(), *[riff_chunk(b"EXIF", one) for one in exif]),
+    ):
+        assert read_metadata(data).copyright == "; ".join(f"{number:03}" for number in range(10))
     data = gif(*[b"!\xfe\x08(c) %04d\0" % number for number in range(50)], gif_frame())
     assert read_metadata(data).copyright.count("(c)") == 10
 
@@ -473,3 +481,27 @@ def test_any_bytes(data: bytes) -> None:
             assert before is not None
             assert after is not None
             assert (before.pixels, before.frames, before.durations) == (after.pixels, after.frames, after.durations)
+
+
+@pytest.mark.slow
+def test_corpus_is_reduced_without_loss(corpus: list[Path]) -> None:
+    """Reducing a real image loses nothing that is read, settles at once, and never makes it larger."""
+    for path in corpus:
+        data = path.read_bytes()
+        reduced = reduce(data)
+        assert (read_metadata(data), reduced) == (read_metadata(reduced), reduce(reduced)), path
+        assert len(reduced) <= len(data), path
+
+
+@pytest.mark.slow
+def test_corpus_cut_and_flipped(corpus: list[Path]) -> None:
+    """Every real image, cut or flipped at many places, is described, and what is made of it is whole or unchanged."""
+    generator = random.Random(11)
+    for path in corpus:
+        data = path.read_bytes()
+        for at in [generator.randrange(len(data)) for _ in range(8)] + [generator.randrange(600) for _ in range(8)]:
+            for changed in (data[:at], data[:at] + bytes((data[at] ^ 1 << at % 8,)) + data[at + 1 :]):
+                assert describe(changed), (path, at)
+                for made in (reduce(changed), graft(changed, orientation=7, copyright="x", colour=COLOUR)):
+                    info = sniff(made)
+                    assert made == changed or (info and info.complete), (path, at)

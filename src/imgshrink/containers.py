@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from .model import Format
 
+_MOST_PARTS = 200_000
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _JPEG_NAMES = {
@@ -62,11 +63,17 @@ def identify(data: bytes) -> Format | None:
 
 
 def parts(data: bytes, format: Format) -> Iterator[Part]:
-    """Walk the container from its first byte; stop behind its last part, or where it is cut or breaks the rules."""
+    """Walk the container from its first byte; stop behind its last part, or where it is cut or breaks the rules.
+
+    A container of more than 200,000 parts counts as broken: an animation of 5,000 frames has 10,000.
+    """
     if identify(data) is not format:
         return
     step, part = _STEPS[format], None
-    while (part := step(data, part)) is not None and part.end <= len(data):
+    for _ in range(_MOST_PARTS):
+        part = step(data, part)
+        if part is None or part.end > len(data):
+            return
         yield part
 
 
@@ -94,7 +101,8 @@ def cut(data: bytes, format: Format) -> bool:
     last = None
     for last in parts(data, format):  # noqa: B007 - the last one is wanted
         pass
-    return _STEPS[format](data, last) is not None
+    following = _STEPS[format](data, last)
+    return following is not None and following.end > len(data)
 
 
 def inner_chunks(data: bytes, part: Part) -> Iterator[Part]:

@@ -11,6 +11,7 @@ _ASCII, _SHORT, _LONG, _RATIONAL = 2, 3, 4, 5
 _SIZES = {_ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8}
 _INCHES = 2
 _LONGEST = 2000
+_MOST_ENTRIES = 1000
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _value(tiff: bytes, wanted: int, kind_wanted: int, directory: int | None = N
     start = _whole(tiff, tiff[4:8]) if directory is None else directory
     count = _whole(tiff, tiff[start : start + 2])
     inside = (len(tiff) - start - 2) // 12
-    for at in range(start + 2, start + 2 + 12 * min(count, inside), 12):
+    for at in range(start + 2, start + 2 + 12 * min(count, inside, _MOST_ENTRIES), 12):
         tag, kind, values, place = struct.unpack_from(f"{mark}HHII", tiff, at)
         if (tag, kind) == (wanted, kind_wanted):
             size = values * _SIZES[kind]

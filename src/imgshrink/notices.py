@@ -15,6 +15,7 @@ XMP_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 XMP_PNG = b"XML:com.adobe.xmp\0"
 XMP_GIF = b"\x0bXMP DataXMP"
 PHOTOSHOP = b"Photoshop 3.0\0"
+_JPEG_HOLDERS = {"APP1": (b"Exif\0", XMP_JPEG), "APP13": (PHOTOSHOP,)}
 _MOST_INFLATED = 1 << 20
 _MOST_NOTICES = 10
 _RIGHTS_ELEMENT = re.compile(rb"<dc:rights\b[^>]{0,200}>")
@@ -37,21 +38,21 @@ def join(texts: Iterable[str]) -> str:
 
 def of_jpeg(data: bytes, walked: Sequence[Part]) -> Iterator[str]:
     """Notices in EXIF, XMP and IPTC."""
-    for part in walked:
-        body = data[part.body : part.body_end] if part.kind in ("APP1", "APP13") else b""
-        if body.startswith(b"Exif\0"):
-            yield exif.read(body).copyright
-        elif body.startswith(XMP_JPEG):
-            yield _in_xmp(body)
-        elif body.startswith(PHOTOSHOP):
+    segments = (part for part in walked if data.startswith(_JPEG_HOLDERS.get(part.kind, ()), part.body))
+    for part in islice(segments, _MOST_NOTICES):
+        body = data[part.body : part.body_end]
+        if part.kind == "APP13":
             yield from _in_photoshop(body)
+        else:
+            yield _in_xmp(body) if body.startswith(XMP_JPEG) else exif.read(body).copyright
 
 
 def of_png(data: bytes, walked: Sequence[Part]) -> Iterator[str]:
     """Notices in EXIF and XMP; those in text chunks are `of_png_text`."""
-    yield from (exif.read(data[part.body : part.body_end]).copyright for part in walked if part.kind == "eXIf")
-    packets = (part for part in walked if is_png_xmp(data, part))
-    yield from (_in_xmp(png_text(data, part)) for part in islice(packets, _MOST_NOTICES))
+    chunks = (part for part in walked if part.kind == "eXIf" or is_png_xmp(data, part))
+    for part in islice(chunks, _MOST_NOTICES):
+        body = data[part.body : part.body_end]
+        yield exif.read(body).copyright if part.kind == "eXIf" else _in_xmp(png_text(data, part))
 
 
 def of_png_text(data: bytes, walked: Sequence[Part]) -> Iterator[str]:
@@ -126,11 +127,9 @@ def _gif_comment(data: bytes, part: Part) -> str:
 
 def of_webp(data: bytes, walked: Sequence[Part]) -> Iterator[str]:
     """Notices in EXIF and XMP."""
-    for part in walked:
-        if part.kind == "EXIF":
-            yield exif.read(data[part.body : part.body_end]).copyright
-        elif part.kind == "XMP ":
-            yield _in_xmp(data[part.body : part.body_end])
+    for part in islice((part for part in walked if part.kind in ("EXIF", "XMP ")), _MOST_NOTICES):
+        body = data[part.body : part.body_end]
+        yield exif.read(body).copyright if part.kind == "EXIF" else _in_xmp(body)
 
 
 def _in_xmp(packet: bytes) -> str:

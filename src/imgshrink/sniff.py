@@ -174,8 +174,10 @@ def _gif_plays(data: bytes, walked: Sequence[Part]) -> int:
     """NETSCAPE's number counts repetitions: browsers play n + 1 times, and once without the block."""
     plays = 1
     for part in walked:
+        if part.kind != "extension:application":
+            continue
         body = data[part.body : part.body_end]
-        looping = part.kind == "extension:application" and body[:12] in (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
+        looping = body.startswith((b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0"))
         if looping and len(body) >= 16 and body[13] & 7 == 1:
             repetitions = int.from_bytes(body[14:16], "little")
             plays = repetitions + 1 if repetitions else 0
