@@ -9,7 +9,7 @@ from pathlib import Path
 from .errors import SettingsError
 from .files import write
 from .settings.project import OWN, Project
-from .settings.toml import parse_toml, read
+from .settings.toml import parse_toml, read, text_of
 
 LIST = re.compile(r"^exclude[ \t]*=[ \t]*\[", re.MULTILINE)
 NEXT = re.compile(r"^\[", re.MULTILINE)
@@ -33,7 +33,7 @@ def add_excludes(project: Project, patterns: Iterable[str]) -> Path:
     wanted = [pattern for pattern in patterns if pattern not in listed]
     if not all(map(_is_text, wanted)):
         raise SettingsError(f"a name that is not UTF-8 can't stand in {file}: rename the file, or exclude its folder")
-    text = read(file).decode("utf-8-sig") if project.file else ""
+    text = text_of(read(file)) if project.file else ""
     written = _inserted(text, "".join(f"\n  {_quoted(pattern)}," for pattern in wanted), file.name) if wanted else text
     try:
         understood = _listed(_values(file, written)) == [*wanted, *listed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,9 +27,14 @@ def parse_toml(file: Path, data: bytes) -> Mapping[str, object]:
     import tomllib
 
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))  # editors on Windows put a byte order mark in front
+        return tomllib.loads(text_of(data))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SettingsError(f"{file}: line {line} is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} is not valid TOML: {error}") from error
+
+
+def text_of(data: bytes) -> str:
+    """Return the text of a file in UTF-8, without the byte order mark that editors on Windows put in front."""
+    return data.removeprefix(codecs.BOM_UTF8).decode()
