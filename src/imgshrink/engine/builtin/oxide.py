@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import oxipng
 
 KEPT = (
@@ -11,14 +13,26 @@ KEPT = (
 )
 """Chunks that stay; texts, because a copyright may be among them: what else they hold goes after verify."""
 
+_RULES: dict[str, Any] = {
+    "strip": oxipng.StripChunks.keep(list(KEPT)),
+    "interlace": oxipng.Interlacing.Off,
+    "optimize_alpha": True,
+}
 
-def squeeze(data: bytes, *, level: int = 2, depth_may_fall: bool = True) -> bytes:
-    """Return the PNG recoded without loss; raises `oxipng.PngError` for a broken one."""
-    return oxipng.optimize_from_memory(
-        data,
-        level=level,
-        strip=oxipng.StripChunks.keep(list(KEPT)),
-        interlace=oxipng.Interlacing.Off,
-        optimize_alpha=True,
-        bit_depth_reduction=depth_may_fall,
-    )
+
+def squeeze(data: bytes, *, depth_may_fall: bool = True) -> bytes:
+    """Return the PNG recoded without loss at level 2; raises `oxipng.PngError` for a broken one."""
+    return bytes(oxipng.optimize_from_memory(data, level=2, bit_depth_reduction=depth_may_fall, **_RULES))
+
+
+def squeeze_palette(data: bytes, *, every_filter: bool) -> bytes:
+    """Return a palette PNG recoded without loss; filters hardly ever help a palette, and cost most of the time."""
+    if every_filter:
+        return squeeze(data)
+    deflate = oxipng.Deflaters.libdeflater(10)
+    return bytes(oxipng.optimize_from_memory(data, filter=[oxipng.RowFilter.NoOp], deflate=deflate, **_RULES))
+
+
+def store(data: bytes) -> bytes:
+    """Return the PNG recoded in the quickest way: about what a careful encoder makes of it."""
+    return bytes(oxipng.optimize_from_memory(data, level=0, **_RULES))

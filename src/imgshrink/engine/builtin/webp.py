@@ -1,22 +1,60 @@
-"""WebP: a lossless one stays lossless, a lossy one is encoded again where that saves enough."""
+"""WebP: a lossless one stays nearly so, a lossy one is encoded again to the target where that saves enough."""
 
 from __future__ import annotations
 
 import pyvips
 
 from ...model import ImageInfo, Recipe
+from .carry import carry
+from .judge import Judge
+from .search import Trial, search
+from .targets import lossy_target
+from .vp8 import estimated_quality
+from .weights import LOSSY
 
 _WORTH_IT = 0.9
+_ALREADY_THERE = 3.0
+_CAUTION = 3.0
+"""Points that the proxy, fitted on JPEG for the most part, is too kind to WebP."""
+
+_LOWEST, _HIGHEST = 50, 95
+_NEAR_LOSSLESS = 40
+_EFFORT = 4
+_SMALLEST_SIDE = 16
 
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    """Return the WebP in fewer bytes, `data` itself where less than a tenth is saved."""
-    if recipe.lossless and not info.lossless:
+    """Return the WebP in fewer bytes, with its frames and timings; `data` itself where less than a tenth is saved."""
+    candidate = _lossless(data, recipe) if info.lossless else _lossy(data, info, recipe)
+    if candidate is None:
         return data
-    image = pyvips.Image.webpload_buffer(data, n=-1, fail_on="error")
-    if info.lossless:
-        near = not recipe.lossless
-        candidate = image.webpsave_buffer(lossless=True, near_lossless=near, Q=40, effort=4, keep="icc|exif")
-    else:
-        candidate = image.webpsave_buffer(Q=recipe.quality, effort=4, smart_subsample=True, keep="icc|exif")
+    candidate = carry(data, candidate)
     return candidate if len(candidate) < _WORTH_IT * len(data) else data
+
+
+def _lossless(data: bytes, recipe: Recipe) -> bytes:
+    near = {} if recipe.lossless else {"near_lossless": True, "Q": _NEAR_LOSSLESS}
+    return bytes(_decoded(data).webpsave_buffer(lossless=True, effort=_EFFORT, keep="none", **near))
+
+
+def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
+    """Return the picture encoded to the target; None where it is there already or the target is missed."""
+    target = lossy_target(recipe.quality)
+    quality = estimated_quality(data)
+    if recipe.lossless or min(info.width, info.height) < _SMALLEST_SIDE:
+        return None
+    if quality is None or quality <= target + _ALREADY_THERE:
+        return None
+    image = _decoded(data).copy_memory()
+    judge = Judge(image, LOSSY)
+
+    def attempt(setting: int) -> Trial:
+        encoded = image.webpsave_buffer(Q=setting, effort=_EFFORT, smart_subsample=True, keep="none")
+        return Trial(setting, encoded, judge.score(_decoded(encoded)) - _CAUTION)
+
+    best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=_HIGHEST)
+    return best.data if best.score >= target else None
+
+
+def _decoded(data: bytes) -> pyvips.Image:
+    return pyvips.Image.webpload_buffer(data, n=-1, fail_on="error")

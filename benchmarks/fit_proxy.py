@@ -1,0 +1,207 @@
+"""Refit the proxy's weights against SSIMULACRA2 on the corpus, print leave-one-out errors, write the constants' table.
+
+    python benchmarks/fit_proxy.py [--samples FOLDER] [--write]
+
+Two kinds of damage are fitted apart, because a pooled set is worse at both: `lossy` (JPEG and WebP) and `palette`. The
+samples take some minutes; `--samples` keeps them between runs. `--write` replaces engine/builtin/weights.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyvips
+from inputs import corpus_images
+from metric import CROP, score_arrays
+from scipy.optimize import nnls
+from scipy.stats import spearmanr
+
+from imgshrink.engine.builtin.jpeg import encoded as jpeg_encoded
+from imgshrink.engine.builtin.palette import quantized
+from imgshrink.engine.builtin.proxy import POWER, Reference
+from imgshrink.model import Format
+from imgshrink.sniff import sniff
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "src" / "imgshrink" / "engine" / "builtin" / "weights.py"
+LEAST_SCORE = {"lossy": 40.0, "palette": 60.0}
+BLIND = 2.5
+"""Chroma detail above which a 4:2:0 sample is left out: that damage has a term of its own."""
+
+JPEG_TRIALS = [(quality, False) for quality in (45, 60, 70, 80, 90)] + [(quality, True) for quality in (60, 80, 90)]
+WEBP_TRIALS = (55, 75, 90)
+PALETTE_TRIALS = ((70, 0.0), (80, 0.0), (88, 0.0), (95, 0.0), (100, 0.0), (88, 0.5), (100, 0.5))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One candidate for one picture, as PNG or as encoded, with its SSIMULACRA2."""
+
+    path: str
+    how: tuple[object, ...]
+    reference: bytes
+    candidate: bytes
+    score: float
+
+
+def lossy_samples() -> Iterator[Sample]:
+    """Yield JPEG and WebP encodings of the corpus's stills at several settings."""
+    for path, image in stills():
+        image = flat(image, 255)
+        reference = image.pngsave_buffer(compression=1)
+        trials = [(("jpeg", *trial), jpeg_encoded(image, trial[0], full_chroma=trial[1])) for trial in JPEG_TRIALS]
+        for quality in WEBP_TRIALS:
+            trials += [(("webp", quality, False), image.webpsave_buffer(Q=quality, smart_subsample=True))]
+        for how, candidate in trials:
+            score = score_arrays(image.numpy(), opened(candidate).numpy())
+            yield Sample(str(path), how, reference, candidate, score)
+
+
+def palette_samples() -> Iterator[Sample]:
+    """Yield palettes of the corpus's truecolour PNGs at several settings, on black and white where they have alpha."""
+    for path, image in stills(Format.PNG):
+        grounds = (0, 255) if image.hasalpha() and image[-1].min() < 255 else (255,)
+        for setting, dither in PALETTE_TRIALS:
+            candidate = pyvips.Image.pngload_buffer(quantized(image, setting, dither))
+            for ground in grounds:
+                before, after = flat(image, ground), flat(candidate, ground)
+                score = score_arrays(before.numpy(), after.numpy())
+                yield Sample(
+                    str(path), ("palette", setting, dither, ground), before.pngsave_buffer(compression=1),
+                    after.pngsave_buffer(compression=1), score,
+                )
+
+
+SAMPLES = {"lossy": lossy_samples, "palette": palette_samples}
+
+
+def stills(format: Format | None = None) -> Iterator[tuple[Path, pyvips.Image]]:
+    """Yield the central part of each different truecolour still of the corpus."""
+    seen: set[bytes] = set()
+    for path in corpus_images():
+        data = path.read_bytes()
+        info = sniff(data)
+        if data in seen or info is None or info.animated or info.depth == 16 or info.colour in ("cmyk", "palette"):
+            continue
+        if info.format is Format.GIF or format not in (None, info.format) or min(info.width, info.height) < 100:
+            continue
+        seen.add(data)
+        yield path, central(pyvips.Image.new_from_buffer(data, "").colourspace("srgb"))
+
+
+def central(image: pyvips.Image) -> pyvips.Image:
+    """Return the part of the picture that the metric compares."""
+    width, height = min(CROP, image.width), min(CROP, image.height)
+    return image.crop((image.width - width) // 2, (image.height - height) // 2, width, height).copy_memory()
+
+
+def flat(image: pyvips.Image, ground: int) -> pyvips.Image:
+    """Return the picture as three bands of bytes on a ground."""
+    image = image.colourspace("srgb")
+    image = image.flatten(background=ground) if image.hasalpha() else image
+    return image.cast("uchar").copy_memory()
+
+
+def opened(data: bytes) -> pyvips.Image:
+    """Return an encoded picture's pixels."""
+    return flat(pyvips.Image.new_from_buffer(data, ""), 255)
+
+
+def collect(kind: str, folder: Path | None) -> list[Sample]:
+    """Return the samples of a kind, from `folder` if they were kept there."""
+    kept = folder / f"{kind}.samples" if folder else None
+    if kept and kept.is_file():
+        return list(pickle.loads(kept.read_bytes()))
+    samples = list(SAMPLES[kind]())
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(pickle.dumps(samples))
+    return samples
+
+
+def measured(samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
+    """Return each sample's numbers and whether it counts for the fit."""
+    rows, counts = [], []
+    prepared: tuple[bytes, Reference] | None = None
+    for sample in samples:
+        if prepared is None or prepared[0] != sample.reference:
+            prepared = sample.reference, Reference(opened(sample.reference))
+        rows.append(prepared[1].numbers(opened(sample.candidate)))
+        subsampled = sample.how[0] == "jpeg" and not sample.how[2]
+        counts.append(not subsampled or prepared[1].chroma_detail < BLIND)
+    return np.array(rows), np.array(counts)
+
+
+def fit(numbers: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the non-negative weights with the least squared error of the score."""
+    wanted = (np.maximum(100 - scores, 0.05) / 10) ** (1 / POWER)
+    slope = np.minimum(10 * POWER * wanted ** (POWER - 1), 50)
+    weights = nnls(numbers * slope[:, None], wanted * slope)[0]
+    for _ in range(10):
+        got = np.maximum(numbers @ weights, 1e-3)
+        gap = got - wanted
+        slope = np.where(np.abs(gap) < 1e-6, slope, 10 * (got**POWER - wanted**POWER) / np.where(gap == 0, 1, gap))
+        weights = nnls(numbers * slope[:, None], wanted * slope)[0]
+    return weights
+
+
+def predicted(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the proxy's scores."""
+    return 100 - 10 * np.maximum(numbers @ weights, 0) ** POWER
+
+
+def left_out(numbers: np.ndarray, scores: np.ndarray, paths: np.ndarray) -> np.ndarray:
+    """Return each picture's scores predicted by weights that were fitted without it."""
+    result = np.zeros(len(scores))
+    for path in np.unique(paths):
+        others = paths != path
+        result[~others] = predicted(numbers[~others], fit(numbers[others], scores[others]))
+    return result
+
+
+def report(kind: str, scores: np.ndarray, guessed: np.ndarray, pictures: int) -> str:
+    """Return the line of errors of a kind."""
+    gaps = np.abs(scores - guessed)
+    likeness, most = spearmanr(scores, guessed)[0], np.quantile(gaps, 0.95)
+    return (
+        f"{kind}: {len(scores)} samples of {pictures} pictures; left out one by one: Spearman "
+        f"{likeness:.3f}, mean error {gaps.mean():.2f}, 95 of 100 below {most:.1f}"
+    )
+
+
+def table(name: str, weights: np.ndarray) -> str:
+    """Return the weights as Python."""
+    rows = [", ".join(f"{weight:.4g}" for weight in weights[start : start + 9]) for start in range(0, len(weights), 9)]
+    return f"{name} = (\n" + "".join(f"    {row},\n" for row in rows) + ")\n"
+
+
+def main() -> None:
+    """Fit both kinds and print, and with --write keep, the result."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--samples", type=Path)
+    arguments.add_argument("--write", action="store_true")
+    options = arguments.parse_args()
+    lines, tables = [], []
+    for kind in SAMPLES:
+        samples = collect(kind, options.samples)
+        numbers, counts = measured(samples)
+        scores = np.array([sample.score for sample in samples])
+        used = counts & (scores >= LEAST_SCORE[kind])
+        numbers, scores = numbers[used], scores[used]
+        paths = np.array([sample.path for sample in samples])[used]
+        lines.append(report(kind, scores, left_out(numbers, scores, paths), len(np.unique(paths))))
+        print(lines[-1])
+        tables.append(table(kind.upper(), fit(numbers, scores)))
+    if options.write:
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        head = f'"""Weights of the proxy, written by `benchmarks/fit_proxy.py` on {today}; do not edit.\n\n'
+        WEIGHTS.write_text(head + "".join(f"{line}\n" for line in lines) + '"""\n\n' + "\n".join(tables))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""SSIMULACRA2 of two pictures as a viewer sees them. Development only: needs the package `ssimulacra2`, and Pillow."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageFile
+from scipy.ndimage import gaussian_filter1d
+from ssimulacra2 import ssimulacra2 as reference
+
+ImageFile.LOAD_TRUNCATED_IMAGES = True
+Image.MAX_IMAGE_PIXELS = None
+
+CROP = 768
+"""Pixels: the side of the central part that is compared, so that a large picture costs no more than a second."""
+
+SCALES = 6
+GROUNDS = (0, 255)
+_FRAMES = 5
+
+
+def score(original: bytes, candidate: bytes) -> float:
+    """Return the lowest SSIMULACRA2 over the grounds black and white and over five frames; 100 for equal bytes."""
+    if original == candidate:
+        return 100.0
+    return min(_score(before, after) for before, after in _pairs(original, candidate))
+
+
+def score_arrays(before: np.ndarray, after: np.ndarray) -> float:
+    """Return SSIMULACRA2 of two RGB arrays of equal shape, 0..255."""
+    return _score(before.astype(np.uint8), after.astype(np.uint8))
+
+
+def views(data: bytes, frame: float = 0.0) -> list[np.ndarray]:
+    """Return the central part of the frame shown at `frame` (0..1 of the duration), on black and on white."""
+    image = Image.open(io.BytesIO(data))
+    _seek(image, frame)
+    image = image.convert("RGBA" if _transparent(image) else "RGB")
+    left, top = (max(0, side - CROP) // 2 for side in image.size)
+    image = image.crop((left, top, left + min(CROP, image.width), top + min(CROP, image.height)))
+    if image.mode == "RGB":
+        return [np.asarray(image)]
+    return [_on(image, ground) for ground in GROUNDS]
+
+
+def _pairs(original: bytes, candidate: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
+    frames = getattr(Image.open(io.BytesIO(original)), "n_frames", 1)
+    moments = [0.0] if frames == 1 else [index / _FRAMES for index in range(_FRAMES)]
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    for moment in moments:
+        pairs += zip(views(original, moment), views(candidate, moment), strict=False)
+    return pairs
+
+
+def _seek(image: Image.Image, moment: float) -> None:
+    """Go to the frame shown at `moment` of the total duration."""
+    frames = getattr(image, "n_frames", 1)
+    if frames == 1 or moment == 0:
+        return
+    durations = []
+    for index in range(frames):
+        image.seek(index)
+        durations.append(image.info.get("duration", 0) or 0)
+    target, passed = moment * sum(durations), 0
+    for index, duration in enumerate(durations):
+        passed += duration
+        if passed > target:
+            image.seek(index)
+            return
+
+
+def _transparent(image: Image.Image) -> bool:
+    return "transparency" in image.info or image.mode in ("RGBA", "LA", "PA")
+
+
+def _on(image: Image.Image, ground: int) -> np.ndarray:
+    under = Image.new("RGBA", image.size, (ground,) * 3 + (255,))
+    return np.asarray(Image.alpha_composite(under, image).convert("RGB"))
+
+
+def _score(before: np.ndarray, after: np.ndarray) -> float:
+    if before.shape == after.shape and np.array_equal(before, after):
+        return 100.0
+    metric = reference.Msssim()
+    for (image1, mu1, sigma1), image2 in zip(_prepared(before.tobytes(), before.shape), _scales(after), strict=True):
+        mu2, sigma2, sigma12 = _blur(image2), _blur(image2 * image2), _blur(image1 * image2)
+        scale = reference.MsssimScale()
+        scale.avg_ssim = reference.ssim_map(*(_last(plane) for plane in (mu1, mu2, sigma1, sigma2, sigma12)))
+        scale.avg_edgediff = reference.edge_diff_map(*(_last(plane) for plane in (image1, mu1, image2, mu2)))
+        metric.scales.append(scale)
+    return float(metric.score())
+
+
+@lru_cache(maxsize=4)
+def _prepared(pixels: bytes, shape: tuple[int, ...]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    image = np.frombuffer(pixels, np.uint8).reshape(shape)
+    return [(plane, _blur(plane), _blur(plane * plane)) for plane in _scales(image)]
+
+
+def _scales(image: np.ndarray) -> list[np.ndarray]:
+    """Return the picture in positive XYB at each scale, planes first."""
+    linear = np.take(_LINEAR, image)
+    scales = []
+    for _ in range(SCALES):
+        if min(linear.shape[:2]) < 8:
+            break
+        xyb = reference.make_positive_xyb(_xyb(linear))
+        scales.append(np.ascontiguousarray(np.moveaxis(xyb, 2, 0), dtype=np.float32))
+        linear = _halved(linear)
+    return scales
+
+
+_LINEAR = reference.srgb_to_linear(np.arange(256.0).reshape(1, 256))[0].astype(np.float32)
+
+
+def _xyb(linear: np.ndarray) -> np.ndarray:
+    mixed = linear @ reference.kOpsinAbsorbanceMatrix.reshape(3, 3).T.astype(np.float32)
+    bias = reference.kB0
+    mixed = np.cbrt(np.maximum(mixed + np.float32(bias), 0)) - np.float32(np.cbrt(bias))
+    return np.stack([(mixed[..., 0] - mixed[..., 1]) / 2, (mixed[..., 0] + mixed[..., 1]) / 2, mixed[..., 2]], axis=2)
+
+
+def _halved(linear: np.ndarray) -> np.ndarray:
+    height, width = linear.shape[:2]
+    linear = np.pad(linear, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return (linear[0::2, 0::2] + linear[1::2, 0::2] + linear[0::2, 1::2] + linear[1::2, 1::2]) / 4
+
+
+def _blur(planes: np.ndarray) -> np.ndarray:
+    planes = gaussian_filter1d(planes, 1.5, axis=2, mode="constant", truncate=3.33)
+    return gaussian_filter1d(planes, 1.5, axis=1, mode="reflect", truncate=3.33)
+
+
+def _last(planes: np.ndarray) -> np.ndarray:
+    return np.moveaxis(planes, 0, 2).astype(np.float64)

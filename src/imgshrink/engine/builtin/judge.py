@@ -1,0 +1,35 @@
+"""How a candidate looks beside its original, on every ground that can show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyvips
+
+from .proxy import Reference
+
+
+class Judge:
+    """Scores candidates for one picture; with alpha, as the worse of how they look on black and on white."""
+
+    def __init__(self, image: pyvips.Image, weights: Sequence[float]) -> None:
+        grounds = (0, 255) if image.hasalpha() else (255,)
+        self._weights = weights
+        self._references = [(ground, Reference(on(image, ground))) for ground in grounds]
+
+    def score(self, candidate: pyvips.Image) -> float:
+        """Return the estimate of SSIMULACRA2."""
+        candidate = candidate.copy_memory()
+        return min(reference.score(on(candidate, ground), self._weights) for ground, reference in self._references)
+
+    @property
+    def chroma_detail(self) -> float:
+        """What 4:2:0 takes from the picture's colours, see `Reference`."""
+        return max(reference.chroma_detail for _, reference in self._references)
+
+
+def on(image: pyvips.Image, ground: int) -> pyvips.Image:
+    """Return the picture on a ground, without alpha, as sRGB of 8 bits."""
+    if image.hasalpha():
+        image = image.flatten(background=ground)
+    return image.colourspace("srgb").cast("uchar")
