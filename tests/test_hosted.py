@@ -6,19 +6,25 @@ import gzip
 import io
 import random
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from imgshrink.engine.hosted import Hosted
-from imgshrink.engine.journal import Journal
+from imgshrink.engine.journal import UPLOADED, Journal
 from imgshrink.engine.poll import Timing
 from imgshrink.errors import AccountError, Declined, EngineError, Unavailable
+from imgshrink.keys import cache_key, content_hash
+from imgshrink.metadata import reduce
 from imgshrink.model import Format, ImageInfo, Recipe
 from imgshrink.sniff import sniff
 from imgshrink.usage import Quota
@@ -489,8 +495,6 @@ def test_no_journal_no_upload(server: LyingServer, hosted: Make, image: bytes, t
 
 def test_paid(server: LyingServer, hosted: Make, image: bytes) -> None:
     """Who counts uploads in advance learns which images cost none."""
-    from imgshrink.keys import content_hash
-
     assert not hosted().paid(content_hash(image), RECIPE)
     outcome(hosted(), image)
     assert hosted().paid(content_hash(image), RECIPE)
@@ -656,6 +660,51 @@ def test_an_absent_network_is_asked_once(server: LyingServer, hosted: Make, imag
     assert "given up" in str(result)
 
 
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A port of this machine whose connections are neither taken nor refused."""
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        while True:
+            client = waiting.enter_context(socket.socket())
+            client.settimeout(0.3)
+            try:
+                client.connect(listener.getsockname())
+            except TimeoutError:
+                break
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bought_before", [False, True], ids=["new", "paid for"])
+def test_no_network(bought_before: bool, server: LyingServer, hosted: Make, journal: Path) -> None:
+    """With a network that swallows everything, forty images on sixteen threads are through within 8 seconds."""
+    with silent_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        images = [noise(seed) for seed in range(40)]
+        if bought_before:
+            pay(journal, url, images)
+        engine = hosted(url=url, timing=Timing())
+        with ThreadPoolExecutor(16) as pool:
+            futures = [pool.submit(outcome, engine, data) for data in images]
+            done, late = wait(futures, timeout=8)
+    assert late == set()
+    assert {word(future.result()) for future in done} == {"Pending" if bought_before else "Unavailable"}
+    assert engine.uploads == 0
+
+
+def pay(journal: Path, url: str, images: list[bytes]) -> None:
+    """Write into the journal that images were uploaded to the API at `url`."""
+    prints = Hosted(KEY, url, journal=journal).fingerprint
+    ledger = Journal(journal).ledger(url, KEY)
+    for data in images:
+        key = cache_key(content_hash(data), RECIPE, prints)
+        row = ledger.begin(key, "token", instead_of=None)
+        assert row is not None
+        ledger.settle(key, replace(row, state=UPLOADED, image_id=7))
+
+
 WAITS = {
     "for the job": ("status", finished(status="processing"), "Pending"),
     "for the answer to an upload": ("upload", hangs, "Unavailable"),
@@ -701,9 +750,6 @@ def test_repr(hosted: Make) -> None:
 
 def test_the_http_client_is_loaded_late() -> None:
     """Making an engine and asking for its fingerprint loads no HTTP client."""
-    import subprocess
-    import sys
-
     code = (
         "import sys; from pathlib import Path; from imgshrink.engine.hosted import Hosted\n"
         "Hosted('a-key', journal=Path('nowhere')).fingerprint\n"
@@ -715,7 +761,5 @@ def test_the_http_client_is_loaded_late() -> None:
 
 def test_uploads_are_the_image(server: LyingServer, hosted: Make, image: bytes) -> None:
     """What is uploaded is the picture without what need not be known of it."""
-    from imgshrink.metadata import reduce
-
     outcome(hosted(), image)
     assert uploaded(server.seen[0]) == reduce(image)

@@ -78,7 +78,9 @@ class Collection:
                 case wire.Refused(reason):
                     raise Rejected(f"{self._shop.host} {reason}")
                 case wire.Later(reason) | wire.Unclear(reason):
-                    patience.lose(f"{self._shop.host} {reason}", delay, silent=isinstance(step, Silence))
+                    patience.lose(
+                        f"{self._shop.host} {reason}", delay, silence=step if isinstance(step, Silence) else None
+                    )
 
     def _ask(self) -> Reply:
         route = wire.STATUS.format(image_id=self._row.image_id)
@@ -141,13 +143,13 @@ class _Patience:
         """The next failure is the last one."""
         return self._failures + 1 >= self._shop.timing.tries
 
-    def lose(self, reason: str, delay: float | None = None, *, silent: bool = False) -> None:
+    def lose(self, reason: str, delay: float | None = None, step: wire.Step | None = None) -> None:
         """Wait for another try, or leave it to the next run."""
         last, timing = self.last, self._shop.timing
         self._failures += 1
         late = delay is None and time.monotonic() - self._begun > timing.persistence
         if late or last or self._shop.account.down or (delay or 0.0) > timing.pause:
-            if silent:
-                self._shop.account.gave_up()
+            if isinstance(step, Silence):
+                self._shop.account.gave_up(for_good=step.unreached)
             self._collection._leave(reason)
         self._shop.rest(max(delay or 0.0, self._shop.backoff(self._failures)))

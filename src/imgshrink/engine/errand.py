@@ -93,7 +93,7 @@ class Errand:
                 break
             self._shop.rest(max(delay or 0.0, self._shop.backoff(repeat)))
         if isinstance(later, Silence):
-            self._shop.account.gave_up()
+            self._shop.account.gave_up(for_good=later.unreached)
         raise Unavailable(f"{self._shop.host} {later.reason}")
 
     def _send(self, before: Row | None) -> tuple[Row, wire.Job]:

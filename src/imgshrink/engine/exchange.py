@@ -18,12 +18,21 @@ class Reply:
 class Broken(Exception):
     """No usable answer came.
 
-    `sent` says that the upload had begun to leave, `forbidden` that we would not go there, `nonsense` that an answer
-    came and was none.
+    `unreached` says that there was no connection, `sent` that the upload had begun to leave, `forbidden` that we would
+    not go there, `nonsense` that an answer came and was none.
     """
 
-    def __init__(self, reason: str, *, sent: bool = False, forbidden: bool = False, nonsense: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        unreached: bool = False,
+        sent: bool = False,
+        forbidden: bool = False,
+        nonsense: bool = False,
+    ) -> None:
         super().__init__(reason)
+        self.unreached = unreached
         self.sent = sent
         self.forbidden = forbidden
         self.nonsense = nonsense

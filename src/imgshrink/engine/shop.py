@@ -29,7 +29,9 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Silence(wire.Later):
-    """No answer came, and nothing can have happened."""
+    """No answer came, and nothing can have happened; `unreached`: there was no connection."""
+
+    unreached: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Shop:
         try:
             reply = ask()
         except Broken as broken:
-            return (wire.Unclear(str(broken)) if broken.sent else Silence(str(broken))), None
+            return (wire.Unclear(str(broken)) if broken.sent else Silence(str(broken), broken.unreached)), None
         delay = retry_after(reply.retry_after, time.time())
         step: Step | wire.Later | wire.Unclear = read(reply.code, reply.body)
         if isinstance(step, wire.Later) and delay is None and reply.code == 503:

@@ -99,9 +99,11 @@ class Transport:
                 return _read(client.send(request, stream=True, follow_redirects=False), largest)
         except Exception as error:  # noqa: BLE001 - whatever a client library raises may quote the request, key and all
             reason = self._key.redact(_why(error))
+            unreached = isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout))
             forbidden, nonsense = isinstance(error, ForbiddenPeer), isinstance(error, Broken)
         # Raised out here, so that nothing hangs on it: neither a cause nor a context that holds the request.
-        raise Broken(reason, sent=body is not None and body.begun, forbidden=forbidden, nonsense=nonsense)
+        sent = body is not None and body.begun
+        raise Broken(reason, unreached=unreached, sent=sent, forbidden=forbidden, nonsense=nonsense)
 
     def _check_api(self, address: str) -> str:
         if self._api.scheme == "http" and not is_loopback(address):
