@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .model import Format
@@ -108,13 +108,9 @@ def cut(data: bytes, format: Format) -> bool:
 def inner_chunks(data: bytes, part: Part) -> Iterator[Part]:
     """Walk the chunks inside a WebP `ANMF`, behind its 16 bytes of frame header; stop where they break the rules."""
     at = part.body + 16
-    while at + 8 <= part.body_end:
-        length = int.from_bytes(data[at + 4 : at + 8], "little")
-        behind = at + 8 + length + (length & 1)
-        if behind > part.body_end:
-            return
-        yield Part(data[at : at + 4].decode("latin-1"), at, behind, at + 8, at + 8 + length)
-        at = behind
+    while at + 8 <= part.body_end and (chunk := _riff_chunk(data, at, part.body_end)):
+        yield chunk
+        at = chunk.end
 
 
 def _beyond(data: bytes, start: int) -> Part:
@@ -126,13 +122,9 @@ def _jpeg_step(data: bytes, previous: Part | None) -> Part | None:
         return Part("SOI", 0, 2, 2, 2)
     if previous.kind == "EOI":
         return None
-    if previous.kind == "SOS":
-        return _jpeg_scan(data, previous.end)
-    return _jpeg_segment(data, previous.end)
-
-
-def _jpeg_scan(data: bytes, start: int) -> Part:
-    found = _JPEG_SCAN_END.search(data, start)
+    if previous.kind != "SOS":
+        return _jpeg_segment(data, previous.end)
+    start, found = previous.end, _JPEG_SCAN_END.search(data, previous.end)
     return Part("scan", start, found.start(), start, found.start()) if found else _beyond(data, start)
 
 
@@ -208,11 +200,14 @@ def _webp_step(data: bytes, previous: Part | None) -> Part | None:
         return None
     if start + 8 > min(finish, len(data)):
         return None if start + 8 > finish else _beyond(data, start)
-    length = int.from_bytes(data[start + 4 : start + 8], "little")
-    behind = start + 8 + length + (length & 1)
-    if behind > finish:
-        return None
-    return Part(data[start : start + 4].decode("latin-1"), start, behind, start + 8, start + 8 + length)
+    return _riff_chunk(data, start, finish)
+
+
+def _riff_chunk(data: bytes, start: int, finish: int) -> Part | None:
+    body_end = start + 8 + int.from_bytes(data[start + 4 : start + 8], "little")
+    behind = body_end + (body_end - start & 1)
+    kind = data[start : start + 4].decode("latin-1")
+    return Part(kind, start, behind, start + 8, body_end) if behind <= finish else None
 
 
 def _jpeg_whole(data: bytes, found: Sequence[Part]) -> bool:  # noqa: ARG001 - the table's signature
@@ -228,11 +223,8 @@ def _png_whole(data: bytes, found: Sequence[Part]) -> bool:
     header, last = found[1], found[-1]
     if header.end - header.start != 25 or last.end - last.start != 12:
         return False
-    return all(checksum_right(data, part) for part in _png_picture(found))
-
-
-def _png_picture(found: Iterable[Part]) -> Iterator[Part]:
-    return (part for part in found if part.kind[0].isupper() or part.kind in _PNG_PICTURE_CHUNKS)
+    picture = (part for part in found if part.kind[0].isupper() or part.kind in _PNG_PICTURE_CHUNKS)
+    return all(checksum_right(data, part) for part in picture)
 
 
 def checksum_right(data: bytes, part: Part) -> bool:
