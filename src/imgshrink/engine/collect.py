@@ -78,9 +78,7 @@ class Collection:
                 case wire.Refused(reason):
                     raise Rejected(f"{self._shop.host} {reason}")
                 case wire.Later(reason) | wire.Unclear(reason):
-                    patience.lose(
-                        f"{self._shop.host} {reason}", delay, silence=step if isinstance(step, Silence) else None
-                    )
+                    patience.lose(f"{self._shop.host} {reason}", delay, step)
 
     def _ask(self) -> Reply:
         route = wire.STATUS.format(image_id=self._row.image_id)
