@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from imgshrink.server.command import server_group
 from making import IMAGES
 from serving import PATIENCE
 
@@ -180,3 +182,14 @@ def test_without_the_extra(home: Path, tmp_path: Path) -> None:
         2,
         'imgshrink: the server needs more packages: pip install "imgshrink[server]"\n',
     )
+
+
+def test_documented_options() -> None:
+    """The page on self-hosting lists every option, in the command's order, with the default that it has."""
+    page = (Path(__file__).parents[1] / "example_site" / "docs" / "self-hosting.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `(--[a-z-]+)` \| (.*?) \|", page, re.MULTILINE)
+    options = {option.opts[0]: option for option in server_group(Path).params}
+    assert [name for name, _ in table] == list(options)
+    for name, default in table:
+        if default.startswith("`"):
+            assert default.strip("`") == str(options[name].default).removesuffix(".0")
