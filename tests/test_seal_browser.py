@@ -13,7 +13,7 @@ from conftest import corpus_images
 from imgshrink.metadata import graft, read_metadata, reduce
 from imgshrink.seal import seal
 from imgshrink.sniff import sniff
-from making import IMAGES, SAMPLES, dense, gif, gif_frame, gif_loop, segment
+from making import IMAGES, SAMPLES, chunk, dense, gif, gif_frame, gif_loop, oriented, riff_chunk, segment, vp8x, webp
 
 PAGE = """<!doctype html><script>
 const rows = ROWS;
@@ -66,12 +66,26 @@ def shown(files: dict[str, bytes], profile: Path, seconds: float) -> dict[str, A
     return report
 
 
+def timings(facts: list[Any]) -> tuple[int, list[int]]:
+    """Frames, and the milliseconds of the first 60, as Chromium found them."""
+    (_, _, _), (frames, _, *played) = facts
+    return frames, [duration // 1000 for duration in played[::2] if duration]
+
+
+def expected_timings(data: bytes) -> tuple[int, list[int]]:
+    """Frames, and the milliseconds of the first 60, as sniffing found them."""
+    info = sniff(data)
+    assert info is not None
+    return info.frames, [duration for duration in info.durations[:60] if duration]
+
+
 def compare(images: dict[str, bytes], profile: Path, seconds: float) -> None:
     made = {"original": lambda data: data, "sealed": lambda data: seal(data, 80), "reduced": reduce}
     files = {f"{way}-{name}": make(data) for name, data in images.items() for way, make in made.items()}
     report = shown(files, profile, seconds)
     assert [name for name, facts in report.items() if isinstance(facts, str)] == []
-    for name in images:
+    for name, data in images.items():
+        assert timings(report[f"original-{name}"]) == expected_timings(data), name
         assert report[f"original-{name}"] == report[f"sealed-{name}"], name
         assert report[f"original-{name}"] == report[f"reduced-{name}"], name
 
@@ -100,6 +114,23 @@ def test_a_lost_profile_is_seen(tmp_path: Path) -> None:
     data = (IMAGES / "profile.png").read_bytes()
     report = shown({"with": data, "without": graft(data, icc=b"")}, tmp_path, 60)
     assert report["with"] != report["without"]
+
+
+def test_orientation(tmp_path: Path) -> None:
+    """Chromium turns a picture by the EXIF that reducing writes as by the camera's own."""
+    photo, drawing, still = ((IMAGES / name).read_bytes() for name in ("photo.jpg", "drawing.png", "still.webp"))
+    size = sniff(still)
+    assert size is not None
+    files = {
+        "plain.jpg": photo,
+        "camera.jpg": photo[:2] + segment(0xE1, b"Exif\0\0" + oriented(6, "<")) + photo[2:],
+        "camera.png": drawing[:33] + chunk(b"eXIf", oriented(6, "<")) + drawing[33:],
+        "camera.webp": webp(vp8x(8, size.width, size.height), still[12:], riff_chunk(b"EXIF", oriented(6, "<"))),
+    }
+    reduced = {f"reduced-{name}": reduce(data) for name, data in files.items()}
+    report = shown(files | reduced, tmp_path, 60)
+    assert [report[name] for name in files] == [report[f"reduced-{name}"] for name in files]
+    assert [240, 160] == report["plain.jpg"][0][:2] == report["reduced-camera.jpg"][0][1::-1]
 
 
 def test_natural_size_by_density(tmp_path: Path) -> None:

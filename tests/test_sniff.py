@@ -105,6 +105,8 @@ FACTS = [
         png(chunk(b"gAMA", checksum_off_by=1)),
         {"colour_chunks": (), "complete": True},
     ),
+    ("a PNG whose transparency is broken", png(chunk(b"tRNS", b"\0\0", checksum_off_by=1)), {"alpha": False}),
+    ("a PNG whose EXIF is broken", png(chunk(b"eXIf", oriented(8), checksum_off_by=1)), {"orientation": 1}),
     ("a signed PNG", png(chunk(b"caBX")), {"signed": True}),
     ("a PNG with a wrong checksum", png(behind=chunk(b"IDAT", checksum_off_by=1)), {"complete": False}),
     (

@@ -48,9 +48,10 @@ def multi_picture_count(data: bytes, walked: Sequence[Part]) -> int:
 
 
 def read_exif(data: bytes, walked: Sequence[Part]) -> exif.Exif:
-    """Read the first EXIF in a container, wherever its format keeps it."""
+    """Read the first EXIF in a container, wherever its format keeps it; a PNG chunk counts if its checksum is right."""
     for part in walked:
-        if part.kind in ("eXIf", "EXIF") or (part.kind == "APP1" and data.startswith(b"Exif\0", part.body)):
+        jpeg = part.kind == "APP1" and data.startswith(b"Exif\0", part.body)
+        if jpeg or part.kind == "EXIF" or (part.kind == "eXIf" and checksum_right(data, part)):
             return exif.read(data[part.body : part.body_end])
     return exif.Exif()
 
@@ -105,7 +106,8 @@ def _read_png(data: bytes, walked: Sequence[Part]) -> _Facts:
     if len(walked) < 2 or walked[1].kind != "IHDR" or walked[1].body_end - walked[1].body < 10:
         return {}
     width, height, depth, colour = unpack_from(">IIBB", data, walked[1].body)
-    kinds = {part.kind: part for part in reversed(walked)}
+    sound = [part for part in walked if part.kind[0].islower() and checksum_right(data, part)]
+    kinds = {part.kind for part in sound}
     return {
         "width": width,
         "height": height,
@@ -113,7 +115,7 @@ def _read_png(data: bytes, walked: Sequence[Part]) -> _Facts:
         "alpha": colour in (4, 6) or "tRNS" in kinds,
         "depth": depth,
         "colour": {0: "grey", 3: "palette", 4: "grey"}.get(colour, "rgb"),
-        "colour_chunks": tuple(n for n in PNG_COLOUR_CHUNKS if n in kinds and checksum_right(data, kinds[n])),
+        "colour_chunks": tuple(name for name in PNG_COLOUR_CHUNKS if name in kinds),
         "signed": "caBX" in kinds,
         "lossless": True,
         **_read_apng(data, walked),
