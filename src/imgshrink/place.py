@@ -44,7 +44,7 @@ def in_build(source: Source, seen: bytes, data: bytes) -> None:
     """Replace a built site's own copy; nothing is kept, the original lies elsewhere."""
     from .files import replace
 
-    replace(source.path, data, seen)
+    replace(source.path, data, seen, durable=False)
 
 
 def nowhere(source: Source, seen: bytes, data: bytes) -> None:

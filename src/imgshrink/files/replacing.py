@@ -31,18 +31,19 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY | getattr(os, "O_NOFOLLOW
 _RELATIVE = {os.open, os.stat, os.unlink, os.rename} <= os.supports_dir_fd
 
 
-def replace(path: Path, data: bytes, seen: bytes) -> None:
+def replace(path: Path, data: bytes, seen: bytes, *, durable: bool = True) -> None:
     """Put `data` in place of the file at `path`, which held `seen` when it was read.
 
+    `durable`: it is on the disk before this returns; what can be made again at any time needs no such wait.
     Mode and, where permitted, owner stay. Never through a symlink. Other hard links to the file keep the old bytes:
     what lies behind another name is somebody else's. Raises `FileChanged` if the file does not hold `seen` any more,
     `Unwritable` with the reason if it can't be replaced; either leaves it as it is.
     """
     with _unwritable(path), _opened_folder(path) as folder:
         status = folder.check(path.name, seen)
-        with folder.temporary(data, status) as name:
+        with folder.temporary(data, status, durable=durable) as name:
             folder.check(path.name, seen)
-            folder.rename(name, path.name)
+            folder.rename(name, path.name, durable=durable)
 
 
 def write(path: Path, data: bytes) -> None:
@@ -94,8 +95,8 @@ class _Folder:
             return None
 
     @contextmanager
-    def temporary(self, data: bytes, like: os.stat_result | None) -> Iterator[str]:
-        """Hold a durable new file with `data`, and the mode and owner of `like`; afterwards it is renamed or gone."""
+    def temporary(self, data: bytes, like: os.stat_result | None, *, durable: bool = True) -> Iterator[str]:
+        """Hold a new file with `data`, and the mode and owner of `like`; afterwards it is renamed or gone."""
         name, file = self._create(0o666 if like is None else 0o600)
         try:
             with open(file, "wb") as writer:  # noqa: PTH123  as above
@@ -103,7 +104,8 @@ class _Folder:
                 writer.flush()
                 if like is not None:
                     _take_over(file, self.path / name, like)
-                os.fsync(file)
+                if durable:
+                    os.fsync(file)
                 if not _LOCKS:
                     writer.close()
                 yield name
@@ -111,10 +113,10 @@ class _Folder:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._at(name), dir_fd=self.descriptor)
 
-    def rename(self, name: str, to: str) -> None:
-        """Put `name` in the place of `to`, durably."""
+    def rename(self, name: str, to: str, *, durable: bool = True) -> None:
+        """Put `name` in the place of `to`."""
         os.replace(self._at(name), self._at(to), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
-        if self.descriptor is not None:
+        if durable and self.descriptor is not None:
             with contextlib.suppress(OSError):  # not every file system can
                 os.fsync(self.descriptor)
 
