@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from struct import unpack_from
 
 import mozjpeg_lossless_optimization as mozjpeg
 import pyvips
@@ -20,13 +21,16 @@ _BELOW_TARGET, _HIGHEST = 14, 95
 _WORTH_IT = 0.85
 _ALREADY_THERE = 0.85
 _LEAST_PENALTY, _MOST_PENALTY = 1.5, 6.0
+_FULL_CHROMA_GENTLER = 15
+"""How much less of the chroma penalty 4:4:4 pays: its chroma is quantized, which shows on saturated text only."""
+
 _MISSED = 6.0
 
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     """Return the JPEG in fewer bytes; a generation is lost only where that saves a fifth."""
     recoded = carry(data, transcode(data))
-    if recipe.lossless or info.colour == "cmyk" or is_coarse(data, recipe.quality):
+    if recipe.lossless or info.colour == "cmyk" or is_done(data, recipe.quality):
         return recoded
     best = _to_target(pyvips.Image.jpegload_buffer(data, fail_on="error").copy_memory(), lossy_target(recipe.quality))
     if best is None or len(best) > len(recoded):
@@ -54,7 +58,8 @@ def _to_target(image: pyvips.Image, target: float) -> bytes | None:
     if penalty < _MOST_PENALTY or image.bands == 1:
         trials.append(_searched(image, reference, target, penalty, full_chroma=False))
     if not trials or (image.bands > 1 and (penalty > _LEAST_PENALTY or trials[0].score < target)):
-        trials.append(_searched(image, reference, target, 0, full_chroma=True))
+        penalty = min(_MOST_PENALTY, penalty / _FULL_CHROMA_GENTLER)
+        trials.append(_searched(image, reference, target, penalty, full_chroma=True))
     best = best_trial(trials, target)
     return best.data if best.score >= target - _MISSED else None
 
@@ -73,21 +78,24 @@ def _chroma_penalty(detail: float) -> float:
     return max(0.0, 0.29 * detail * detail - 1.5)
 
 
-def is_coarse(data: bytes, quality: int) -> bool:
-    """Whether the input is quantized about as coarsely as our own encoder would: another generation only loses."""
-    return luma_sum(data) >= _ALREADY_THERE * _own_luma_sum(round(lossy_target(quality)))
+def is_done(data: bytes, quality: int) -> bool:
+    """Whether another generation would only lose: quantized about as coarsely as we would, or by our own tables."""
+    table = luma_table(data)
+    own = _own_luma_tables()
+    return sum(table) >= _ALREADY_THERE * sum(own[round(lossy_target(quality)) - 1]) or table in own
 
 
 @lru_cache
-def _own_luma_sum(setting: int) -> int:
-    return luma_sum(encoded(pyvips.Image.black(8, 8), setting, full_chroma=False))
+def _own_luma_tables() -> tuple[tuple[int, ...], ...]:
+    """Return the luma tables of our encoder's settings from 1 to the highest."""
+    tiny = pyvips.Image.black(8, 8)
+    return tuple(luma_table(encoded(tiny, setting, full_chroma=False)) for setting in range(1, _HIGHEST + 1))
 
 
-def luma_sum(data: bytes) -> int:
-    """Return the sum of the first quantization table (T.81, B.2.4.1), 0 where there is none."""
+def luma_table(data: bytes) -> tuple[int, ...]:
+    """Return the first quantization table (T.81, B.2.4.1), empty where there is none."""
     for part in parts(data, Format.JPEG):
         if part.kind == "DQT":
-            wide = data[part.body] >> 4
-            table = data[part.body + 1 : part.body + 1 + (128 if wide else 64)]
-            return sum(table[0::2]) * 256 + sum(table[1::2]) if wide else sum(table)
-    return 0
+            body = data[part.body : part.body_end] or bytes(1)
+            return unpack_from(">64H", body, 1) if body[0] >> 4 and len(body) > 128 else tuple(body[1:65])
+    return ()

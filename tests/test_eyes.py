@@ -1,0 +1,40 @@
+"""Made pictures on which encoders fail visibly, each with the lowest score that it may get at quality 80."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from eyes.pictures import PICTURES, saved
+from imgshrink.engine.builtin.codecs import optimize
+from imgshrink.model import Recipe
+from imgshrink.sniff import sniff
+
+pytest.importorskip("ssimulacra2")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from metric import score
+
+LOWEST = {
+    "red_text_on_dark": {"png": 94, "jpeg": 69, "webp": 74},
+    "thin_lines": {"png": 93, "jpeg": 80, "webp": 79},
+    "gradient": {"png": 99, "jpeg": 77, "webp": 77},
+    "dithering": {"png": 99, "jpeg": 66, "webp": 75},
+    "code": {"png": 93, "jpeg": 69, "webp": 75},
+    "transparent_diagram": {"png": 90, "jpeg": 76, "webp": 79},
+    "photograph": {"png": 90, "jpeg": 76, "webp": 75},
+}
+LARGEST = {"png": 0.75, "jpeg": 0.75, "webp": 0.7}
+"""Of the input's bytes."""
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize("picture", PICTURES)
+def test_lowest_score(picture, format):
+    """The picture keeps its look, loses bytes for it, and a second run changes nothing."""
+    data = saved(picture, format)
+    result = optimize(data, sniff(data), Recipe(80))
+    assert score(data, result) >= LOWEST[picture][format]
+    assert len(result) <= LARGEST[format] * len(data)
+    assert optimize(result, sniff(result), Recipe(80)) == result
