@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -283,7 +281,7 @@ def test_nothing_is_pruned_below_its_size(tmp_path: Path) -> None:
 
 
 def foreign_uses(uses: Path) -> None:
-    uses.write_bytes(b"no database")
+    uses.write_bytes(os.urandom(1000) + b"\n" + b"x" * 1000)
 
 
 def empty_uses(uses: Path) -> None:
@@ -291,32 +289,70 @@ def empty_uses(uses: Path) -> None:
 
 
 def endless_uses(uses: Path) -> None:
-    with closing(sqlite3.connect(uses)) as planted, planted:
-        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT 'k' AS key, i AS used FROM n"
-        planted.execute(f"CREATE VIEW uses AS {endless}")
+    os.mkfifo(uses)
 
 
 def linked_uses(uses: Path) -> None:
     uses.symlink_to(uses.parent.parent / "elsewhere")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs symlinks")
+def large_uses(uses: Path) -> None:
+    with uses.open("wb") as file:
+        file.truncate(10**9)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
 @pytest.mark.parametrize(
-    "spoil", [foreign_uses, empty_uses, endless_uses, linked_uses], ids=lambda spoil: spoil.__name__
+    "spoil", [foreign_uses, empty_uses, endless_uses, linked_uses, large_uses], ids=lambda spoil: spoil.__name__
 )
 def test_last_use_is_only_a_hint(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
-    """A broken or planted record of last use is begun anew; nobody runs its SQL, waits for it or follows it."""
+    """A broken or planted record of last use is begun anew; nobody waits for it or follows it."""
     filled(tmp_path, 4).close()
-    spoil(tmp_path / local.FOLDER / "uses.db")
+    spoil(tmp_path / local.FOLDER / "uses.txt")
     make(tmp_path).prune(10**6)
-    for _ in range(2):
-        made = make(tmp_path, clock=lambda: time.time() + 3600)
-        made.get(f"{0:064x}")
-        made.close()
-        assert made.notes() == []
+    made = make(tmp_path, clock=lambda: time.time() + 3600)
+    made.get(f"{0:064x}")
+    made.close()
+    assert made.notes() == []
     assert make(tmp_path).prune(150_000).entries == 3
     assert present(make(tmp_path), 4) == [0]
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_last_use_is_not_written_twice_a_day(tmp_path: Path) -> None:
+    """A use is written once a day, however many runs there are; the file does not grow without end."""
+    filled(tmp_path, 4).close()
+    uses = tmp_path / local.FOLDER / "uses.txt"
+    sizes = []
+    for hours in (1, 2, 20, 30):
+        reader = make(tmp_path, clock=lambda hours=hours: time.time() + hours * 3600)
+        present(reader, 4)
+        reader.close()
+        sizes.append(uses.stat().st_size)
+    assert sizes[0] == sizes[1] == sizes[2] < sizes[3] < 1000
+
+
+def test_last_use_is_rewritten_when_it_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large record of last use loses repetitions and what was not used for a year."""
+    from imgshrink.cache import uses
+
+    monkeypatch.setattr(uses, "LARGE", 100)
+    uses.write(tmp_path, ["gone", "kept"], NOW)
+    for day in range(380, 386):
+        uses.write(tmp_path, ["kept", f"x{day}"], NOW + day * 86400)
+    assert uses.read(tmp_path) == {f"x{day}": NOW + day * 86400 for day in range(380, 386)} | {
+        "kept": NOW + 385 * 86400
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["uses.txt"]
+
+
+def test_last_use_can_not_be_written(unprivileged: Path) -> None:
+    """Where last use can't be written, nothing is said."""
+    from imgshrink.cache import uses
+
+    unprivileged.chmod(0o500)
+    uses.write(unprivileged, [KEY], NOW)
+    assert uses.read(unprivileged) == {}
 
 
 def test_clearing(tmp_path: Path) -> None:

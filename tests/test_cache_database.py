@@ -88,6 +88,10 @@ def linked_database(folder: Path) -> None:
     file.symlink_to(outside)
 
 
+def planted_journal(folder: Path) -> None:
+    (folder / local.FOLDER / "cache.db-journal").write_bytes(b"a journal")
+
+
 def linked_aside(folder: Path) -> None:
     garbage(folder)
     outside = folder.parent / "outside"
@@ -103,6 +107,7 @@ def outside_of(folder: Path) -> list[Path]:
 FOREIGN_DATABASES = [
     trigger, changed_trigger, view, more_tables, private_setting, disk_setting, method_setting, eviction, pragma,
     garbage, half_zeroed, cut_database, linked_database, linked_aside,
+    planted_journal,
 ]  # fmt: skip
 
 
@@ -118,12 +123,22 @@ def test_a_foreign_database_is_begun_anew(stored: Path, poison: Callable[[Path],
     assert made.get(KEY) == LARGE
     made.close()
     assert len(made.notes()) == 1
-    assert "was begun anew, the old one is in" in made.notes()[0]
+    assert "was begun anew, the old one is in its folder 'broken'" in made.notes()[0]
     assert (stored / local.FOLDER / "broken" / "cache.db").exists()
     assert outside == {path: path.read_bytes() for path in outside_of(stored)}
     later = make(stored)
     assert later.get(KEY) == LARGE
     assert later.notes() == []
+
+
+def test_a_database_that_was_hardly_begun(tmp_path: Path) -> None:
+    """A journal beside a database that is not in WAL mode yet is what a killed process leaves: no note."""
+    (tmp_path / local.FOLDER).mkdir()
+    (tmp_path / local.FOLDER / "cache.db").write_bytes(b"")
+    (tmp_path / local.FOLDER / "cache.db-journal").write_bytes(bytes(512))
+    made = make(tmp_path)
+    assert made.put(KEY, SMALL)
+    assert made.notes() == []
 
 
 def test_put_aside_twice(stored: Path) -> None:

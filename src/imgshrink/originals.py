@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import Unwritable
-from .files import sweep, write
+from .files import shown, sweep, write
 from .keys import content_hash
 from .seal import unseal
 
@@ -61,7 +61,7 @@ class Originals:
             with self._lock:
                 self._keep(original, content_hash(unseal(replaced_by)), kept)
         except (OSError, Unwritable) as error:
-            self._notes["unwritable"] = f"originals can't be kept in {self._folder}: {error}"
+            self._notes["unwritable"] = f"originals can't be kept in {shown(self._folder)}: {error}"
             return False
         return True
 
@@ -126,7 +126,8 @@ class Originals:
             self._dropped += not expired
         if self._dropped:
             self._notes["full"] = (
-                f"originals over {self._size / 10**6:.0f} MB: the {self._dropped} oldest in {self._folder} were removed"
+                f"originals over {self._size / 10**6:.0f} MB: "
+                f"the {self._dropped} oldest in {shown(self._folder)} were removed"
             )
         for record, kept in self._all():
             if not self._file(kept.original).exists():

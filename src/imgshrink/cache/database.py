@@ -18,7 +18,9 @@ from urllib.parse import quote
 from .disk import SETTINGS, StrictDisk
 
 NAME = "cache.db"
-PARTS = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal")
+JOURNAL = f"{NAME}-journal"
+PARTS = (NAME, f"{NAME}-wal", f"{NAME}-shm", JOURNAL)
+WAL_MODE = b"\2\2"  # https://www.sqlite.org/fileformat2.html#file_format_version_numbers
 ASIDE = "broken"
 SECONDS = 2.0
 # Hashes of what sqlite_master lists once diskcache 5.6.3 has made its tables.
@@ -49,6 +51,9 @@ def inspect(folder: Path, *, mode: str = "rw", thorough: bool = False) -> None:
     """
     if (folder / NAME).is_symlink():
         raise Broken("it is a symlink")
+    if os.path.lexists(folder / JOURNAL):
+        # SQLite would play it back, and remove the file that it names as its master. In WAL mode there is none.
+        raise Broken("it has a journal that is not the cache's")
     try:
         with closing(connect(folder, mode=mode)) as database:
             _inspect(database, thorough=thorough)
@@ -75,6 +80,14 @@ def schema(database: sqlite3.Connection) -> frozenset[str]:
     """Return a hash of each table, index, trigger and view in the database, its SQL included."""
     listed = database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100").fetchall()
     return frozenset(hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in listed)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a process was killed while it made the database: there is a journal, and no WAL mode yet."""
+    if not os.path.lexists(folder / JOURNAL) or (folder / NAME).is_symlink():
+        return False
+    with (folder / NAME).open("rb") as database:
+        return database.read(20)[18:] != WAL_MODE
 
 
 def move_aside(folder: Path) -> None:

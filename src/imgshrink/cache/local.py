@@ -70,7 +70,7 @@ class LocalCache:
             return None
         entry = record.decode(key, found)
         if entry is None:
-            self._note("damaged", "holds damaged records, which count as missing: imgshrink cache verify removes them")
+            self._note("damaged", "holds damaged records: they count as missing, and are made anew")
         if entry is None or not self._counts(entry):
             return None
         self._used.add(key)
@@ -184,13 +184,14 @@ class LocalCache:
         """Note what went wrong; a database that turned out to be damaged is replaced, once a run."""
         from .store import is_damage, is_foreign
 
+        if store is not None and self._store is not store:
+            return  # another thread met the damage first, and has put another store in its place
         if is_foreign(error):
-            self._note("foreign", f"holds something that is not ours ({error}): imgshrink cache verify removes it")
+            self._note("foreign", f"holds what is not ours ({error}): it counts as missing, and is made anew")
         elif not is_damage(error):
             self._note("trouble", f"can't be read or written ({_why(error)})")
         else:
             with self._lock:
-                # Many threads may meet the same damage: the first of them has put another store in place.
                 if self._store is store:
                     self._recover(error)
 
@@ -244,7 +245,9 @@ class LocalCache:
             return nothing
 
     def _note(self, kind: str, text: str) -> None:
-        self._notes.setdefault(kind, f"the cache in {self.folder} {text}")
+        from ..files import shown
+
+        self._notes.setdefault(kind, f"the cache in {shown(self.folder)} {text}")
 
 
 def _is_there(place: Path) -> bool:

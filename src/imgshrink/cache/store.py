@@ -113,8 +113,10 @@ def _mend(folder: Path, note: Note) -> None:
 
 
 def _replace(folder: Path, broken: Broken, note: Note) -> None:
+    unfinished = database.is_unfinished(folder)
     database.move_aside(folder)
-    note("broken", f"was begun anew, the old one is in {folder / database.ASIDE} ({broken})")
+    if not unfinished:
+        note("broken", f"was begun anew, the old one is in its folder {database.ASIDE!r} ({broken})")
 
 
 def _make(folder: Path) -> None:

@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 from ..errors import SettingsError, Unwritable
+from ..files import shown
 from ..model import Entry
 from .record import MAX_RECORD, decode
 
@@ -50,7 +51,7 @@ def export(records: Iterable[tuple[str, bytes]], path: Path) -> int:
         count = _write(records, beside)
         beside.replace(path)
     except (OSError, sqlite3.Error) as error:
-        raise Unwritable(f"can't write {path}: {error}") from error
+        raise Unwritable(f"can't write {shown(path)}: {error}") from error
     finally:
         beside.unlink(missing_ok=True)
     return count
@@ -61,10 +62,10 @@ def read(path: Path, take: Take) -> Imported:
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.comment != MARK:
-                raise SettingsError(f"{path} is not an exported cache")
+                raise SettingsError(f"{shown(path)} is not an exported cache")
             fates = Counter(_take_part(archive, part, take) for part in archive.infolist())
     except _ZIP_ERRORS as error:
-        raise SettingsError(f"{path} can't be read as an exported cache: {error}") from error
+        raise SettingsError(f"{shown(path)} can't be read as an exported cache: {error}") from error
     return Imported(fates[Fate.STORED], fates[Fate.KNOWN], fates[Fate.REFUSED])
 
 

@@ -1,58 +1,76 @@
-"""When each entry was last used: a database of its own beside the cache's, written once a run.
+"""When each entry was last used: a line an entry, appended once a run to a file beside the database.
 
-It only orders what is pruned first, so whatever is wrong with it, it begins anew.
+It only orders what is pruned first: lines that are damaged count for nothing, and whatever else is wrong is no trouble.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 
-NAME = "uses.db"
+NAME = "uses.txt"
+LINE = re.compile(rb"([0-9a-z-]{1,128}) ([0-9]{1,12})")
+# A use is not written again within a day: most runs have nothing to write.
+OFTEN = 86400
 FORGOTTEN = 366 * 86400
-_TABLE = "CREATE TABLE uses (key TEXT PRIMARY KEY, used INTEGER) WITHOUT ROWID"
+LARGE = 8 * 10**6
+LIMIT = 64 * 10**6
+_PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def write(folder: Path, keys: Iterable[str], now: int) -> None:
     """Record that `keys` were used `now`; never raises."""
-    try:
-        with _opened(folder) as database, database:
-            database.executemany("INSERT OR REPLACE INTO uses VALUES (?, ?)", ((key, now) for key in keys))
-            database.execute("DELETE FROM uses WHERE used < ?", (now - FORGOTTEN,))
-    except sqlite3.OperationalError:
-        return  # busy, read-only or full: the next run writes
-    except sqlite3.Error:
-        _discard(folder)
+    known = read(folder)
+    fresh = {key: now for key in keys if not 0 <= now - known.get(key, 0) < OFTEN}
+    if not fresh:
+        return
+    with contextlib.suppress(OSError):
+        if _size(folder) < LARGE:
+            _put(folder / NAME, fresh, os.O_APPEND)
+        else:
+            _rewrite(folder, {key: used for key, used in known.items() if used > now - FORGOTTEN} | fresh)
 
 
 def read(folder: Path) -> dict[str, int]:
     """Return when each entry was last used, in seconds since the epoch; what is not known is left out. Never raises."""
-    if not (folder / NAME).is_file():
-        return {}
     try:
-        with _opened(folder) as database:
-            found = database.execute("SELECT key, used FROM uses").fetchall()
-    except sqlite3.Error:
+        file = os.open(folder / NAME, os.O_RDONLY | _PLAIN)
+    except OSError:
         return {}
-    return {key: used for key, used in found if isinstance(key, str) and isinstance(used, int)}
+    with open(file, "rb") as lines:  # noqa: PTH123  an open file
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LIMIT:
+            return {}
+        found = [LINE.fullmatch(line) for line in lines.read().split(b"\n")]
+    return {line[1].decode(): int(line[2]) for line in found if line is not None}
 
 
-@contextmanager
-def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
-    if (folder / NAME).is_symlink():
-        _discard(folder)
-    with closing(sqlite3.connect(folder / NAME, timeout=2)) as database:
-        held = database.execute("SELECT sql FROM sqlite_master").fetchall()
-        if not held:
-            database.execute(_TABLE)
-        elif held != [(_TABLE,)]:
-            raise sqlite3.DatabaseError("it holds a table, view or trigger of somebody else's")
-        yield database
+def _size(folder: Path) -> int:
+    try:
+        status = (folder / NAME).lstat()
+    except FileNotFoundError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else LARGE
 
 
-def _discard(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        (folder / NAME).unlink()
+def _rewrite(folder: Path, uses: dict[str, int]) -> None:
+    beside = folder / f"{NAME}-{secrets.token_hex(8)}"
+    try:
+        _put(beside, uses, os.O_EXCL)
+        beside.replace(folder / NAME)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _put(path: Path, uses: dict[str, int], flag: int) -> None:
+    # One write: lines that processes append at the same time do not mix.
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | _PLAIN | flag, 0o600)
+    try:
+        os.write(file, b"\n" + "".join(f"{key} {used}\n" for key, used in sorted(uses.items())).encode())
+    finally:
+        os.close(file)

@@ -8,7 +8,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-SECONDS = 20
+from .names import shown
+
+SECONDS = 20.0
 # A repository's own configuration may name programs; these keep git from starting them, or from fetching.
 _SAFE = (
     "--no-pager",
@@ -69,5 +71,5 @@ def _check_ignore(git: str, repository: Path, asked: bytes) -> bytes:
         ) from error
     if done.returncode not in (0, 1):
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise Silent(lines[0] if lines else f"git check-ignore ended with {done.returncode}")
+        raise Silent(shown(lines[0]) if lines else f"git check-ignore ended with {done.returncode}")
     return done.stdout

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 
-def shown(path: Path) -> str:
-    """Return the path for a message: on one line, with control characters and bytes of no encoding escaped."""
+def shown(path: Path | str) -> str:
+    """Return the path, or another program's words, for a message: on one line, control characters escaped."""
     return "".join(letter if letter.isprintable() else _escaped(letter) for letter in os.fspath(path))
 
 
