@@ -657,7 +657,7 @@ def test_an_absent_network_is_asked_once(server: LyingServer, hosted: Make, imag
     assert engine.quota() is None
     result = outcome(engine, image)
     assert isinstance(result, Unavailable)
-    assert "given up" in str(result)
+    assert "can't be reached" in str(result)
 
 
 @contextmanager

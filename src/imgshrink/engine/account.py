@@ -28,6 +28,7 @@ class Account:
         self._pause_until = 0.0
         self._samples: tuple[float, ...] = ()
         self._given_up = 0
+        self._silence = ""
         self._broken_off = 0
         self._repeated = 0
 
@@ -47,9 +48,9 @@ class Account:
         return self._repeated
 
     @property
-    def down(self) -> bool:
-        """The API failed again and again, with no answer between: it is not asked any more."""
-        return self._given_up >= GIVE_UPS
+    def silence(self) -> str:
+        """Why the API is not asked any more, having failed again and again with no answer between; "" while it is."""
+        return self._silence if self._given_up >= GIVE_UPS else ""
 
     def permit(self) -> None:
         """Take one upload from the budget; raises `AccountError` where none may be made."""
@@ -98,10 +99,11 @@ class Account:
         with self._lock:
             self._given_up = 0
 
-    def gave_up(self, *, for_good: bool = False) -> None:
-        """Somebody gave up asking; `for_good` speaks for all."""
+    def gave_up(self, reason: str, *, for_good: bool = False) -> None:
+        """Somebody gave up asking, and why; `for_good` speaks for all."""
         with self._lock:
             self._given_up += GIVE_UPS if for_good else 1
+            self._silence = reason
 
     def took(self, waited: float, in_vain: float, reported: float | None) -> None:
         """Learn from one job how long jobs take."""

@@ -146,8 +146,8 @@ class _Patience:
         last, timing = self.last, self._shop.timing
         self._failures += 1
         late = delay is None and time.monotonic() - self._begun > timing.persistence
-        if late or last or self._shop.account.down or (delay or 0.0) > timing.pause:
+        if late or last or self._shop.account.silence or (delay or 0.0) > timing.pause:
             if isinstance(step, Silence):
-                self._shop.account.gave_up(for_good=step.unreached)
+                self._shop.account.gave_up(step.reason, for_good=step.unreached)
             self._collection._leave(reason)
         self._shop.rest(max(delay or 0.0, self._shop.backoff(self._failures)))

@@ -89,11 +89,11 @@ class Errand:
                 later, delay = postponed.later, postponed.delay
             if delay is None and time.monotonic() - begun > timing.persistence:
                 break
-            if self._shop.account.down or repeat == timing.tries or (delay or 0.0) > timing.pause:
+            if self._shop.account.silence or repeat == timing.tries or (delay or 0.0) > timing.pause:
                 break
             self._shop.rest(max(delay or 0.0, self._shop.backoff(repeat)))
         if isinstance(later, Silence):
-            self._shop.account.gave_up(for_good=later.unreached)
+            self._shop.account.gave_up(later.reason, for_good=later.unreached)
         raise Unavailable(f"{self._shop.host} {later.reason}")
 
     def _send(self, before: Row | None) -> tuple[Row, wire.Job]:

@@ -188,7 +188,7 @@ class Hosted:
             if not isinstance(step, Silence):
                 return step
             if time.monotonic() - begun > self._timing.persistence or failures == self._timing.tries:
-                shop.account.gave_up(for_good=step.unreached)
+                shop.account.gave_up(step.reason, for_good=step.unreached)
                 return step
             if self._stop.wait(shop.backoff(failures)):
                 return step

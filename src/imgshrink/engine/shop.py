@@ -67,8 +67,8 @@ class Shop:
 
         No answer is `Silence` where nothing can have happened, and `Unclear` where something may have.
         """
-        if self.account.down:
-            return Silence("was given up, since it did not answer"), None
+        if self.account.silence:
+            return Silence(self.account.silence), None
         try:
             reply = ask()
         except Broken as broken:
