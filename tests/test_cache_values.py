@@ -268,11 +268,10 @@ def test_every_folder_is_a_symlink(tmp_path: Path) -> None:
     """Where every folder for values leads elsewhere, nothing large is stored, and nothing is written there."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    folder = stored_in(tmp_path / "cache") / local.FOLDER
-    for number in range(256):
-        if not (folder / f"{number:02x}").exists():
-            (folder / f"{number:02x}").symlink_to(elsewhere)
     made = make(tmp_path / "cache")
+    assert made.put(OTHER, SMALL)
+    for number in range(256):
+        (tmp_path / "cache" / local.FOLDER / f"{number:02x}").symlink_to(elsewhere)
     fates = [made.put(f"{number:064x}", LARGE) for number in range(3)]
     assert fates == [False] * 3
     assert list(elsewhere.iterdir()) == []

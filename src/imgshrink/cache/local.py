@@ -144,7 +144,7 @@ class LocalCache:
         if not self._writable or self._failures >= TRIES:
             return False
         store = self._opened(create=True)
-        if store is None:
+        if store is None or store.mode != "rw":
             return False
         try:
             store.set(key, value, tag=verdict.value)

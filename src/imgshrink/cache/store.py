@@ -47,25 +47,17 @@ class Store:
         self._cache.close()
 
 
-class ReadOnly(Reader):
-    """A cache that may only be read."""
-
-    def set(self, key: str, value: bytes, *, tag: str) -> None:  # noqa: ARG002  a store's signature
-        """Raise `PermissionError`."""
-        raise PermissionError("it is read-only")
-
-
-def open_store(folder: Path, *, writable: bool, note: Note) -> Store | ReadOnly:
+def open_store(folder: Path, *, writable: bool, note: Note) -> Store | Reader:
     """Open what is in `folder`, begun anew where it is damaged or foreign; raises if it can't be used at all."""
     if not writable:
-        return ReadOnly(folder)
+        return Reader(folder)
     try:
         return _open_writable(folder, note)
     except (OSError, sqlite3.OperationalError) as error:
         if not (folder / database.NAME).is_file():
             raise
         try:
-            reader = ReadOnly(folder)
+            reader = Reader(folder)
         except (Broken, OSError, sqlite3.Error):
             raise error from None
         note("open", f"can only be read: what this run finds is not remembered ({error})")

@@ -39,7 +39,7 @@ def replace(path: Path, data: bytes, seen: bytes, *, durable: bool = True) -> No
     what lies behind another name is somebody else's. Raises `FileChanged` if the file does not hold `seen` any more,
     `Unwritable` with the reason if it can't be replaced; either leaves it as it is.
     """
-    with _unwritable(path), _opened_folder(path) as folder:
+    with _unwritable(path, "replaced"), _opened_folder(path) as folder:
         status = folder.check(path.name, seen)
         with folder.temporary(data, status, durable=durable) as name:
             folder.check(path.name, seen)
@@ -48,7 +48,7 @@ def replace(path: Path, data: bytes, seen: bytes, *, durable: bool = True) -> No
 
 def write(path: Path, data: bytes) -> None:
     """Make the file at `path` hold `data`, whole or not at all, whatever it held; raises `Unwritable`."""
-    with _unwritable(path), _opened_folder(path) as folder:
+    with _unwritable(path, "written"), _opened_folder(path) as folder:
         status = folder.status(path.name)
         if status is not None and not stat.S_ISREG(status.st_mode):
             raise Unwritable(f"{shown(path)} is not a plain file")
@@ -146,11 +146,11 @@ def _opened_folder(path: Path) -> Iterator[_Folder]:
 
 
 @contextmanager
-def _unwritable(path: Path) -> Iterator[None]:
+def _unwritable(path: Path, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unwritable(f"{shown(path)} can't be replaced: {error.strerror or error}") from error
+        raise Unwritable(f"{shown(path)} can't be {done}: {error.strerror or error}") from error
 
 
 def _take_over(file: int, path: Path, like: os.stat_result) -> None:
