@@ -18,7 +18,7 @@ WHY_SKIPPED = "needs the image corpus in ../shared/corpus, which is not part of 
 
 
 def corpus_images() -> list[Path]:
-    """The real images of the corpus in the four formats, hostile inputs left out, sorted; empty where there is no corpus."""
+    """The real images of the corpus in the four formats, without the hostile ones, sorted; empty where there is none."""
     if not CORPUS.is_dir():
         return []
     with (CORPUS / "MANIFEST.csv").open(newline="", encoding="utf-8") as rows:
@@ -60,8 +60,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, str(folder))
     for name, part in (("XDG_CACHE_HOME", ".cache"), ("XDG_STATE_HOME", ".state"), ("XDG_CONFIG_HOME", ".config")):
         monkeypatch.setenv(name, str(folder / part))
-    for name in ("TINYJPG_API_KEY", "TINYJPG_API_URL", "TINYJPG_DOWNLOAD_HOSTS", "GITHUB_STEP_SUMMARY", "PRE_COMMIT", "CI"):
+    for name in (*(f"TINYJPG_{part}" for part in ("API_KEY", "API_URL", "DOWNLOAD_HOSTS")), "PRE_COMMIT", "CI"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     return folder
 
 
