@@ -5,7 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 
 # quality: worst difference of blocks, mean difference of samples
-LIMITS = ((1, 60.0, 30.0), (50, 30.0, 12.0), (80, 16.0, 8.0), (100, 10.0, 6.0))
+LIMITS = (
+    (1, 83.9, 38.8),
+    (10, 42.8, 29.8),
+    (30, 22.0, 13.9),
+    (50, 21.8, 11.4),
+    (60, 21.8, 9.4),
+    (70, 17.9, 8.2),
+    (80, 17.5, 6.0),
+    (90, 16.4, 5.2),
+    (100, 15.3, 5.2),
+)
 FADED = 200.0
 """How much the lowest alpha of a strip may rise: all but opaque where it was all but invisible is transparency lost."""
 
