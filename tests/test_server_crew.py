@@ -9,6 +9,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -18,8 +20,8 @@ from imgshrink.model import Format
 from imgshrink.server.crew import Crew
 from imgshrink.server.database import Database
 from imgshrink.server.folder import STRAY_SECONDS, Folder, new_name
-from imgshrink.server.jobs import Upload
-from imgshrink.server.keys import Keys
+from imgshrink.server.jobs import Job, Upload
+from imgshrink.server.keys import Key, Keys
 from imgshrink.server.leases import Leases
 from imgshrink.server.limits import Limits
 from imgshrink.server.store import Store
@@ -151,6 +153,57 @@ def test_hanging_engine(served: Callable[..., Served], tmp_path: Path) -> None:
     assert asked(tmp_path) == 3
 
 
+def test_original_damaged_on_disk(served: Callable[..., Served], tmp_path: Path) -> None:
+    """An original that was damaged while it waited ends as failed; so does one that is gone."""
+    server = served(seconds=1, jobs=1)
+    numbers = [server.accepted(picture) for picture in pictures(3)]
+    until(lambda: asked(tmp_path) == 1)
+    (_, damaged), (_, gone) = originals(server)[1:]
+    (server.data / "originals" / damaged).write_bytes(b"damaged")
+    (server.data / "originals" / gone).unlink()
+    data = [server.ended(number) for number in numbers]
+    assert [one["status"] for one in data] == ["completed", "failed", "failed"]
+    assert [one["message"] for one in data[1:]] == ["the image can't be read", "the image could not be optimized"]
+    assert server.get("/api/v1/stats").json()["data"]["used"] == 1
+
+
+def originals(server: Served) -> list[tuple[int, str]]:
+    with closing(sqlite3.connect(server.data / "server.sqlite3")) as connection:
+        return connection.execute("SELECT id, original_name FROM jobs ORDER BY id").fetchall()
+
+
+def alter(server: Served, statement: str) -> None:
+    """Change the database behind the server's back."""
+    with closing(sqlite3.connect(server.data / "server.sqlite3", timeout=30, isolation_level=None)) as connection:
+        connection.execute(statement)
+
+
+def test_trouble_with_the_database(served: Callable[..., Served]) -> None:
+    """While the database can't be used, uploads are refused for now, the rest is an error; then all goes on."""
+    server = served()
+    number = server.accepted(png())
+    server.ended(number)
+    alter(server, "ALTER TABLE jobs RENAME TO elsewhere")
+    upload, status = server.post(png()), server.get(f"/api/status/{number}")
+    until(lambda: "the queue can't be read or written" in server.log.read_text())
+    alter(server, "ALTER TABLE elsewhere RENAME TO jobs")
+    assert (upload.status_code, upload.json()) == (503, {"success": False, "message": "The server is busy"})
+    assert (status.status_code, status.json()) == (500, {"success": False, "message": "Server error"})
+    assert status.headers["x-content-type-options"] == "nosniff"
+    assert server.ended(server.accepted(png()))["status"] == "completed"
+
+
+def test_leases_that_can_not_be_renewed(served: Callable[..., Served], tmp_path: Path) -> None:
+    """Trouble while a lease is renewed is logged, and renewing goes on."""
+    server = served(seconds=2, jobs=1)
+    number = server.accepted(png())
+    until(lambda: asked(tmp_path) == 1)
+    alter(server, "ALTER TABLE jobs RENAME TO elsewhere")
+    until(lambda: "leases can't be renewed" in server.log.read_text())
+    alter(server, "ALTER TABLE elsewhere RENAME TO jobs")
+    assert server.ended(number)["status"] == "completed"
+
+
 def test_two_servers_share_the_work(served: Callable[..., Served], tmp_path: Path) -> None:
     """Two servers over one folder begin every image once between them."""
     first = served(seconds=0.05)
@@ -247,61 +300,118 @@ def test_power_cuts_at_random(served: Callable[..., Served]) -> None:
     assert len(set(accepted.values())) == len(accepted) <= month["accepted"] <= len(accepted) + 3
 
 
+@dataclass
+class Parts:
+    """A server's inside, without its sockets, on a clock of the test's own."""
+
+    store: Store
+    leases: Leases
+    folder: Folder
+    key: Key
+    limits: Limits
+    now: list[float]
+
+    def crew(self, engine: Trim) -> Crew:
+        return Crew(engine, judge, self.leases, self.store, self.folder, self.limits, 1)
+
+    def accept(self, image: bytes) -> Job:
+        upload = Upload(Format.PNG, 80, len(image), "", new_name(Format.PNG), new_name(Format.PNG))
+        self.folder.keep_original(upload.original_name, image)
+        return self.store.accept(self.key, upload)[0]
+
+    def state(self, job: Job) -> str | None:
+        found = self.store.find(self.key, job.id)
+        return found.state if found else None
+
+
 @pytest.fixture
-def parts(tmp_path: Path) -> Iterator[tuple[Store, Folder, Crew]]:
-    """Store, folder and crew on a clock that stands two days from now for what is accepted now."""
-    limits = Limits()
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    limits, now = Limits(), [time.time()]
     database = Database(tmp_path / "data")
-    now = [time.time()]
-    store, folder = Store(database, limits, lambda: now[0]), Folder(tmp_path / "data", limits)
-    crew = Crew(Trim(), judge, Leases(database, limits, lambda: now[0]), store, folder, limits, 1)
     key = Keys(database).check(Keys(database).add("first"))
     assert key is not None
-    upload = Upload(Format.PNG, 80, 10, "", new_name(Format.PNG), new_name(Format.PNG))
-    folder.keep_original(upload.original_name, b"0123456789")
-    store.accept(key, upload)
-    job = Leases(database, limits, lambda: now[0]).lease()
-    assert job is not None
-    prepared = folder.prepare_result(job.optimized_name, job.token, b"01234")
-    Leases(database, limits, lambda: now[0]).complete(
-        job, 5, 1, lambda: folder.place_result(prepared, job.optimized_name)
-    )
-    now[0] += 2 * 24 * 3600
-    yield store, folder, crew
+    store, leases = (kind(database, limits, lambda: now[0]) for kind in (Store, Leases))
+    yield Parts(store, leases, Folder(tmp_path / "data", limits), key, limits, now)
     database.close()
 
 
 def files(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*.png*")]
+    return sorted(path.name for path in folder.rglob("*.png*"))
 
 
-def test_sweeping(parts: tuple[Store, Folder, Crew], tmp_path: Path) -> None:
+def test_sweeping(parts: Parts, tmp_path: Path) -> None:
     """What was kept for a day is deleted then: the original, the result, and what is known of it."""
-    store, _, crew = parts
+    job, crew = parts.accept(pictures(1)[0]), parts.crew(Trim())
+    crew.start()
+    until(lambda: parts.state(job) == "completed")
+    crew.stop(1)
     before = len(files(tmp_path))
+    parts.now[0] += 2 * 24 * 3600
+    crew = parts.crew(Trim())
     crew.start()
     until(lambda: not files(tmp_path))
     crew.stop(1)
-    assert (before, store.expired()) == (2, [])
+    assert (before, parts.store.expired()) == (2, [])
 
 
-def test_strays(parts: tuple[Store, Folder, Crew], tmp_path: Path) -> None:
-    """A file that belongs to no job is deleted once it is too old to become one's."""
-    _, folder, crew = parts
-    old, young = folder.original("0old.png"), folder.result("0young.png.1")
-    for path in (old, young):
-        path.write_bytes(b"0")
+def test_strays(parts: Parts, tmp_path: Path) -> None:
+    """A file that belongs to no job is deleted once it is too old to become one's; the others stay."""
+    job = parts.accept(png())
+    parts.leases.fail(parts.leases.lease() or job, "no", final=True)
+    stray, known = parts.folder.original("0stray.png"), parts.folder.original(job.original_name)
+    young = parts.folder.result("0young.png.1")
     long_ago = time.time() - STRAY_SECONDS - 60
-    os.utime(old, (long_ago, long_ago))
+    for path in (stray, young):
+        path.write_bytes(b"0")
+    for path in (stray, known):
+        os.utime(path, (long_ago, long_ago))
+    crew = parts.crew(Trim())
     crew.start()
-    until(lambda: not old.exists())
+    until(lambda: not stray.exists())
     crew.stop(1)
-    assert files(tmp_path) == ["0young.png.1"]
+    assert files(tmp_path) == sorted([young.name, known.name])
 
 
-def test_unused_crew_stops(parts: tuple[Store, Folder, Crew]) -> None:
+def test_late_result_is_dropped(parts: Parts, tmp_path: Path) -> None:
+    """Who finishes an image after it went to somebody else finishes nothing and leaves no file."""
+    stolen: list[Job | None] = []
+
+    class Late(Trim):
+        def result(self, data: bytes) -> bytes:
+            parts.now[0] += parts.limits.lease + 1
+            stolen.append(parts.leases.lease())
+            return super().result(data)
+
+    job, crew = parts.accept(pictures(1)[0]), parts.crew(Late())
+    crew.start()
+    until(lambda: stolen)
+    crew.stop(60)
+    assert (parts.state(job), files(tmp_path)) == ("leased", [job.original_name])
+
+
+def test_result_that_ends_too_late(parts: Parts) -> None:
+    """A worker that can't be stopped gives its image back without ending, so that another server may begin it."""
+    began, end = threading.Event(), threading.Event()
+
+    class Stuck(Trim):
+        def result(self, data: bytes) -> bytes:
+            began.set()
+            end.wait(60)
+            return data
+
+    job, crew = parts.accept(png()), parts.crew(Stuck())
+    crew.start()
+    assert began.wait(60)
+    crew.stop(0)
+    state = parts.state(job)
+    end.set()
+    crew.stop(60)
+    assert (state, parts.state(job)) == ("queued", "queued")
+
+
+def test_unused_crew_stops(parts: Parts) -> None:
     """Stopping an idle crew takes no grace."""
-    crew = parts[2]
+    crew = parts.crew(Trim())
     crew.start()
     begun = time.monotonic()
     crew.stop(600)
