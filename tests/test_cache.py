@@ -154,6 +154,16 @@ def test_when_it_was_stored(tmp_path: Path) -> None:
     assert made.get(KEY) == Entry(Verdict.DONE, stored=NOW)
 
 
+def test_a_value_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value larger than any that would be read again is not stored."""
+    from imgshrink.cache import record
+
+    monkeypatch.setattr(record, "MAX_RECORD", 50_000)
+    made = make(tmp_path)
+    assert made.put(KEY, LARGE) is False
+    assert made.put(OTHER, SMALL) is True
+
+
 def test_the_folder_is_private(tmp_path: Path) -> None:
     """The folders are the user's alone, and git ignores what is in them."""
     make(tmp_path / "cache").put(KEY, SMALL)

@@ -216,6 +216,21 @@ def test_damage_twice(stored: Path) -> None:
     assert make(stored).put(KEY, SMALL)
 
 
+def test_damage_of_what_may_not_be_written(stored: Path) -> None:
+    """A cache that is not to be written is not begun anew when it turns out to be damaged: it goes unused."""
+    filled(stored, 300, entry=SMALL).close()
+    damage_rows(stored)
+    damaged = (stored / local.FOLDER / "cache.db").read_bytes()
+    made = make(stored, writable=False)
+    for number in range(300):
+        made.get(f"{number:064x}")
+    assert made.get(KEY) is None
+    made.close()
+    assert len(made.notes()) == 1
+    assert "is damaged" in made.notes()[0]
+    assert damaged == (stored / local.FOLDER / "cache.db").read_bytes()
+
+
 def test_damage_that_can_not_be_put_aside(stored: Path) -> None:
     """Where a broken database can't be put aside there is no cache in this run."""
     filled(stored, 300, entry=SMALL).close()

@@ -438,6 +438,18 @@ def test_where_there_are_no_locks(image: Path, monkeypatch: pytest.MonkeyPatch) 
     assert sweep(image.parent) == 1
 
 
+def test_sweeping_where_open_files_can_not_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a system that can't remove an open file, a temporary file is removed once it is closed."""
+    monkeypatch.setattr(replacing, "_LOCKS", False)
+    monkeypatch.setattr(replacing, "_lock", lambda _: None)
+    left = tmp_path / LEFT
+    left.write_bytes(b"x")
+    assert sweep(tmp_path) == 0
+    os.utime(left, (1, 1))
+    assert sweep(tmp_path) == 1
+    assert not left.exists()
+
+
 @POSIX
 def test_a_sweep_at_the_worst_moment(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new temporary file that a sweep takes before it is locked is made again."""

@@ -74,6 +74,13 @@ def test_a_flipped_bit_is_noticed(place: int, bit: int) -> None:
     assert record.decode("key", bytes(damaged)) is None
 
 
+def test_a_long_reason_is_cut() -> None:
+    """A reason of any length and letters makes a record that can be read again."""
+    entry = record.decode("key", record.encode("key", Entry(Verdict.REFUSED, reason="\U0001f5bc" * 10**6)))
+    assert entry is not None
+    assert entry.reason == "\U0001f5bc" * 1000
+
+
 def test_a_record_belongs_to_its_key() -> None:
     """A record moved under another key is no record there."""
     assert record.decode("other", record.encode("key", ENTRY)) is None

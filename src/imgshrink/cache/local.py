@@ -141,7 +141,7 @@ class LocalCache:
         return read(path, take)
 
     def _write(self, key: str, value: bytes, verdict: Verdict) -> bool:
-        if not self._writable or self._failures >= TRIES:
+        if not self._writable or self._failures >= TRIES or len(value) > record.MAX_RECORD:
             return False
         store = self._opened(create=True)
         if store is None or store.mode != "rw":
@@ -193,13 +193,13 @@ class LocalCache:
         else:
             with self._lock:
                 if self._store is store:
-                    self._recover(error)
+                    self._recover(error, may_write=store is not None and store.mode == "rw")
 
-    def _recover(self, error: Exception) -> None:
+    def _recover(self, error: Exception, *, may_write: bool) -> None:
         from .store import renew
 
-        self._store, self._bypassed = None, self._recovered
-        if not self._recovered:
+        self._store, self._bypassed = None, self._recovered or not may_write
+        if not self._bypassed:
             self._recovered = True
             try:
                 renew(self._place, note=self._note)

@@ -15,6 +15,7 @@ from ..model import Entry, Verdict
 VERSION = b"imgshrink record 1\n"
 HEAD = len(VERSION) + 32
 MAX_FIELDS = 1 << 16
+MAX_REASON = 1000
 MAX_RECORD = 1 << 29
 
 _TYPES: dict[str, type] = {
@@ -28,9 +29,10 @@ _TYPES: dict[str, type] = {
 
 
 def encode(key: str, entry: Entry) -> bytes:
-    """Return the record of `entry` under `key`."""
+    """Return the record of `entry` under `key`; a very long reason is cut."""
     fields = {name: getattr(entry, name) for name in _TYPES}
-    written = json.dumps(fields | {"verdict": entry.verdict.value}, separators=(",", ":")).encode("ascii")
+    fields |= {"verdict": entry.verdict.value, "reason": entry.reason[:MAX_REASON]}
+    written = json.dumps(fields, separators=(",", ":")).encode("ascii")
     payload = len(written).to_bytes(4, "big") + written + entry.data
     return VERSION + _digest(key, payload) + payload
 

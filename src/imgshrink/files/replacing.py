@@ -178,18 +178,17 @@ def _lock(file: int) -> bool | None:
 
 def _remove_abandoned(path: Path) -> bool:
     """Remove a temporary file that nobody holds; where that can't be known, one that is an hour old."""
-    try:
+    with contextlib.suppress(OSError):
         file = os.open(path, _READ)
-    except OSError:
-        return False
-    try:
-        held = _lock(file)
-        if held is False or (held is None and time.time() - os.fstat(file).st_mtime < ABANDONED):
-            return False
-        if sys.platform != "win32":
-            path.unlink()
-    except OSError:
-        return False
-    finally:
-        os.close(file)
-    return True
+        try:
+            held = _lock(file)
+            if held is False or (held is None and time.time() - os.fstat(file).st_mtime < ABANDONED):
+                return False
+            if _LOCKS:
+                path.unlink()  # while it is locked: its maker may be about to lock it
+                return True
+        finally:
+            os.close(file)
+        path.unlink()
+        return True
+    return False
