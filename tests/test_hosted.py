@@ -225,7 +225,8 @@ CASES = {
     ),
     "status of another": Case(once("status", finished(image_id=99)), "result", 1, 1, "result", 1),
     "status redirected": Case(always("status", redirects("/api/status/1")), "Pending", 1, 1, "result", 1),
-    "status 404": Case(once("status", replies(404)), "Rejected", 1, 1, "Rejected", 1),
+    "status 404 once": Case(once("status", replies(404)), "result", 1, 1, "result", 1),
+    "status 404": Case(always("status", replies(404)), "Rejected", 1, 1, "Rejected", 1),
     "status 400": Case(once("status", replies(400)), "Rejected", 1, 1, "Rejected", 1),
     "key revoked": Case(once("status", replies(401)), "AccountError", 1, 1, "result", 1),
     # the result itself
@@ -343,10 +344,10 @@ def test_broken_off_is_said(server: LyingServer, hosted: Make, image: bytes) -> 
 def test_gone_is_bought_once_more(server: LyingServer, hosted: Make, image: bytes) -> None:
     """A result that the API has lost since an earlier run is bought once more, and never a third time."""
     outcome(hosted(), image)
-    server.next("status", replies(404))
+    server.next("status", replies(404), replies(404))
     assert word(outcome(hosted(), image)) == "result"
     assert server.posts == 2
-    server.next("status", replies(404))
+    server.next("status", replies(404), replies(404))
     assert word(outcome(hosted(), image)) == "Rejected"
     assert server.posts == 2
 
@@ -354,7 +355,7 @@ def test_gone_is_bought_once_more(server: LyingServer, hosted: Make, image: byte
 def test_gone_gets_a_new_idempotency_key(server: LyingServer, hosted: Make, image: bytes) -> None:
     """What is bought once more is a new job, also for an API that honours idempotency keys."""
     outcome(hosted(), image)
-    server.next("status", replies(404))
+    server.next("status", replies(404), replies(410))
     outcome(hosted(), image)
     first, second = (seen.headers["idempotency-key"] for seen in server.seen if seen.method == "POST")
     assert first != second
@@ -491,6 +492,26 @@ def test_no_journal_no_upload(server: LyingServer, hosted: Make, image: bytes, t
     assert (result.kind, engine.uploads, server.posts) == ("memory", 0, 0)
     assert "uploads.sqlite" in str(result)
     assert engine.paid("x", RECIPE) is False
+
+
+def test_two_who_know_nothing_of_each_other(server: LyingServer, hosted: Make, image: bytes, journal: Path) -> None:
+    """Where another process began the same upload a moment ago, ours is not made."""
+    engine = hosted(can_remember=lambda: pay(journal, server.url, [image]) or "")
+    result = outcome(engine, image)
+    assert isinstance(result, Unavailable)
+    assert (server.posts, engine.uploads) == (0, 0)
+
+
+def test_a_broken_journal(server: LyingServer, hosted: Make, image: bytes, journal: Path) -> None:
+    """A journal that can't be read forbids uploads, and says which file to remove."""
+    journal.parent.mkdir()
+    journal.write_bytes(b"no database " * 100)
+    engine = hosted()
+    assert not engine.paid(content_hash(image), RECIPE)
+    result = outcome(engine, image)
+    assert isinstance(result, AccountError)
+    assert "uploads.sqlite" in str(result)
+    assert (server.posts, engine.uploads) == (0, 0)
 
 
 def test_paid(server: LyingServer, hosted: Make, image: bytes) -> None:
@@ -753,7 +774,7 @@ def test_the_http_client_is_loaded_late() -> None:
     code = (
         "import sys; from pathlib import Path; from imgshrink.engine.hosted import Hosted\n"
         "Hosted('a-key', journal=Path('nowhere')).fingerprint\n"
-        "print(sorted({'httpx', 'httpcore', 'httpx2', 'ssl', 'asyncio'} & set(sys.modules)))"
+        "print([name for name in ('httpx', 'httpcore', 'httpx2', 'ssl', 'asyncio') if sys.modules.get(name)])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

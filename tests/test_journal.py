@@ -58,6 +58,12 @@ def test_nothing_is_known_at_first(ledger: Ledger) -> None:
     assert ledger.find("key") is None
 
 
+def test_looking_makes_nothing(ledger: Ledger, path: Path) -> None:
+    """Asking for an image leaves no file where there was none."""
+    ledger.find("key")
+    assert not path.parent.exists()
+
+
 def test_sending_is_durable(ledger: Ledger, path: Path, clock: Clock) -> None:
     """What was begun is known to a journal that is opened afterwards."""
     row = begun(ledger)

@@ -31,22 +31,23 @@ class Collection:
 
     def result(self) -> bytes | None:
         """Return the result, of which only the length is checked, or what is smaller already; None where it is gone."""
-        job = self._job if self._job is not None and self._job.status == wire.COMPLETED else self._finished()
-        for fresh_address in (False, True):
-            if job is None:
-                return None
-            if job.optimized_size is not None and job.optimized_size >= len(self._reduced):
-                return self._reduced if len(self._reduced) < len(self._data) else self._data
-            body = self._fetch(job)
-            if body is not None or fresh_address:
-                return body
-            job = self._finished()
-        return None
+        done_at_once = self._job is not None and self._job.status == wire.COMPLETED
+        found = self._take(self._job if done_at_once else self._finished())
+        if found is not None:
+            return found
+        return self._take(self._finished(again=True))  # an address may have expired, and paying again costs more
 
-    def _finished(self) -> wire.Job | None:
+    def _take(self, job: wire.Job | None) -> bytes | None:
+        if job is None:
+            return None
+        if job.optimized_size is not None and job.optimized_size >= len(self._reduced):
+            return self._reduced if len(self._reduced) < len(self._data) else self._data
+        return self._fetch(job)
+
+    def _finished(self, *, again: bool = False) -> wire.Job | None:
         """Ask until the job is done; None where the API does not know it."""
-        in_vain = 0.0
-        if self._age == 0.0:
+        in_vain, fresh = 0.0, self._job is not None and not again
+        if fresh:
             self._shop.rest(self._shop.account.first_wait(self._timing.first))
         while True:
             step, delay = self._status()
@@ -54,7 +55,7 @@ class Collection:
             if isinstance(step, wire.Gone):
                 return None
             if isinstance(step, wire.Finished):
-                if self._job is not None:
+                if fresh:
                     self._shop.account.took(waited, in_vain, step.job.processing_time)
                 return step.job
             in_vain = waited

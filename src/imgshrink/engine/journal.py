@@ -74,6 +74,12 @@ class Journal:
         return Ledger(self, origin, hashlib.sha256(b"imgshrink journal:" + key.encode()).hexdigest()[:32])
 
     @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection | None]:
+        """Enter with the journal, None where there is none yet; raises `JournalError`."""
+        with self._lock, self._named():
+            yield self._opened() if self._open is not None or self.path.exists() else None
+
+    @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Enter one durable transaction; raises `JournalError`, and nothing was written then."""
         with self._lock, self._named():
@@ -142,9 +148,9 @@ class Ledger:
     account: str
 
     def find(self, key: str) -> Row | None:
-        """Return what is known of the image remembered under `key`."""
-        with self.journal.writing() as database:
-            return self._find(database, key)
+        """Return what is known of the image remembered under `key`; makes no journal where there is none."""
+        with self.journal.reading() as database:
+            return None if database is None else self._find(database, key)
 
     def begin(self, key: str, token: str, *, instead_of: Row | None) -> Row | None:
         """Write down that an upload begins, and return its row; None where the journal has changed or allows no more.
