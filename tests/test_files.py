@@ -42,6 +42,18 @@ def test_replacing(image: Path) -> None:
     assert names(image.parent) == ["image.png"]
 
 
+def test_what_need_not_last(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be made again is replaced without waiting for the disk, and as whole."""
+
+    def wait(_: int) -> None:
+        raise AssertionError("nobody waits")
+
+    monkeypatch.setattr(os, "fsync", wait)
+    replace(image, NEW, OLD, durable=False)
+    assert image.read_bytes() == NEW
+    assert names(image.parent) == ["image.png"]
+
+
 def test_a_relative_path(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path may be relative to the working folder, and a bare name."""
     monkeypatch.chdir(image.parent)

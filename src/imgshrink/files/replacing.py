@@ -138,7 +138,7 @@ def _opened_folder(path: Path) -> Iterator[_Folder]:
     if not _RELATIVE:
         yield _Folder(path.parent, None)
         return
-    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(path.parent, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:
         yield _Folder(path.parent, descriptor)
     finally:
@@ -165,15 +165,15 @@ def _take_over(file: int, path: Path, like: os.stat_result) -> None:
 
 def _lock(file: int) -> bool | None:
     """Lock an open file: True if it is ours, False if another process has it, None where there are no locks."""
-    if sys.platform == "win32":
-        return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return None
+        return True
+    return None
 
 
 def _remove_abandoned(path: Path) -> bool:
