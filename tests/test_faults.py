@@ -163,6 +163,7 @@ IMAGE: dict[str, bytes] = {
 """For each lie an image about which it is one."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", faults.LIES)
 def test_lies_are_served(tmp_path: Path, lie: str) -> None:
     """What an engine lies about is served as the result, in the length that the status says."""

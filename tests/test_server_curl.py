@@ -13,46 +13,13 @@ import pytest
 
 from making import IMAGES
 from serving import Served
+from test_wire import PUBLISHED_ERROR, PUBLISHED_STATUS, PUBLISHED_UPLOAD
 
 OPTIMIZE = r"""
 curl -X POST "https://www.tinyjpg.co/api/optimize" -H "X-API-Key: YOUR_API_KEY" \
      -F "image=@/path/to/image.jpg" -F "quality=80"
 """
 STATUS = 'curl -X GET "https://www.tinyjpg.co/api/status/123" -H "X-API-Key: YOUR_API_KEY"'
-
-PUBLISHED_UPLOAD = {
-    "success": True,
-    "message": "Image uploaded and queued for optimization",
-    "data": {
-        "image_id": 123,
-        "original_url": "https://www.tinyjpg.co/direct-file/original/sample_filename.jpg",
-        "optimized_url": "https://www.tinyjpg.co/direct-file/optimized/sample_filename.jpg",
-        "status": "processing",
-        "original_size": 2048576,
-        "estimated_optimized_size": 1024288,
-    },
-}
-PUBLISHED_STATUS = {
-    "success": True,
-    "data": {
-        "image_id": 123,
-        "status": "completed",
-        "original_size": 2048576,
-        "optimized_size": 1024288,
-        "compression_ratio": 50.0,
-        "processing_time": 2.34,
-        "original_url": "https://www.tinyjpg.co/direct-file/original/sample_filename.jpg",
-        "optimized_url": "https://www.tinyjpg.co/direct-file/optimized/sample_filename.jpg",
-    },
-}
-PUBLISHED_ERROR = {
-    "success": False,
-    "message": "Validation failed",
-    "errors": {
-        "image": ["The image field is required."],
-        "quality": ["The quality must be between 1 and 100."],
-    },
-}
 
 PUBLISHED_WORDS = ["processing", "completed", PUBLISHED_UPLOAD["message"]]
 

@@ -19,6 +19,7 @@ from .refusal import BUSY, Refusal
 log = logging.getLogger("imgshrink.access")
 
 LINGER_SECONDS = 2.0
+BODY_HEADERS = (b"content-length", b"transfer-encoding")
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; sandbox"),
@@ -58,7 +59,8 @@ class _Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         self._begun = time.monotonic()
-        self._arrived = not any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+        announced = {name: value for name, value in scope["headers"] if name in BODY_HEADERS}
+        self._arrived = announced in ({}, {b"content-length": b"0"})
         self._status = 0
         self._sent = 0
 
