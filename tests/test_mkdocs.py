@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from faces import CLOSED, GIF, JPEG, OTHER_PNG, PNG, SMALL, WEBP, build, lines, make_site
+from faces import CLOSED, GIF, JPEG, OTHER_PNG, PNG, SMALL, WEBP, build, lines, make_site, program, run
 from imgshrink.seal import read_seal
 from imgshrink.sniff import sniff
+from lying_server import lying_server
 
 FIVE = {"a.png": OTHER_PNG, "img/b.PNG": PNG, "img/c.jpg": JPEG, "img/d.gif": GIF, "e.webp": WEBP}
 
@@ -246,3 +247,36 @@ def test_cache_that_is_a_file_costs_one_note(tmp_path):
     assert done.returncode == 0
     assert "no-folder" in done.stdout
     assert (tmp_path / "site/a.png").stat().st_size < PNG.stat().st_size
+
+
+@pytest.mark.parametrize(("option", "uploaded"), [("false", 1), ("true", 4)])
+def test_images_without_a_source_are_uploaded_only_when_asked_for(tmp_path, option, uploaded):
+    """With a key the docs' images are uploaded; the theme's and those of other plugins only by `upload_generated`."""
+    site = make_site(tmp_path, {"a.jpg": JPEG}, options=f"upload_generated: {option}", config="hooks: [makes.py]")
+    (site / "makes.py").write_text(GENERATES.format(picture=str(PNG)))
+    with lying_server() as api:
+        done = build(site, environ={"TINYJPG_API_KEY": "key", "TINYJPG_API_URL": api.url})
+        assert done.returncode == 0, done.stdout
+        assert api.posts == uploaded
+    line = next(line for line in lines(done) if line.startswith("uploading "))
+    assert f"uploading {api.posts} image" in line
+
+
+def test_empty_cache_in_ci_is_pointed_out(tmp_path):
+    """In CI, with nothing in the cache and a long build, one line says to keep it; with a kept one there is none."""
+    site = make_site(tmp_path, {"a.png": PNG}, config="hooks: [impatient.py]")
+    (site / "impatient.py").write_text("import imgshrink.mkdocs_plugin\nimgshrink.mkdocs_plugin.SLOW = 0\n")
+    assert any(line.startswith("the cache was empty; keep it") for line in lines(build(site, environ={"CI": "true"})))
+    assert not any("the cache was empty" in line for line in lines(build(site, environ={"CI": "true"})))
+
+
+def test_configuration_from_standard_input(tmp_path):
+    """A configuration that comes from standard input has no file: the working folder stands for it."""
+    site = make_site(tmp_path, {"a.png": PNG}, options="exclude: [docs/b.png]")
+    (site / "docs/b.png").write_bytes(PNG.read_bytes())
+    config = (site / "mkdocs.yml").read_text()
+    (site / "mkdocs.yml").unlink()
+    done = run(program("mkdocs"), "build", "-f", "-", cwd=site, answer=config)
+    assert done.returncode == 0, done.stdout
+    assert read_seal((site / "site/a.png").read_bytes()) == 80
+    assert (site / "site/b.png").read_bytes() == PNG.read_bytes()

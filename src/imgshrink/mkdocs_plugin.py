@@ -132,7 +132,8 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             log.info("imgshrink: %s", text)
 
     def _sources(self, config: MkDocsConfig, runtime: Runtime) -> Iterator[Source]:
-        site, folder = Path(config.site_dir), _start(config).parent
+        site, start = Path(config.site_dir), _start(config)
+        folder = start.parent if start.is_file() else start
         shown = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
         taken = _taken_by_material(config)
         for place in sorted(path for path in site.rglob("*") if path.name.lower().endswith(ENDINGS) and path.is_file()):
@@ -155,8 +156,9 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
 
 def _start(config: MkDocsConfig) -> Path:
-    """Where settings are searched from: mkdocs.yml itself, or the folder that stands for it."""
-    return Path(config.config_file_path) if config.config_file_path else Path.cwd() / "mkdocs.yml"
+    """Where settings are searched from: mkdocs.yml, or the working folder where that came from standard input."""
+    file = Path(config.config_file_path or "")
+    return file if file.is_file() else Path.cwd()
 
 
 def _taken_by_material(config: MkDocsConfig) -> set[str]:
