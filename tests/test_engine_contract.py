@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from eyes.pictures import saved
+from far import FarHosted
 from imgshrink import errors
 from imgshrink.engine import Engine
 from imgshrink.engine.builtin import Builtin
@@ -19,7 +20,7 @@ from imgshrink.sniff import sniff
 from imgshrink.verify import verify
 from imgshrink.workers import Workers
 
-ENGINES: dict[str, Callable[[], Engine]] = {"builtin": lambda: Builtin(Workers(2))}
+ENGINES: dict[str, Callable[[], Engine]] = {"builtin": lambda: Builtin(Workers(2)), "hosted": FarHosted}
 FORMATS = ("png", "jpeg", "webp", "gif")
 
 

@@ -582,6 +582,31 @@ def test_many_at_once(server: LyingServer, hosted: Make) -> None:
     assert (engine.uploads, server.posts) == (16, 16)
 
 
+def test_the_same_image_at_once(server: LyingServer, hosted: Make, image: bytes) -> None:
+    """Threads that ask for one image at the same time buy it once, and all get it."""
+    server.seconds = 0.2
+    engine = hosted()
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: outcome(engine, image), range(8)))
+    assert results == [server.shrink(image)] * 8
+    assert server.posts == 1
+
+
+def test_who_waits_for_a_turn_is_let_go(server: LyingServer, hosted: Make, image: bytes) -> None:
+    """A thread that waits for another's answer to the same image ends with the stop."""
+    server.always["status"] = hangs
+    stop = threading.Event()
+    engine = hosted(stop=stop, timing=Timing(first=0.01))
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(outcome, engine, image) for _ in range(2)]
+        while not server.count("GET"):
+            time.sleep(0.01)
+        stop.set()
+        done, late = wait(futures, timeout=2)
+    assert late == set()
+    assert sorted(word(future.result()) for future in done) == ["Pending", "Unavailable"]
+
+
 def test_polling_is_thrifty(server: LyingServer, hosted: Make) -> None:
     """Once it is known how long jobs take, a job is asked for once."""
     server.seconds = 0.3

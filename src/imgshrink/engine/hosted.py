@@ -19,6 +19,7 @@ from .journal import REJECTED, UPLOADED, Journal, JournalError, Ledger
 from .poll import Timing
 from .secret import Secret
 from .shop import Shop, Silence
+from .turns import Turns
 
 PROTOCOL = "tinyjpg-1"
 LARGEST = 32 * 1024 * 1024
@@ -56,6 +57,7 @@ class Hosted:
         self._journal = journal if isinstance(journal, Journal) else Journal(journal)
         self._account = Account(max_uploads, can_remember)
         self._stop = stop or threading.Event()
+        self._turns = Turns(self._stop)
         self._lock = threading.Lock()
         self._opened: Shop | None = None
         self._secret, self._ledger = self._read_key(wire.clean_key(key))
@@ -120,8 +122,12 @@ class Hosted:
             raise Declined(why)
         from .errand import Errand
 
+        key = self._name(content_hash(data), recipe)
         try:
-            return Errand(self._shop(), self._name(content_hash(data), recipe), data, info, recipe).run()
+            with self._turns.turn(key) as ours:
+                if not ours:
+                    raise Unavailable("interrupted")
+                return Errand(self._shop(), key, data, info, recipe).run()
         except JournalError as error:
             reason = str(error)
         raise AccountError(f"nothing is uploaded: {reason}", kind="memory")
