@@ -432,7 +432,7 @@ def test_files_are_found_by_name(queue: Queue) -> None:
 
 
 def test_usage(queue: Queue) -> None:
-    """Twelve months one by one, the four types, and all together."""
+    """The month, the four types, and all together."""
     queue.store.accept(queue.key, upload(size=3000))
     queue.store.accept(queue.key, upload(size=1000, format=Format.JPEG))
     queue.store.accept(queue.key, upload(size=1000))
@@ -442,11 +442,10 @@ def test_usage(queue: Queue) -> None:
     usage = queue.store.usage(queue.key)
     trends, types, together = (usage[name] for name in usage)
     assert isinstance(trends, list)
-    assert [month["month"] for month in trends][::11] == ["2025-12", "2026-11"]
-    assert trends[-1] == {
+    assert trends == [{
         "month": "2026-11", "accepted": 3, "completed": 2, "failed": 1,
         "original_bytes": 4000, "optimized_bytes": 1600, "saved_bytes": 2400, "compression_ratio": 60.0,
-    }  # fmt: skip
+    }]  # fmt: skip
     assert types == {
         "jpeg": {"images": 1, "percentage": 50.0}, "png": {"images": 1, "percentage": 50.0},
         "gif": {"images": 0, "percentage": 0.0}, "webp": {"images": 0, "percentage": 0.0},
@@ -455,3 +454,26 @@ def test_usage(queue: Queue) -> None:
         "images": 2, "original_bytes": 4000, "optimized_bytes": 1600, "saved_bytes": 2400,
         "compression_ratio": 60.0, "average_processing_time": 1.5,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("days", "shown"), [(0, ["2026-11"]), (61, ["2026-11", "2026-12", "2027-01"])])
+def test_months_since_the_first_use(queue: Queue, days: int, shown: list[str]) -> None:
+    """Trends begin with the month of the first use, and leave no month out from there on."""
+    queue.accept()
+    queue.clock.now += days * DAY
+    trends = queue.store.usage(queue.key)["monthly_trends"]
+    assert isinstance(trends, list)
+    assert [month["month"] for month in trends] == shown
+
+
+def test_a_year_of_months(queue: Queue) -> None:
+    """Trends go back for twelve months, no further; an unused key has this month alone."""
+    unused = queue.store.usage(queue.key)["monthly_trends"]
+    for _ in range(14):
+        queue.accept()
+        queue.clock.now += 30 * DAY
+    trends = queue.store.usage(queue.key)["monthly_trends"]
+    assert isinstance(unused, list)
+    assert isinstance(trends, list)
+    assert [month["month"] for month in unused] == ["2026-11"]
+    assert [month["month"] for month in trends] == [*(f"2027-{month:02d}" for month in range(2, 13)), "2028-01"]

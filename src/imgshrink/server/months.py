@@ -12,7 +12,7 @@ from ..wire import saved
 Json = dict[str, object]
 
 SHOWN = 12
-"""How many months `usage` tells of, this one included."""
+"""How many months `usage` tells of at most, this one included."""
 
 
 def month_of(moment: float) -> str:
@@ -55,13 +55,15 @@ def stats(connection: sqlite3.Connection, key_id: str, limit: int, moment: float
 
 
 def usage(connection: sqlite3.Connection, key_id: str, moment: float) -> Json:
-    """Return the data of `GET /api/v1/usage`: the last twelve months, one by one, by type and together."""
+    """Return the data of `GET /api/v1/usage`: twelve months since the first use, by month, by type, together."""
     months = recent(moment)
     statement = "SELECT * FROM months WHERE key_id = ? AND month BETWEEN ? AND ?"
     rows = connection.execute(statement, (key_id, months[0], months[-1])).fetchall()
     done = sum(row["completed"] for row in rows)
+    first = min((row["month"] for row in rows), default=months[-1])
+    since = [month for month in months if month >= first]
     return {
-        "monthly_trends": [_trend(month, [row for row in rows if row["month"] == month]) for month in months],
+        "monthly_trends": [_trend(month, [row for row in rows if row["month"] == month]) for month in since],
         "image_type_distribution": {format.value: _share(format, rows, done) for format in Format},
         "compression_statistics": _compression(rows, done),
     }

@@ -85,7 +85,7 @@ _MONTH = _object(
     month={"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}, accepted=COUNT, completed=COUNT, failed=COUNT, **_SIZES
 )
 _USAGE = _object(
-    monthly_trends={"type": "array", "minItems": SHOWN, "maxItems": SHOWN, "items": _MONTH},
+    monthly_trends={"type": "array", "minItems": 1, "maxItems": SHOWN, "items": _MONTH},
     image_type_distribution=_object(**{format.value: _object(images=COUNT, percentage=PER_CENT) for format in Format}),
     compression_statistics=_object(images=COUNT, **_SIZES, average_processing_time=SECONDS),
 )
