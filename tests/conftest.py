@@ -18,7 +18,7 @@ WHY_SKIPPED = "needs the image corpus in ../shared/corpus, which is not part of 
 
 
 def corpus_images() -> list[Path]:
-    """The real images of the corpus in the four formats, without the hostile ones, sorted; empty where there is none."""
+    """The real images of the corpus in the four formats, without the hostile ones; empty where there is none."""
     if not CORPUS.is_dir():
         return []
     with (CORPUS / "MANIFEST.csv").open(newline="", encoding="utf-8") as rows:

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .errors import SettingsError, Unwritable
-from .files import shown
+from .files import shown, write
 from .model import Source
-from .place import Into
 
 
-class Mirror(Into):
-    """A `Place` below `folder` for the images at `paths`; raises `SettingsError` where it lies inside of them."""
+class Mirror:
+    """A `Place` below `folder` for the images at `paths`, each at the path it has below the folder that they share.
+
+    Raises `SettingsError` where `folder` lies inside of `paths`.
+    """
 
     def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
         inside = next((path for path in paths if path.is_dir() and _within(folder, path)), None)
@@ -22,12 +24,13 @@ class Mirror(Into):
                 f"{shown(folder)} lies inside of {shown(inside)}, so that the next run would take its own results: "
                 "choose a folder beside it"
             )
-        super().__init__(folder.absolute(), _base(paths))
+        self._folder = folder.absolute()
+        self._base = _base(paths)
         self._written: set[Source] = set()
 
-    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:
-        """Write `data` to its target; raises `Unwritable`."""
-        super().__call__(source, seen, data)
+    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:  # noqa: ARG002 - the signature of Place
+        """Write `data` to its target, whole or not at all; raises `Unwritable`."""
+        self._write(source, data)
         self._written.add(source)
 
     def complete(self, sources: Iterable[Source]) -> list[str]:
@@ -36,10 +39,18 @@ class Mirror(Into):
         for source in sources:
             try:
                 if source not in self._written:
-                    super().__call__(source, b"", source.path.read_bytes())
+                    self._write(source, source.path.read_bytes())
             except (OSError, Unwritable) as error:
                 notes.append(f"{shown(source.path)} can't be copied: {error}")
         return notes
+
+    def _write(self, source: Source, data: bytes) -> None:
+        target = self._folder / source.path.absolute().relative_to(self._base)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unwritable(f"can't make {shown(target.parent)}: {error.strerror}") from error
+        write(target, data)
 
 
 def _base(paths: Sequence[Path]) -> Path:

@@ -1,4 +1,4 @@
-"""Where results go: over the originals, over a build's copies, into another folder, or nowhere."""
+"""Where results go: over the originals, over a build's copies, or nowhere. Into another folder: `mirror`."""
 
 from __future__ import annotations
 
@@ -24,20 +24,23 @@ class InPlace:
         """Replace the file's bytes `seen` by `data`; raises `FileChanged` or `Unwritable`."""
         from .files import replace
 
-        if unseal(seen) != unseal(data) and not _ignored(source.path.absolute()):
-            self._originals().keep(seen, data, source.path)
+        if unseal(seen) != unseal(data):
+            self._keep(source.path, seen, data)
         replace(source.path, data, seen)
 
+    def _keep(self, path: Path, seen: bytes, data: bytes) -> None:
+        """Keep the original, but for what git ignores: that is made anew by whoever made it. Git may hold it too."""
+        from .files.ignored import Silent, ignored, repository_of
 
-def _ignored(path: Path) -> bool:
-    """Whether git ignores the file: it is made anew by whoever made it, and nothing of it is kept."""
-    from .files.ignored import Silent, ignored, repository_of
-
-    repository = repository_of(path.parent)
-    try:
-        return repository is not None and bool(ignored(repository, [path]))
-    except Silent:
-        return False
+        place = path.absolute()
+        repository = repository_of(place.parent)
+        try:
+            if repository is not None and ignored(repository, [place]):
+                return
+        except Silent:  # a repository that git does not answer for is kept like any folder
+            repository = None
+        if not self._originals().keep(seen, data, path) and repository is None:
+            raise Unwritable("left as it is: its original can't be kept, and no git repository holds it")
 
 
 def in_build(source: Source, seen: bytes, data: bytes) -> None:
@@ -49,28 +52,3 @@ def in_build(source: Source, seen: bytes, data: bytes) -> None:
 
 def nowhere(source: Source, seen: bytes, data: bytes) -> None:
     """Touch nothing: the result is in the cache by now."""
-
-
-class Into:
-    """Writes results below another folder, at the path they have below `base`."""
-
-    def __init__(self, folder: Path, base: Path) -> None:
-        self._folder = folder
-        self._base = base
-
-    def target(self, source: Source) -> Path:
-        """Return where the result of `source` goes; a file from outside the base goes to the top under its own name."""
-        path = source.path.absolute()
-        inside = path.is_relative_to(self._base)
-        return self._folder / (path.relative_to(self._base) if inside else path.name)
-
-    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:  # noqa: ARG002 - the signature of Place
-        """Write `data` to the target, whole or not at all; raises `Unwritable`."""
-        from .files import write
-
-        target = self.target(source)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unwritable(f"can't make {target.parent}: {error.strerror}") from error
-        write(target, data)
