@@ -21,12 +21,12 @@ _SHORTEST_MERGED = 2
 _LONGEST = 0xFFFF
 
 
-def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:  # noqa: ARG001 - as all encoders
+def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     """Return the GIF in fewer bytes, exact in its timeline; `data` itself where it does something unusual."""
     screen = read_screen(data)
     try:
         palette = _shared_palette(data)
-        blocks = list(_written(data, palette, (screen.width, screen.height), _threshold(recipe.quality)))
+        blocks = list(_written(data, palette, _threshold(recipe.quality), info))
     except Unusual:
         return data
     result = carry(data, header(screen, palette) + b"".join(blocks) + b"\x3b")
@@ -51,8 +51,9 @@ def _shared_palette(data: bytes) -> list[bytes]:
     return order[:_MOST_COLOURS]
 
 
-def _written(data: bytes, palette: list[bytes], size: tuple[int, int], threshold: int) -> Iterator[bytes]:
+def _written(data: bytes, palette: list[bytes], threshold: int, info: ImageInfo) -> Iterator[bytes]:
     """Yield the blocks of each frame, one frame late: what comes next decides how much of it must be cleared."""
+    size = (info.width, info.height)
     player = Player(Canvas(size), {colour: place for place, colour in enumerate(palette)})
     shown = Canvas(size)
     pending: Pending | None = None
@@ -64,14 +65,14 @@ def _written(data: bytes, palette: list[bytes], size: tuple[int, int], threshold
                 continue
             if (cleared := change.cleared.getbbox()) is not None:
                 pending = pending.grown(_placed(cleared, change.box))
-            yield write(pending, shown)
+            yield write(pending, shown, alpha=info.alpha)
             if pending.disposal == 2:
                 shown.clear(pending.box)
                 change = compare(shown, player.canvas, union(change.box, pending.box), threshold)
         pending = _pending(change, frame)
         shown.take(player.canvas, pending.box, pending.drawn)
     if pending is not None:
-        yield write(pending, shown)
+        yield write(pending, shown, alpha=info.alpha)
 
 
 def _same(change: Change) -> bool:

@@ -39,6 +39,7 @@ class _Coded:
     pixels: bytes
     transparent: int | None
     table: bytes
+    free: int | None
 
     @property
     def size(self) -> int:
@@ -51,8 +52,8 @@ def header(screen: Screen, palette: list[bytes]) -> bytes:
     return b"GIF89a" + pack("<HHBBB", screen.width, screen.height, flags, 0, screen.aspect) + table + screen.extensions
 
 
-def write(frame: Pending, shown: Canvas) -> bytes:
-    """Return the blocks of a frame; `shown` is the screen after it."""
+def write(frame: Pending, shown: Canvas, *, alpha: bool) -> bytes:
+    """Return the blocks of a frame; `shown` is the screen after it. With `alpha` one index is transparent."""
     known, index = shown.known.crop(frame.box), shown.index.crop(frame.box)
     if ImageChops.subtract(frame.drawn, known).getbbox() is None:
         ways = _ways(index, known, frame.drawn)
@@ -60,7 +61,8 @@ def write(frame: Pending, shown: Canvas) -> bytes:
         ways = _local_ways(frame)
     if not ways:
         raise Unusual("more colours in a frame than a table holds")
-    return _blocks(frame, min(ways, key=lambda way: way.size))
+    best = min(ways, key=lambda way: way.size)
+    return _blocks(frame, replace(best, transparent=best.free) if alpha and best.transparent is None else best)
 
 
 def _ways(index: Image.Image, known: Image.Image, drawn: Image.Image, table: bytes = b"") -> list[_Coded]:
@@ -91,15 +93,16 @@ def _coded(index: Image.Image, mask: Image.Image, table: bytes) -> _Coded | None
     """Return the frame with the pixels of `mask` drawn; the transparent index is the lowest free one: short codes."""
     used = index.histogram(mask)
     highest = max((value for value in range(256) if used[value]), default=0)
+    free = next((value for value in range(256) if not used[value]), None)
     transparent = None
     if mask.getextrema() != (255, 255):
-        transparent = next((value for value in range(256) if not used[value]), None)
+        transparent = free
         if transparent is None:
             return None
         highest = max(highest, transparent)
         plain, index = index, Image.new("L", index.size, transparent)
         index.paste(plain, None, mask)
-    return _Coded(_lzw(index, max(2, highest.bit_length())), transparent, table)
+    return _Coded(_lzw(index, max(2, highest.bit_length())), transparent, table, free)
 
 
 def _local_ways(frame: Pending) -> list[_Coded]:

@@ -19,8 +19,12 @@ _OF_STORED = 0.7
 _OF_LOSSLESS = 0.97
 _LEVELS = (36, 52, 64, 86, 128)
 _SMALL = 250_000
-_LEVELS_SCORE = 86.0
+_LEVELS_SCORE = 88.0
 _LEVELS_OF_LOSSLESS = 0.9
+_LEVELS_OF_STORED = 0.8
+_DITHER_GAIN = 8.0
+"""Points that dithering and more colours have gained at most."""
+
 _SMALLEST_SIDE = 16
 
 
@@ -63,7 +67,7 @@ def _decoded(data: bytes) -> pyvips.Image:
 def _best_palette(image: pyvips.Image, judge: Judge, target: PaletteTarget) -> _Candidate:
     """Return a plain palette if it meets the target, else the better one of it and a large dithered one."""
     plain = _palette(image, judge, target.setting, 0.0)
-    if plain.score >= target.score:
+    if plain.score >= target.score or plain.score < target.floor - _DITHER_GAIN:
         return plain
     return max(plain, _palette(image, judge, 100, 0.5), key=lambda candidate: candidate.score)
 
@@ -86,6 +90,8 @@ def _fewer_levels(data: bytes, image: pyvips.Image, judge: Judge, target: Palett
         candidate = _rounded(image, levels)
         if judge.score(candidate) >= max(_LEVELS_SCORE, target.floor):
             result = squeeze(carry(data, candidate.pngsave_buffer(compression=1, keep="none")))
+            if image.width * image.height >= _SMALL and len(result) < _LEVELS_OF_STORED * len(store(data)):
+                return result
             lossless = squeeze(data)
             return result if len(result) < _LEVELS_OF_LOSSLESS * len(lossless) else lossless
     return squeeze(data)

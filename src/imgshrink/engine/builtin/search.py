@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 TRIALS = 3
 _ENOUGH = 1.0
@@ -31,7 +32,7 @@ def search(encode: Callable[[int], Trial], target: float, *, first: int, lowest:
         trials.append(encode(setting))
         if 0 <= trials[-1].score - target <= _ENOUGH:
             break
-        setting = _next_setting(trials, target + _ENOUGH / 3, lowest, highest)
+        setting = _next_setting(trials, target, lowest, highest)
     return best_trial(trials, target)
 
 
@@ -46,7 +47,7 @@ def _next_setting(trials: list[Trial], aim: float, lowest: int, highest: int) ->
     last = trials[-1]
     below = max((trial.setting for trial in trials if trial.score < aim), default=lowest - 1)
     above = min((trial.setting for trial in trials if trial.score >= aim), default=highest + 1)
-    step = round((aim - last.score) / _slope(trials)) or (1 if last.score < aim else -1)
+    step = ceil((aim - last.score) / _slope(trials))
     setting = min(max(last.setting + step, below + 1, lowest), above - 1, highest)
     return None if any(trial.setting == setting for trial in trials) or not lowest <= setting <= highest else setting
 

@@ -1,0 +1,227 @@
+"""The encoders' parts: the search, the targets, the proxy, the reader of VP8, and GIF frame by frame."""
+
+from __future__ import annotations
+
+import io
+import random
+
+import pytest
+import pyvips
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from eyes.pictures import saved
+from imgshrink.engine.builtin import jpeg, png
+from imgshrink.engine.builtin.codecs import optimize
+from imgshrink.engine.builtin.proxy import Reference
+from imgshrink.engine.builtin.search import TRIALS, Trial, search
+from imgshrink.engine.builtin.targets import lossy_target, palette_target
+from imgshrink.engine.builtin.vp8 import estimated_quality
+from imgshrink.engine.builtin.weights import LOSSY, PALETTE
+from imgshrink.model import NotSmaller, Recipe
+from imgshrink.sniff import sniff
+from imgshrink.verify import Accept, verify
+
+
+@given(st.floats(0.3, 2.5), st.floats(20, 90), st.integers(1, 100))
+@settings(deadline=None)
+def test_search_is_bounded(slope, start, first):
+    """Whatever the slope, few trials are made, none twice, and the best of them is returned."""
+    tried: list[Trial] = []
+
+    def encode(setting: int) -> Trial:
+        tried.append(Trial(setting, b"x" * setting, start + slope * (setting - 50)))
+        return tried[-1]
+
+    best = search(encode, 75, first=first, lowest=30, highest=95)
+    assert len({trial.setting for trial in tried}) == len(tried) <= TRIALS
+    assert all(30 <= trial.setting <= 95 for trial in tried)
+    met = [trial for trial in tried if trial.score >= 75]
+    assert best == (min(met, key=lambda trial: trial.setting) if met else max(tried, key=lambda trial: trial.score))
+
+
+def test_search_finds():
+    """On a straight line the search ends within a point above the target."""
+    best = search(lambda setting: Trial(setting, b"x" * setting, setting * 1.1), 75, first=90, lowest=30, highest=95)
+    assert 75 <= best.score <= 76.2
+
+
+def test_targets_rise():
+    """A higher quality never asks for less."""
+    assert sorted(map(lossy_target, range(1, 100))) == [lossy_target(quality) for quality in range(1, 100)]
+    scores = [palette_target(quality).score for quality in range(1, 100)]
+    assert scores == sorted(scores)
+    assert all(palette_target(quality).floor < palette_target(quality).score for quality in range(1, 100))
+
+
+@pytest.mark.parametrize("weights", [LOSSY, PALETTE])
+def test_proxy_of_the_same(weights):
+    """A picture beside itself scores 100, within a rounding error."""
+    image = pyvips.Image.new_from_buffer(saved("code", "png"), "")
+    assert Reference(image).score(image, weights) > 99.9
+
+
+def test_proxy_falls_with_quality():
+    """The worse the encoding, the lower the score."""
+    image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory()
+    reference = Reference(image)
+    encoded = [jpeg.encoded(image, setting, full_chroma=True) for setting in (30, 50, 70, 90)]
+    scores = [reference.score(pyvips.Image.jpegload_buffer(data), LOSSY) for data in encoded]
+    assert sorted(scores) == scores
+
+
+def test_proxy_of_a_large_picture():
+    """Of a large picture strips are compared, which score about what the whole does."""
+    image = pyvips.Image.new_from_buffer(saved("code", "png"), "").replicate(4, 4).copy_memory()
+    candidate = pyvips.Image.jpegload_buffer(jpeg.encoded(image, 70, full_chroma=True)).copy_memory()
+    small, part = (picture.crop(0, 0, 480, 320) for picture in (image, candidate))
+    assert abs(Reference(image).score(candidate, LOSSY) - Reference(small).score(part, LOSSY)) < 5
+
+
+def test_chroma_detail():
+    """Saturated text has much detail in its colours, a grey picture none."""
+    red = pyvips.Image.new_from_buffer(saved("red_text_on_dark", "png"), "")
+    assert Reference(red).chroma_detail > 5
+    assert Reference(red.colourspace("b-w")).chroma_detail < 0.01
+
+
+def test_red_text_keeps_its_chroma():
+    """Saturated text in a JPEG is encoded with full chroma."""
+    data = saved("red_text_on_dark", "jpeg")
+    result = optimize(data, sniff(data), Recipe(80))
+    assert pyvips.Image.jpegload_buffer(result).get("jpeg-chroma-subsample") == "4:4:4"
+
+
+@pytest.mark.parametrize("quality", [10, 50, 75, 90, 100])
+def test_estimated_quality(quality):
+    """The quality of a lossy WebP is read from its quantizers, roughly, and rises with it."""
+    image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory()
+    assert abs(estimated_quality(image.webpsave_buffer(Q=quality)) - quality) < 15
+
+
+@given(st.binary(max_size=200))
+@settings(deadline=None)
+def test_estimated_quality_of_junk(junk):
+    """Junk in the place of a VP8 frame gives some quality or none."""
+    data = b"RIFF" + (len(junk) + 12).to_bytes(4, "little") + b"WEBPVP8 " + len(junk).to_bytes(4, "little") + junk
+    assert estimated_quality(data) is None or 0 <= estimated_quality(data) <= 100
+
+
+def test_own_tables_are_done():
+    """A JPEG with our encoder's own tables is done, one of another encoder at high quality is not."""
+    image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory()
+    assert jpeg.is_done(jpeg.encoded(image, 93, full_chroma=False), 80)
+    assert not jpeg.is_done(saved("photograph", "jpeg"), 80)
+
+
+def test_rounding_again_changes_nothing():
+    """A rounded photograph is recognised and not rounded further."""
+    data = saved("photograph", "png")
+    result = optimize(data, sniff(data), Recipe(80))
+    assert len(result) < 0.8 * len(data)
+    assert optimize(result, sniff(result), Recipe(80)) == result
+
+
+def test_16_bits_stay():
+    """A PNG of 16 bits keeps its depth."""
+    image = (pyvips.Image.xyz(300, 200)[0] * 200).cast("ushort").copy(interpretation="grey16")
+    data = image.pngsave_buffer(compression=0)
+    result = optimize(data, sniff(data), Recipe(80))
+    assert len(result) < len(data)
+    assert sniff(result).depth == 16
+    assert png.pyvips.Image.pngload_buffer(result).max() == image.max()
+
+
+def test_grey_jpeg_stays_grey():
+    """A grey JPEG is encoded as grey."""
+    out = io.BytesIO()
+    Image.open(io.BytesIO(saved("photograph", "png"))).convert("L").save(out, "jpeg", quality=97)
+    result = optimize(out.getvalue(), sniff(out.getvalue()), Recipe(80))
+    assert len(result) < len(out.getvalue())
+    assert sniff(result).colour == "grey"
+
+
+def animation(seed: int, *, colours: int, disposals: list[int], transparent: bool) -> bytes:
+    """Return a random animation: rectangles on a canvas, with local or global tables as Pillow likes."""
+    chance = random.Random(seed)
+    frames = []
+    for _ in disposals:
+        frame = Image.new("RGBA", (61, 47), (0, 0, 0, 0) if transparent else (9, 9, 9, 255))
+        for _ in range(6):
+            left, top = chance.randrange(50), chance.randrange(40)
+            ink = tuple(chance.randrange(0, 256, 256 // colours) for _ in range(3))
+            frame.paste((*ink, 255), (left, top, left + chance.randrange(1, 30), top + chance.randrange(1, 30)))
+        frames.append(frame)
+    out = io.BytesIO()
+    durations = [10 * chance.randrange(2, 9) for _ in disposals]
+    frames[0].save(out, "gif", save_all=True, append_images=frames[1:], duration=durations, disposal=disposals, loop=0)
+    return out.getvalue()
+
+
+def shown(data: bytes) -> list[tuple[int, bytes]]:
+    """Return what a GIF shows by libvips: each picture that differs from the one before, and for how long."""
+    strip = pyvips.Image.gifload_buffer(data, n=-1)
+    strip = strip if strip.hasalpha() else strip.bandjoin(255)
+    height = strip.get_page_height()
+    timeline: list[tuple[int, bytes]] = []
+    for number, delay in enumerate(strip.get("delay")):
+        picture = strip.crop(0, number * height, strip.width, height)
+        pixels = bytes((picture[3] == 0).ifthenelse([0, 0, 0, 0], picture).write_to_memory())
+        if timeline and timeline[-1][1] == pixels:
+            delay += timeline.pop()[0]
+        timeline.append((delay, pixels))
+    return timeline
+
+
+DISPOSALS = st.lists(st.sampled_from([0, 1, 2]), min_size=2, max_size=6) | st.lists(
+    st.sampled_from([0, 1, 3]), min_size=2, max_size=6
+)
+"""Decoders differ over restoring to a picture that was itself disposed of: never both kinds in one animation."""
+
+
+@given(st.integers(0, 10**6), st.sampled_from([2, 3, 8]), DISPOSALS, st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_gif_timeline(seed, colours, disposals, transparent):
+    """Without loss an animation shows exactly the same, for exactly as long, whatever its disposals."""
+    data = animation(seed, colours=colours, disposals=[1, *disposals], transparent=transparent)
+    result = optimize(data, sniff(data), Recipe(100))
+    assert shown(result) == shown(data)
+
+
+@given(st.integers(0, 10**6), DISPOSALS, st.booleans())
+@settings(deadline=None, max_examples=20)
+def test_gif_passes_verify(seed, disposals, transparent):
+    """With loss too an animation passes verify."""
+    data = animation(seed, colours=8, disposals=disposals, transparent=transparent)
+    result = optimize(data, sniff(data), Recipe(80))
+    assert isinstance(verify(data, result, Recipe(80)), Accept | NotSmaller)
+
+
+def test_gif_of_noise():
+    """An animation that can't be made smaller comes back as it is."""
+    chance = random.Random(1)
+    frames = [Image.frombytes("P", (64, 64), chance.randbytes(4096)) for _ in range(3)]
+    for frame in frames:
+        frame.putpalette(chance.randbytes(768))
+    out = io.BytesIO()
+    frames[0].save(out, "gif", save_all=True, append_images=frames[1:], duration=100)
+    smallest = optimize(out.getvalue(), sniff(out.getvalue()), Recipe(100))
+    assert optimize(smallest, sniff(smallest), Recipe(100)) is smallest
+
+
+@given(st.binary(min_size=1, max_size=60), st.integers(0, 2000))
+@settings(deadline=None, max_examples=60)
+def test_damaged_gif(junk, at):
+    """A damaged GIF raises or comes back as something that verify judges; nothing hangs."""
+    data = animation(3, colours=3, disposals=[1, 2, 3], transparent=True)
+    at %= len(data)
+    damaged = data[:at] + junk + data[at + len(junk) :]
+    info = sniff(damaged)
+    if info is None:
+        return
+    try:
+        result = optimize(damaged, info, Recipe(80))
+    except Exception:
+        return
+    assert len(result) <= len(damaged)
