@@ -222,7 +222,7 @@ def test_usage(server: LyingServer, person: Person) -> None:
     assert code == 0
     assert "37" in said
     assert "2026-12-01" in said
-    assert "trend.1.month" in said
+    assert "month 2026-10, images 4" in said
 
 
 def test_the_key_is_not_shown(server: LyingServer, person: Person) -> None:

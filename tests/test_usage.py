@@ -41,8 +41,7 @@ def test_rows_show_everything() -> None:
     }
     assert rows(reply) == [
         ("plan", "free"),
-        ("trend.1.month", "2026-10"),
-        ("trend.1.images", "4"),
+        ("trend.1", "month 2026-10, images 4"),
         ("paid", "no"),
         ("x", "-"),
     ]

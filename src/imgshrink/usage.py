@@ -39,21 +39,41 @@ def read_quota(reply: Mapping[str, object]) -> Quota:
 
 
 def rows(reply: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Return every field of a reply as a row for people, in its order: the name with its parents, and the value."""
+    """Return every field of a reply as rows for people, in its order: the name with its parents, and the value.
+
+    Fields that belong together and hold nothing further, like the numbers of one month, share a row.
+    """
     inner = reply.get("data")
     shown = inner if isinstance(inner, dict) else {name: value for name, value in reply.items() if name != "success"}
-    return [(".".join(path), _shown(value)) for path, value in _fields(shown)][:MOST_ROWS]
+    return [(".".join(path), value) for path, value in _rows(shown, ())][:MOST_ROWS]
+
+
+def _rows(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    named = _named(value)
+    if path and named and not any(_named(inner) for _, inner in named) and isinstance(value, Mapping):
+        yield path, ", ".join(f"{name} {_shown(inner)}" for name, inner in named)
+    elif len(path) < DEEPEST and named:
+        for name, inner in named:
+            yield from _rows(inner, (*path, name))
+    elif not isinstance(value, (Mapping, list)):
+        yield path, _shown(value)
+
+
+def _named(value: object) -> list[tuple[str, object]]:
+    """Return what a container holds, by name or by number; nothing for anything else."""
+    if isinstance(value, Mapping):
+        return [(read_text(name, 60), inner) for name, inner in value.items()][:MOST_ROWS]
+    return (
+        [(str(number), inner) for number, inner in enumerate(value[:MOST_ROWS], 1)] if isinstance(value, list) else []
+    )
 
 
 def _fields(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """Yield what is no container, with the way to it."""
-    if isinstance(value, Mapping) and len(path) < DEEPEST:
-        for name, inner in value.items():
-            yield from _fields(inner, (*path, read_text(name, 60)))
-    elif isinstance(value, list) and len(path) < DEEPEST:
-        for number, inner in enumerate(value[:MOST_ROWS]):
-            yield from _fields(inner, (*path, str(number + 1)))
-    elif path and not isinstance(value, (Mapping, list)):
+    if len(path) < DEEPEST:
+        for name, inner in _named(value):
+            yield from _fields(inner, (*path, name))
+    if path and not isinstance(value, (Mapping, list)):
         yield path, value
 
 
