@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from imgshrink.errors import FileChanged, Unwritable
-from imgshrink.files import replace, replacing, shown, sweep, write
+from imgshrink.files import replace, replacing, sweep, write
+from imgshrink.names import shown
 
 OLD = b"the old bytes" * 1000
 NEW = b"the new bytes" * 900

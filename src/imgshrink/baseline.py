@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import SettingsError
-from .files import shown, write
+from .files import write
+from .names import shown
 
 LINE = re.compile(r"([0-9a-f]{64})(?:\s.*)?")
 HEADING = (

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .errors import SettingsError, Unwritable
-from .files import shown, write
+from .files import write
 from .model import Source
+from .names import shown
 
 
 class Mirror:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import Unwritable
-from .files import shown, sweep, write
+from .files import sweep, write
 from .keys import content_hash
+from .names import shown
 from .seal import unseal
 
 DAY = 86400

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import Unwritable
-from .files import shown, write
+from .files import write
 from .model import Outcome
+from .names import shown
 from .report import DOCUMENTS, Summary, to_markdown
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"

@@ -245,7 +245,7 @@ class LocalCache:
             return nothing
 
     def _note(self, kind: str, text: str) -> None:
-        from ..files import shown
+        from ..names import shown
 
         self._notes.setdefault(kind, f"the cache in {shown(self.folder)} {text}")
 

@@ -14,8 +14,8 @@ from enum import Enum
 from pathlib import Path
 
 from ..errors import SettingsError, Unwritable
-from ..files import shown
 from ..model import Entry
+from ..names import shown
 from .record import MAX_RECORD, decode
 
 MARK = b"imgshrink cache 1"

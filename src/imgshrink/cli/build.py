@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SettingsError
-from ..files import shown
+from ..names import shown
 
 
 @dataclass(frozen=True)

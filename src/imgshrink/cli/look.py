@@ -10,7 +10,7 @@ import click
 from ..doctor import examine_all
 from ..errors import SettingsError
 from ..explain import explain as lines_about
-from ..files import shown
+from ..names import shown
 from ..runtime import opened
 from .options import settings_of
 from .output import tell

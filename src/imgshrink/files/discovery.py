@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SettingsError
+from ..names import shown
 from . import ignored
-from .names import shown
 from .patterns import Patterns
 
 MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT: what Windows calls a junction

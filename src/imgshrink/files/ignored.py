@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from .names import shown
+from ..names import shown
 
 SECONDS = 20.0
 # A repository's own configuration may name programs; these keep git from starting them, or from fetching.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FileChanged, Unwritable
-from .names import shown
+from ..names import shown
 
 if sys.platform != "win32":
     import fcntl

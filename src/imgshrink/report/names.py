@@ -7,16 +7,11 @@ import posixpath
 import shlex
 from collections.abc import Sequence
 
+from ..names import shown
+
+__all__ = ["fitting", "folder_of", "pathspec", "quoted", "shown"]
+
 GLOB = set("*?[\\")
-
-
-def shown(name: str) -> str:
-    """Return `name` with control characters, bidi overrides and all else that prints as nothing escaped."""
-    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in name)
-
-
-def _escaped(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
 
 
 def fitting(text: str, encoding: str | None) -> str:
