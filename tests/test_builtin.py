@@ -11,8 +11,9 @@ import pytest
 from imgshrink import errors
 from imgshrink.engine.builtin import Builtin
 from imgshrink.engine.builtin.versions import PACKAGES, codec_versions
-from imgshrink.model import Recipe
+from imgshrink.model import Accept, NotSmaller, Recipe
 from imgshrink.sniff import sniff
+from imgshrink.verify import verify
 from imgshrink.workers import Workers
 
 
@@ -54,6 +55,21 @@ def test_corpus_never_grows(builtin, corpus):
         after = sniff(result)
         assert result is data or len(result) < len(data), path
         assert (info.format, info.displayed) == (after.format, after.displayed), path
+
+
+@pytest.mark.slow
+def test_corpus_settles(builtin, corpus):
+    """What verify accepts of our results for the corpus stays as it is when it is treated again."""
+    for path in corpus:
+        data = path.read_bytes()
+        result = builtin.optimize(data, sniff(data), Recipe(80))
+        if result is data:
+            continue
+        judged = verify(data, result, Recipe(80))
+        assert isinstance(judged, Accept | NotSmaller), (path, judged)
+        if isinstance(judged, Accept):
+            again = builtin.optimize(judged.data, sniff(judged.data), Recipe(80))
+            assert len(again) > 0.98 * len(judged.data), path
 
 
 def test_incomplete(builtin, corpus):
