@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from faces import GIF, JPEG, OTHER_PNG, PNG, SMALL, git, make_repository, program, run
+from faces import GIF, JPEG, OTHER_PNG, PICTURES, PNG, SMALL, git, make_repository, program, run
 from imgshrink import hook
 from imgshrink.errors import SettingsError
 from imgshrink.seal import read_seal, seal, unseal
@@ -150,7 +153,7 @@ def test_one_finished_image_loads_nothing_heavy(folder):
     loaded = set(
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     )
-    heavy = {"httpx", "pyvips", "diskcache", "click", "mkdocs", "pathspec", "filelock", "sqlite3", "subprocess", "ssl"}
+    heavy = {"httpx", "pyvips", "diskcache", "click", "mkdocs", "pathspec", "filelock", "imgshrink.runtime"}
     assert loaded & heavy == set()
     assert "imgshrink.hook" in loaded
 
@@ -217,3 +220,21 @@ def test_never_adds_to_the_index(tmp_path, monkeypatch):
     assert hook.main(["a.png"]) == 1
     assert git(repository, "ls-files", "--stage") == before
     assert git(repository, "status", "--porcelain") == "AM a.png\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C can't be sent to one process there")
+def test_interrupted_hook_leaves_every_file_whole(folder, tmp_path):
+    """Ctrl-C ends the hook with 130; every file is the whole original or the whole result."""
+    heavy = PICTURES / "wled" / "WLED_5VdigitalWiring.png"
+    names = [f"docs/heavy{number}.png" for number in range(6)]
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(heavy.read_bytes() + bytes([number]))
+    environ = {**os.environ, "IMGSHRINK_CACHE_DIR": str(tmp_path / "cache"), "IMGSHRINK_JOBS": "1"}
+    running = subprocess.Popen([program("imgshrink-hook"), *names], cwd=folder, env=environ)
+    while not (tmp_path / "cache/claims").exists():
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=60) == 130
+    for number, name in enumerate(names):
+        data = (folder / name).read_bytes()
+        assert data == heavy.read_bytes() + bytes([number]) or read_seal(data) == 80

@@ -183,6 +183,13 @@ def test_old_patch_of_an_equal_process_number_names_nothing(tmp_path, repository
     assert set_aside({"PRE_COMMIT_HOME": str(tmp_path)}) == set()
 
 
+def test_patch_that_git_cannot_read_names_nothing(tmp_path, monkeypatch):
+    """Without git, a patch names nothing, and nothing fails."""
+    (tmp_path / f"patch1700000000-{os.getppid()}").write_text("diff --git a/a.png b/a.png\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert set_aside({"PRE_COMMIT_HOME": str(tmp_path)}) == set()
+
+
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This project as a repository of its own with one commit, as pre-commit would clone it."""
