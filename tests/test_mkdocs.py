@@ -280,3 +280,15 @@ def test_configuration_from_standard_input(tmp_path):
     assert done.returncode == 0, done.stdout
     assert read_seal((site / "site/a.png").read_bytes()) == 80
     assert (site / "site/b.png").read_bytes() == PNG.read_bytes()
+
+
+def test_symlink_in_the_site_is_left_alone(tmp_path):
+    """A symlink that another plugin put into the site is neither followed nor replaced."""
+    (tmp_path / "outside.png").write_bytes(PNG.read_bytes())
+    site = make_site(tmp_path, {"a.png": PNG}, config="hooks: [links.py]")
+    (site / "links.py").write_text(
+        "import os\ndef on_post_build(config):\n    os.symlink('../outside.png', config.site_dir + '/link.png')\n"
+    )
+    assert build(site, "--strict").returncode == 0
+    assert (site / "site/link.png").is_symlink()
+    assert (tmp_path / "outside.png").read_bytes() == PNG.read_bytes()

@@ -136,7 +136,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         folder = start.parent if start.is_file() else start
         shown = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
         taken = _taken_by_material(config)
-        for place in sorted(path for path in site.rglob("*") if path.name.lower().endswith(ENDINGS) and path.is_file()):
+        for place in _images(site):
             inside = place.relative_to(site)
             if place.suffix in taken:
                 continue
@@ -153,6 +153,12 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         for file in files:
             origin = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
             self._origins[file.dest_uri] = origin if origin is not None and origin.is_relative_to(docs) else None
+
+
+def _images(site: Path) -> list[Path]:
+    """Every image of the site by its name's ending; a symlink's target is somebody else's or here already."""
+    found = (Path(folder, name) for folder, _, names in os.walk(site) for name in names)
+    return sorted(path for path in found if path.name.lower().endswith(ENDINGS) and not path.is_symlink())
 
 
 def _start(config: MkDocsConfig) -> Path:
