@@ -12,7 +12,8 @@ import pytest
 SRC = Path(__file__).resolve().parents[1] / "src" / "imgshrink"
 FACES = {"cli", "hook", "mkdocs_plugin"}
 PURE = set(
-    "model errors containers tolerant exif sniff seal metadata keys limits names wire report asking engine examine".split()
+    "model errors containers tolerant exif notices rewrite foreign sniff seal metadata keys limits names wire report "
+    "asking engine examine".split()
 )
 STDLIB_PURE = set(
     "__future__ collections contextlib dataclasses enum struct zlib hashlib re typing json shlex unicodedata threading "

@@ -13,7 +13,7 @@ import pytest
 from imgshrink.asking import BUSY, LATE, NOBODY, PENDING, Desk
 from imgshrink.errors import AccountError, Declined, FileChanged, Pending, Rejected, Unavailable, Unwritable
 from imgshrink.keys import cache_key, content_hash
-from imgshrink.model import Entry, Format, Outcome, Recipe, Source, Status, Verdict
+from imgshrink.model import Entry, Format, Judgement, Outcome, Recipe, Source, Status, Verdict
 from imgshrink.pipeline import CHANGED, Policy, run, survey
 from imgshrink.seal import COST, read_seal, seal, unseal
 from parts import SIGNATURE, Deflate, Free, Memory, Watcher, Written, by_name, chunk, deflated, png, same_rows, source
@@ -532,6 +532,26 @@ def test_retired_while_waiting_for_a_slot(bench: Bench) -> None:
         bench.put(f"{number}.png", png(number))
     assert {outcome.engine for outcome in bench.run().values()} == {"builtin"}
     assert len(bench.engines[0].asked) == 1
+
+
+def test_verify_holds_no_slot(bench: Bench) -> None:
+    """While one result is judged, the engine works on the next image."""
+    second = threading.Event()
+
+    def wait_for_the_second(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
+        assert second.wait(5)
+        return same_rows(original, candidate, recipe)
+
+    def note(data: bytes) -> None:
+        if len(bench.engines[0].asked) == 2:
+            second.set()
+
+    bench.verify = wait_for_the_second
+    bench.desk_options["slots"] = {"hosted": 1}
+    bench.engines = [Deflate("hosted", note), Deflate()]
+    bench.put("a.png", BIG)
+    bench.put("b.png", png(2))
+    assert {outcome.status for outcome in bench.run().values()} == {Status.OPTIMIZED}
 
 
 def test_unknown_engine_name_is_passed_over(bench: Bench) -> None:

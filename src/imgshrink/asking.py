@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +23,8 @@ BUSY = "another process is still at work on it"
 NOBODY = "no engine could be asked"
 PENDING = "paid for, and still in work"
 STRIKES = 2
-THREADS = 16
+SLOTS = 16
+VERIFYING = 8
 POLL = 0.1
 
 Verify = Callable[[bytes, bytes, Recipe], Judgement]
@@ -66,8 +67,8 @@ class Desk:
     """Everything that answers, and what happened to it in this run.
 
     Engines in `lookup_only` are not asked: only what the cache knows of them is used. `slots` bounds how many images an
-    engine holds at once. `wait` is how long another process's work is waited for, seconds; after `end`, in monotonic
-    seconds, nothing new is begun. Everything that waits watches `stop`.
+    engine holds at once, 16 where nothing is said. `wait` is how long another process's work is waited for, seconds;
+    after `end`, in monotonic seconds, nothing new is begun. Everything that waits watches `stop`.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Desk:
         self._claims = claims
         self._verify = verify
         self._lookup_only = lookup_only
-        self._limits = dict(slots or {})
+        self._limits = {engine.name: SLOTS for engine in engines} | dict(slots or {})
         self._slots = {name: threading.BoundedSemaphore(count) for name, count in self._limits.items()}
         self._verify_version = verify_version
         self._wait = wait
@@ -101,9 +102,13 @@ class Desk:
         self.passed_on: Counter[str] = Counter()
 
     def threads(self, tasks: Sequence[Task]) -> int:
-        """Return how many threads can have work at once: enough for the engine of `tasks` with the most slots."""
+        """Return how many threads can have work: for all slots of the engine that has the most, and some that verify.
+
+        One engine alone gets no more threads than slots: so images begin in the order of `tasks`.
+        """
         names = {name for task in tasks for name in task.engines if name in self._engines} - self._lookup_only
-        return min(THREADS, len(tasks), max((self._limits.get(name, THREADS) for name in names), default=1))
+        most = max((self._limits[name] for name in names), default=1)
+        return min(len(tasks), most + VERIFYING if len(names) > 1 else most)
 
     def look_up(self, task: Task) -> Answer | None:
         """Return what the cache knows of `task`, or None when an engine has to be asked."""
@@ -153,22 +158,26 @@ class Desk:
         key = cache_key(task.content, task.recipe, engine.fingerprint)
         self._refuse_retired(engine)
         deadline = time.monotonic() + self._wait if wait else time.monotonic()
-        with self._slot(engine), self._claims.claim(key, deadline=deadline, stop=self.stop) as ours:
-            if not ours:
-                raise _Left(BUSY)
-            known = self._known(engine, task)
-            if known is not None:
-                return known, True
-            self._refuse_retired(engine)
-            self._refuse_late()
-            entry = self._ask(engine, task, data)
-            self._remember(key, entry)
-            return entry, False
+        with ExitStack() as slot:
+            slot.enter_context(self._slot(engine))
+            with self._claims.claim(key, deadline=deadline, stop=self.stop) as ours:
+                if not ours:
+                    raise _Left(BUSY)
+                known = self._known(engine, task)
+                if known is not None:
+                    return known, True
+                self._refuse_retired(engine)
+                self._refuse_late()
+                entry = self._ask(engine, task, data, slot.close)
+                self._remember(key, entry)
+                return entry, False
 
-    def _ask(self, engine: Engine, task: Task, data: bytes) -> Entry:
+    def _ask(self, engine: Engine, task: Task, data: bytes, answered: Callable[[], None]) -> Entry:
+        """Ask, call `answered` so that the engine may take the next image, and judge."""
         now = int(time.time())
         try:
             candidate = engine.optimize(data, task.info, task.recipe)
+            answered()
             judgement = NotSmaller() if candidate == data else self._verify(data, candidate, task.recipe)
         except (Declined, Rejected) as error:
             judgement = Refuse(str(error))
@@ -197,16 +206,15 @@ class Desk:
 
     @contextmanager
     def _slot(self, engine: Engine) -> Iterator[None]:
-        slot = self._slots.get(engine.name)
-        while slot is not None and not slot.acquire(timeout=POLL):
+        slot = self._slots[engine.name]
+        while not slot.acquire(timeout=POLL):
             self._refuse_retired(engine)
             self._refuse_late()
         try:
             self._refuse_late()
             yield
         finally:
-            if slot is not None:
-                slot.release()
+            slot.release()
 
     def _refuse_late(self) -> None:
         if self.stop.is_set() or (self._end is not None and time.monotonic() >= self._end):

@@ -137,10 +137,13 @@ class Runtime:
 
     def to_upload(self, plan: Plan) -> tuple[int, int]:
         """Return how many contents of `plan` will be uploaded, and their bytes; what is paid for is collected free."""
+        asked = plan.asked.get("hosted", ())
+        if not asked:
+            return 0, 0
         hosted = self.hosted
         sizes = [
             question.size
-            for question in plan.asked.get("hosted", ())
+            for question in asked
             if not hosted.declines(question.info, question.size) and not hosted.paid(question.content, question.recipe)
         ]
         return len(sizes), sum(sizes)

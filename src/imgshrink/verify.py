@@ -160,7 +160,7 @@ def _how_different(look: Difference, before: ImageInfo, after: ImageInfo, recipe
 
 def _finish(original: bytes, candidate: bytes, reading: Reading, kept: Metadata) -> Judgement:
     """Give the candidate what it lacks, take from it what need not stay, and see whether anything is left to gain."""
-    data = reduce(graft(reading.apply(candidate), copyright=kept.copyright or None))
+    data = reduce(graft(reading.apply(candidate), copyright=kept.copyright or None, density=kept.density))
     if not reading.holds(data):
         return Refuse("the original's colours or orientation can't be carried over")
     return Accept(data) if len(data) < len(original) else NotSmaller()

@@ -6,6 +6,13 @@ from ...metadata import graft, read_metadata
 
 
 def carry(original: bytes, encoded: bytes) -> bytes:
-    """Return `encoded` with the ICC profile, orientation, copyright and colour chunks of `original`, byte for byte."""
+    """Return `encoded` with the ICC profile, orientation, copyright, colour chunks and density of `original`."""
     kept = read_metadata(original)
-    return graft(encoded, icc=kept.icc, orientation=kept.orientation, copyright=kept.copyright, colour=kept.colour)
+    return graft(
+        encoded,
+        icc=kept.icc,
+        orientation=kept.orientation,
+        copyright=kept.copyright,
+        colour=kept.colour,
+        density=kept.density,
+    )
