@@ -72,8 +72,11 @@ def palette_samples() -> Iterator[Sample]:
                 before, after = flat(image, ground), flat(candidate, ground)
                 score = score_arrays(before.numpy(), after.numpy())
                 yield Sample(
-                    str(path), ("palette", setting, dither, ground), before.pngsave_buffer(compression=1),
-                    after.pngsave_buffer(compression=1), score,
+                    str(path),
+                    ("palette", setting, dither, ground),
+                    before.pngsave_buffer(compression=1),
+                    after.pngsave_buffer(compression=1),
+                    score,
                 )
 
 

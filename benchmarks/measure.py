@@ -170,8 +170,13 @@ def summed(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
     before = sum(row.before for row in rows)
     tenth = fmean(scores[: max(1, len(scores) // 10)])
     return (
-        name, str(len(rows)), f"{sum(row.after for row in rows) / before:.3f}", f"{fmean(scores):.1f}", f"{tenth:.1f}",
-        f"{scores[0]:.1f}", f"{sum(row.seconds for row in rows) / before * 1e6:.2f}",
+        name,
+        str(len(rows)),
+        f"{sum(row.after for row in rows) / before:.3f}",
+        f"{fmean(scores):.1f}",
+        f"{tenth:.1f}",
+        f"{scores[0]:.1f}",
+        f"{sum(row.seconds for row in rows) / before * 1e6:.2f}",
     )
 
 

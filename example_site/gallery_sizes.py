@@ -1,4 +1,4 @@
-"""A hook of this site's own build: writes the sizes of the published pictures into the gallery, after imgshrink has run."""
+"""A hook of this site's own build: writes the sizes of the published pictures into the gallery, after imgshrink."""
 
 from __future__ import annotations
 
@@ -20,4 +20,5 @@ def on_post_build(config: MkDocsConfig) -> None:
     site = Path(config.site_dir)
     page = site / "gallery.html"
     text = page.read_text(encoding="utf-8")
-    page.write_text(PLACE.sub(lambda place: f"{(site / place[1]).stat().st_size / 1000:.0f} kB", text), encoding="utf-8")
+    sized = PLACE.sub(lambda place: f"{(site / place[1]).stat().st_size / 1000:.0f} kB", text)
+    page.write_text(sized, encoding="utf-8")

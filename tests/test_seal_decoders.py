@@ -50,9 +50,7 @@ def by_pillow(data: bytes) -> list[tuple[object, ...]]:
     with Image.open(io.BytesIO(data)) as image:
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
-            facts = [
-                image.info.get(name) for name in ("duration", "loop", "icc_profile", "transparency", "gamma")
-            ]
+            facts = [image.info.get(name) for name in ("duration", "loop", "icc_profile", "transparency", "gamma")]
             frames.append((image.mode, image.size, hash(image.tobytes()), *facts))
     return frames
 

@@ -109,7 +109,10 @@ def compare(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Change:
 def union(first: Box, second: Box) -> Box:
     """Return the smallest box around both."""
     return (
-        min(first[0], second[0]), min(first[1], second[1]), max(first[2], second[2]), max(first[3], second[3]),
+        min(first[0], second[0]),
+        min(first[1], second[1]),
+        max(first[2], second[2]),
+        max(first[3], second[3]),
     )
 
 

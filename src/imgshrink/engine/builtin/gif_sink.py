@@ -113,10 +113,7 @@ def _local_ways(frame: Pending) -> list[_Coded]:
     if ImageChops.subtract(frame.drawn, known).getbbox() is not None:
         raise Unusual("more than 256 colours with restored pixels")
     return [
-        way
-        for mask in (frame.drawn, known)
-        for way in [_compact(index, mask, frame.source.colours)]
-        if way is not None
+        way for mask in (frame.drawn, known) for way in [_compact(index, mask, frame.source.colours)] if way is not None
     ]
 
 
