@@ -122,7 +122,10 @@ def test_no_estimate_without_a_result(settings):
             "TinyJPG quota used up after 7 uploads: 3 images went to the built-in codecs. It renews on 2026-12-01",
         ),
         (AccountError("max_uploads (500) is reached", kind="budget"), "max_uploads (500) is reached"),
-        (Unavailable("no connection"), "hosted was given up in this run after 3 images: no connection"),
+        (
+            Unavailable("api.test can't be reached (timed out)"),
+            "api.test can't be reached (timed out): 3 new images went to the built-in codecs; the next run tries again",
+        ),
     ],
 )
 def test_engine_that_was_given_up_is_one_note(settings, error, words):
@@ -130,6 +133,15 @@ def test_engine_that_was_given_up_is_one_note(settings, error, words):
     telling = Telling(settings, lambda _: None, Spending(uploads=7))
     telling.retired("hosted", error, 3)
     assert [(note.text, note.failure) for note in telling.notes([], next_run="the next run")] == [(words, True)]
+
+
+def test_codecs_that_are_out_of_reach(settings):
+    """Where the built-in codecs themselves can't be started, the images stay as they are."""
+    telling = Telling(settings, lambda _: None, Spending())
+    telling.retired("builtin", Unavailable("no worker process could be started"), 1)
+    (note,) = telling.notes([], next_run="the next run")
+    expected = "no worker process could be started: 1 new image stays as it is; the next run tries again"
+    assert note.text == expected
 
 
 def test_account_with_nothing_to_say_is_no_note(settings):

@@ -117,7 +117,7 @@ class Telling:
         return passed * (self._plan.new_bytes - self._done_bytes) / self._done_bytes
 
     def _given_up(self, engine: str, error: EngineError, images: int) -> str:
-        passed_on = self._settings.engine != "hosted"
+        passed_on = engine == "hosted" and self._settings.engine != "hosted"
         match error:
             case AccountError(kind="refused"):
                 return report.key_refused(error.host, error.status, images, passed_on=passed_on)
@@ -125,4 +125,4 @@ class Telling:
                 return report.quota_used_up(self._spending.uploads, images, renews=error.renews, passed_on=passed_on)
             case AccountError():
                 return str(error)
-        return f"{engine} was given up in this run after {report.counted(images, 'image')}: {error}"
+        return report.out_of_reach(str(error), images, passed_on=passed_on)

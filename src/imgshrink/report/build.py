@@ -99,6 +99,12 @@ def quota_used_up(uploads: int, images: int, *, renews: str = "", passed_on: boo
     return f"{line}. It renews on {renews}" if renews else line
 
 
+def out_of_reach(reason: str, images: int, *, passed_on: bool = True) -> str:
+    """Say why an engine was not asked any more in this run; what it did not get is new to the next one."""
+    fate = _went(images, "new image") if passed_on else _stay(images)
+    return f"{reason}: {fate}; the next run tries again"
+
+
 def uploading(images: int, count: int, host: str, quota_left: int | None) -> str:
     """Say before the first upload how many, how large, to which host, and what is left."""
     quota = "" if quota_left is None else f"; quota left: {quota_left}"
