@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgshrink.errors import SettingsError
-from imgshrink.files import Patterns, discover, ignored, shown
+from imgshrink.files import Patterns, discover, ignored
+from imgshrink.names import shown
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
 GIT = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
