@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
+from imgshrink.containers import parts
 from imgshrink.limits import VERIFY_VERSION
 from imgshrink.metadata import graft, read_metadata
-from imgshrink.model import Recipe
+from imgshrink.model import Format, Recipe
 from imgshrink.seal import seal
 from imgshrink.verify import VERSION, Accept, Judgement, NotSmaller, Refuse, verify
-from making import SAMPLES, chunk, png
+from making import PNG_SIGNATURE, SAMPLES, chunk, png
 from pictures import animated, clip, colourful, cutout, deep_png, photo, saved, screen, srgb_profile, wide_profile
 
 LOSSY, LOSSLESS = Recipe(80), Recipe(100)
@@ -187,6 +188,11 @@ class TestLook:
         damaged = original.copy()
         damaged.paste((255, 255, 255), (512, 512, 528, 528))
         assert "looks different" in refused(verify(large(original, format), small(damaged, format), LOSSY))
+
+    def test_noise(self) -> None:
+        """Noise evens out in blocks, and is seen in pixels."""
+        noisy = ImageChops.add(photo(), Image.effect_noise(photo().size, 60).convert("RGB"), offset=-128)
+        assert "looks different" in refused(verify(saved(photo(), "PNG", compress_level=0), small(noisy, "PNG"), LOSSY))
 
     @pytest.mark.parametrize("ground", ["black", "white"])
     def test_lost_transparency(self, ground: str) -> None:
@@ -386,6 +392,14 @@ class TestLossless:
         accepted(verify(deep_png(), candidate, LOSSY))
         accepted(verify(deep_png(), deep_png(level=9), LOSSLESS))
 
+    def test_depth_that_nobody_used(self) -> None:
+        """16-bit samples that repeat their byte may become 8-bit ones."""
+        rows = b"".join(b"\0" + bytes(value for x in range(64) for value in [(x * y) % 256] * 2) for y in range(64))
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 16, 0, 0, 0, 0))
+        original = PNG_SIGNATURE + header + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND")
+        grey = Image.frombytes("L", (64, 64), bytes((x * y) % 256 for y in range(64) for x in range(64)))
+        accepted(verify(original, small(grey, "PNG"), LOSSLESS))
+
     def test_profile_and_orientation_come_back(self) -> None:
         """Equal samples under lost tags get the tags back."""
         original = large(colourful(), "PNG", icc_profile=srgb_profile(), exif=with_exif(6))
@@ -498,6 +512,18 @@ class TestAnimations:
         blank = chunk(b"IDAT", zlib.compress(bytes(40 * (1 + 4 * 64)), 9))
         candidate = original[: at - 4] + blank + original[at + 8 + length :]
         assert refused(verify(original, candidate, LOSSLESS)) == "pixels changed, and quality 100 is lossless"
+
+    def test_default_picture_that_becomes_the_first_frame(self, hostile_made: tuple[Path, dict[str, str]]) -> None:
+        """An APNG whose own default picture is dropped shows another one to viewers without animation."""
+        original = (hostile_made[0] / "apng-hidden-default.png").read_bytes()
+        kept, first = b"", True
+        for part in parts(original, Format.PNG):
+            if part.kind == "fdAT" and first:
+                kept += chunk(b"IDAT", original[part.body + 4 : part.body_end])
+                first = False
+            elif part.kind != "IDAT":
+                kept += original[part.start : part.end]
+        assert refused(verify(original, kept, LOSSLESS)) == "pixels changed, and quality 100 is lossless"
 
 
 class TestReal:

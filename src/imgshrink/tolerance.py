@@ -8,13 +8,13 @@ from itertools import pairwise
 LIMITS = (
     (1, 83.9, 38.8),
     (10, 42.8, 29.8),
-    (30, 22.0, 13.9),
+    (30, 21.9, 13.9),
     (50, 21.8, 11.4),
     (60, 21.8, 9.4),
-    (70, 17.9, 8.2),
-    (80, 17.5, 6.0),
-    (90, 16.4, 5.2),
-    (100, 15.3, 5.2),
+    (70, 17.8, 8.2),
+    (80, 17.6, 6.0),
+    (90, 16.4, 5.1),
+    (100, 15.3, 5.1),
 )
 FADED = 200.0
 """How much the lowest alpha of a strip may rise: all but opaque where it was all but invisible is transparency lost."""

@@ -85,12 +85,8 @@ def _lowest_alpha(image: pyvips.Image) -> float:
 
 def _flattened(left: pyvips.Image, right: pyvips.Image, *, opaque: bool) -> list[_Pair]:
     if opaque:
-        return [(_colours(left), _colours(right))]
+        return [(left, right)]
     return [(_on(left, background), _on(right, background)) for background in (_BLACK, _WHITE)]
-
-
-def _colours(image: pyvips.Image) -> pyvips.Image:
-    return image.extract_band(0, n=3).copy_memory() if image.hasalpha() else image
 
 
 def _on(image: pyvips.Image, background: int) -> pyvips.Image:
@@ -98,10 +94,13 @@ def _on(image: pyvips.Image, background: int) -> pyvips.Image:
 
 
 def _look(one: pyvips.Image, other: pyvips.Image) -> tuple[float, float]:
-    """Return the worst difference of blocks, and the mean difference of samples times the number of pixels."""
+    """Return the worst difference of blocks, and the mean difference of colours times the number of pixels.
+
+    An alpha band is the same in both: it counts for the divisor only.
+    """
     worst = _blocks(one).dE76(_blocks(other)).max()
-    return worst, (one - other).abs().avg() * one.width * one.height
+    return worst, (one - other).abs().avg() * one.bands / 3 * one.width * one.height
 
 
 def _blocks(image: pyvips.Image) -> pyvips.Image:
-    return image.shrink(_BLOCK, _BLOCK, ceil=True).colourspace("lab")
+    return image.shrink(_BLOCK, _BLOCK, ceil=True).extract_band(0, n=3).colourspace("lab")
