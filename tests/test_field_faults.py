@@ -87,6 +87,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # In a build
 
 
+@pytest.mark.slow
 def test_edited_image_that_gains_nothing_is_published_as_edited(tmp_path):
     """Where an image was replaced by one that can't be shrunk, the new one is published, never the old one's result."""
     site = make_site(tmp_path, {"a.png": PNG})
@@ -111,6 +112,7 @@ def test_photographs_stay_upright_and_keep_their_profile(tmp_path):
     assert Image.open(io.BytesIO(published)).info["icc_profile"] == Image.open(io.BytesIO(original)).info["icc_profile"]
 
 
+@pytest.mark.slow
 def test_excluded_documents_are_not_published(tmp_path):
     """What `exclude_docs` keeps out of the site stays out of it, and out of the report."""
     site = make_site(
@@ -121,6 +123,7 @@ def test_excluded_documents_are_not_published(tmp_path):
     assert not any("secret" in row["path"] for row in json.loads((site / "r.json").read_text())["images"])
 
 
+@pytest.mark.slow
 def test_no_image_grows(tmp_path):
     """Images that are compressed harder than we would are published byte for byte."""
     pictures = {
@@ -133,6 +136,7 @@ def test_no_image_grows(tmp_path):
         assert len((site / "site" / name).read_bytes()) <= len(data)
 
 
+@pytest.mark.slow
 def test_changed_options_make_new_results(tmp_path):
     """A result of quality 80 is not served when lossless is asked for."""
     site = make_site(tmp_path, {"a.png": OTHER_PNG}, options="quality: 80")
@@ -152,6 +156,7 @@ def test_neither_a_bad_image_nor_a_missing_program_ends_a_build(tmp_path):
     assert read_seal((tmp_path / "site/a.png").read_bytes()) == 80
 
 
+@pytest.mark.slow
 def test_every_name_and_format_is_covered(tmp_path):
     """Upper-case endings, WebP and a PNG that is called .jpg are shrunk like all others."""
     pictures = {"a.PNG": PNG, "b.webp": WEBP, "c.jpg": OTHER_PNG}
@@ -161,6 +166,7 @@ def test_every_name_and_format_is_covered(tmp_path):
         assert read_seal((site / "site" / name).read_bytes()) == 80, name
 
 
+@pytest.mark.slow
 def test_result_does_not_depend_on_the_path(tmp_path):
     """A logo that was replaced under the same path is new; the old one under a new path is known."""
     site = make_site(tmp_path, {"logo.png": PNG}, options="report: r.json")
@@ -247,6 +253,7 @@ def test_a_file_is_replaced_whole(here):
     assert list(here.glob(".*png*")) == []
 
 
+@pytest.mark.slow
 def test_symlinks_and_modes_stay(here):
     """A symlinked image stays a symlink, and a file's mode stays what it was."""
     (here / "real").mkdir()

@@ -198,6 +198,7 @@ def test_many_files_are_summed_up(folder, capsys):
     assert said[7].endswith("git add -u -- docs")
 
 
+@pytest.mark.slow
 def test_animation_keeps_its_frames(folder):
     """An animated GIF is still the same animation."""
     from imgshrink.sniff import sniff

@@ -165,6 +165,7 @@ def test_images_that_other_plugins_made_are_shrunk_too(tmp_path):
     assert shrunk["site/made/in-memory.png"] == shrunk["site/card.png"] == "optimized"
 
 
+@pytest.mark.slow
 def test_exclude_names_generated_images_by_their_place_in_the_site(tmp_path):
     """An image without a source is matched by its place in the site."""
     site = make_site(tmp_path, {}, options="exclude: [site/card.png]", config="hooks: [makes.py]")
@@ -201,6 +202,7 @@ def test_job_summary_gets_the_table(tmp_path):
     assert "docs/a.png" in page.read_text()
 
 
+@pytest.mark.slow
 def test_dirty_build_meets_its_own_output(tmp_path):
     """`mkdocs build --dirty` over its own output changes no image."""
     site = make_site(tmp_path, {"a.png": PNG})
@@ -210,6 +212,7 @@ def test_dirty_build_meets_its_own_output(tmp_path):
     assert (site / "site/a.png").read_bytes() == published
 
 
+@pytest.mark.slow
 def test_edited_image_is_published_as_edited(tmp_path):
     """An image that changed under the same name is never answered with the old one's result."""
     site = make_site(tmp_path, {"logo.png": PNG})
@@ -220,6 +223,7 @@ def test_edited_image_is_published_as_edited(tmp_path):
         assert published.size == edited.size
 
 
+@pytest.mark.slow
 def test_images_left_to_material_are_warned_about(tmp_path):
     """With Material's own optimize on for JPEG, JPEG is left to it with one warning, and the rest is shrunk."""
     config = "theme: material\nplugins:\n  - material/optimize:\n      optimize_png: false\n  - imgshrink\n"
@@ -240,6 +244,7 @@ def test_fork_build_is_strict_offline_and_without_key(tmp_path):
     assert (tmp_path / "site/a.png").stat().st_size < PNG.stat().st_size
 
 
+@pytest.mark.slow
 def test_cache_that_is_a_file_costs_one_note(tmp_path):
     """A cache folder that can't be used is one note; the build shrinks all the same."""
     (tmp_path / "no-folder").write_text("")
@@ -249,6 +254,7 @@ def test_cache_that_is_a_file_costs_one_note(tmp_path):
     assert (tmp_path / "site/a.png").stat().st_size < PNG.stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("option", "uploaded"), [("false", 1), ("true", 4)])
 def test_images_without_a_source_are_uploaded_only_when_asked_for(tmp_path, option, uploaded):
     """With a key the docs' images are uploaded; the theme's and those of other plugins only by `upload_generated`."""
@@ -262,6 +268,7 @@ def test_images_without_a_source_are_uploaded_only_when_asked_for(tmp_path, opti
     assert f"uploading {api.posts} image" in line
 
 
+@pytest.mark.slow
 def test_empty_cache_in_ci_is_pointed_out(tmp_path):
     """In CI, with nothing in the cache and a long build, one line says to keep it; with a kept one there is none."""
     site = make_site(tmp_path, {"a.png": PNG}, config="hooks: [impatient.py]")
@@ -270,6 +277,7 @@ def test_empty_cache_in_ci_is_pointed_out(tmp_path):
     assert not any("the cache was empty" in line for line in lines(build(site, environ={"CI": "true"})))
 
 
+@pytest.mark.slow
 def test_configuration_from_standard_input(tmp_path):
     """A configuration that comes from standard input has no file: the working folder stands for it."""
     site = make_site(tmp_path, {"a.png": PNG}, options="exclude: [docs/b.png]")
@@ -282,6 +290,7 @@ def test_configuration_from_standard_input(tmp_path):
     assert (site / "site/b.png").read_bytes() == PNG.read_bytes()
 
 
+@pytest.mark.slow
 def test_symlink_in_the_site_is_left_alone(tmp_path):
     """A symlink that another plugin put into the site is neither followed nor replaced."""
     (tmp_path / "outside.png").write_bytes(PNG.read_bytes())

@@ -74,12 +74,14 @@ def test_line_to_get_the_originals_back_works(repository):
     assert (repository / "docs/b.jpg").read_bytes() == JPEG.read_bytes()
 
 
+@pytest.mark.slow
 def test_line_to_skip_works(repository):
     """`SKIP=imgshrink` commits the originals."""
     assert commit(repository, SKIP="imgshrink").returncode == 0
     assert (repository / "docs/a.png").read_bytes() == PNG.read_bytes()
 
 
+@pytest.mark.slow
 def test_clone_with_an_empty_cache_passes(repository, tmp_path):
     """What was committed passes on another machine: another clone, another home, an empty cache."""
     commit(repository)
@@ -108,6 +110,7 @@ def test_partly_staged_images_are_reported(repository):
     assert {name: (repository / name).read_bytes() for name in unstaged} == unstaged
 
 
+@pytest.mark.slow
 def test_prek_runs_the_same_hook(repository):
     """Under prek the commit stops once, partly staged images are reported, and the second commit passes."""
     (repository / "docs/a.png").write_bytes(OTHER_PNG.read_bytes())
@@ -121,6 +124,7 @@ def test_prek_runs_the_same_hook(repository):
     assert commit(repository).returncode == 0
 
 
+@pytest.mark.slow
 def test_cure_for_partly_staged_images_works(repository):
     """After the `git add` that the hook names, the commit stops once and passes the second time."""
     (repository / "docs/a.png").write_bytes(OTHER_PNG.read_bytes())
@@ -131,6 +135,7 @@ def test_cure_for_partly_staged_images_works(repository):
     assert commit(repository).returncode == 0
 
 
+@pytest.mark.slow
 def test_unstaged_changes_of_other_files_are_not_reported(repository):
     """Unstaged changes of a file that is not ours are set aside and brought back without a word from us."""
     (repository / "notes.txt").write_text("one\n")
@@ -142,6 +147,7 @@ def test_unstaged_changes_of_other_files_are_not_reported(repository):
     assert read_seal((repository / "docs/a.png").read_bytes()) == 80
 
 
+@pytest.mark.slow
 def test_lfs_pointer_does_not_block_a_commit(repository):
     """A Git LFS pointer that is called .png is named with its cure, and the commit goes through."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 12345\n"
@@ -153,6 +159,7 @@ def test_lfs_pointer_does_not_block_a_commit(repository):
     assert "left alone: docs/a.png (Git LFS pointer (run: git lfs pull))" in done.stdout
 
 
+@pytest.mark.slow
 def test_names_with_everything_git_allows(repository):
     """Spaces, quotes, letters beyond ASCII and a leading dash in names do no harm, and the printed `git add` works."""
     names = ["docs/a b.png", "docs/it's.png", "docs/\u00e4\u4e2d.png", "-dash.png"]
