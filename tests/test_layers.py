@@ -13,7 +13,7 @@ SRC = Path(__file__).resolve().parents[1] / "src" / "imgshrink"
 FACES = {"cli", "hook", "mkdocs_plugin"}
 PURE = set(
     "model errors containers tolerant exif notices rewrite foreign sniff seal metadata keys limits names wire report "
-    "asking engine examine".split()
+    "asking engine examine profiles timeline tolerance readings".split()
 )
 STDLIB_PURE = set(
     "__future__ collections contextlib dataclasses enum struct zlib hashlib re typing json shlex unicodedata threading "
