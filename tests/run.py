@@ -3,6 +3,7 @@
 Without `--all`, tests that are slow or need a browser or programs of the system are left out.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,9 @@ def main() -> int:
     arguments = [argument for argument in sys.argv[1:] if argument != "--all"]
     python = environment.ready(".venv-test", "--editable", ".[mkdocs,server]", "--group", "test")
     command = [str(python), "-m", "pytest", *SPREAD, *selection, *arguments]
-    return subprocess.run(command, cwd=environment.ROOT, check=False).returncode
+    # The tests start hundreds of programs: each module is compiled once, not once a program.
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, cwd=environment.ROOT, env=environ, check=False).returncode
 
 
 if __name__ == "__main__":
