@@ -46,25 +46,20 @@ def test_versions_are_the_installed_ones():
 
 
 @pytest.mark.slow
-def test_corpus_never_grows(builtin, corpus):
-    """Every image of the corpus comes back smaller, or as itself, in its own format and size."""
-    for path in corpus:
+def test_corpus_settles(builtin, corpus):
+    """What verify accepts of our results stays as it is when it is treated again, in its own format and size.
+
+    Every second image: the first generation of all of them is looked at by the whole command.
+    """
+    for path in corpus[::2]:
         data = path.read_bytes()
         info = sniff(data)
         result = builtin.optimize(data, info, Recipe(80))
-        after = sniff(result)
-        assert result is data or len(result) < len(data), path
-        assert (info.format, info.displayed) == (after.format, after.displayed), path
-
-
-@pytest.mark.slow
-def test_corpus_settles(builtin, corpus):
-    """What verify accepts of our results for the corpus stays as it is when it is treated again."""
-    for path in corpus:
-        data = path.read_bytes()
-        result = builtin.optimize(data, sniff(data), Recipe(80))
         if result is data:
             continue
+        after = sniff(result)
+        assert len(result) < len(data), path
+        assert (info.format, info.displayed) == (after.format, after.displayed), path
         judged = verify(data, result, Recipe(80))
         assert isinstance(judged, Accept | NotSmaller), (path, judged)
         if isinstance(judged, Accept):

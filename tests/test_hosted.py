@@ -604,7 +604,9 @@ def test_who_waits_for_a_turn_is_let_go(server: LyingServer, hosted: Make, image
         stop.set()
         done, late = wait(futures, timeout=2)
     assert late == set()
-    assert sorted(word(future.result()) for future in done) == ["Pending", "Unavailable"]
+    # The one that waits says that it was interrupted, or, where it had its turn by then, that the upload is paid for.
+    assert sorted(word(future.result()) for future in done) in (["Pending", "Unavailable"], ["Pending", "Pending"])
+    assert server.posts == 1
 
 
 def test_polling_is_thrifty(server: LyingServer, hosted: Make) -> None:
