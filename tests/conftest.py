@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,12 @@ import pytest
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 WHY_SKIPPED = "needs the image corpus in ../shared/corpus, which is not part of this repository"
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let the programs that tests start hear it: a shell makes what runs in the background deaf."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def corpus_images() -> list[Path]:

@@ -55,8 +55,6 @@ class Person:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # A shell starts what runs in the background deaf to Ctrl-C.
-            preexec_fn=None if os.name == "nt" else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         return self.running
 
