@@ -217,6 +217,8 @@ class Runtime:
 
     @cached_property
     def _overrides(self) -> list[tuple[Patterns, Override]]:
+        if not self.settings.overrides:
+            return []
         from .files import Patterns
 
         base = self.settings.base_of("overrides")
