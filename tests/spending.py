@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -74,10 +73,11 @@ class Person:
         """Return a fault that kills the running command, between two others."""
 
         def fault(connection: Connection, server: LyingServer, seen: Seen) -> None:
+            running = self.running
+            assert running is not None
             if first is not None:
                 first(connection, server, seen)
-            assert self.running is not None
-            os.kill(self.running.pid, signal.SIGKILL)
+            running.kill()
             if then is not None:
                 then(connection, server, seen)
 
