@@ -177,12 +177,12 @@ class Desk:
         now = int(time.time())
         try:
             candidate = engine.optimize(data, task.info, task.recipe)
+            self._reached(engine)
             answered()
             judgement = NotSmaller() if candidate == data else self._verify(data, candidate, task.recipe)
         except (Declined, Rejected) as error:
+            self._reached(engine)
             judgement = Refuse(str(error))
-        with self._lock:
-            self._strikes[engine.name] = 0
         quality = task.recipe.quality
         match judgement:
             case Accept(data=better):
@@ -191,6 +191,10 @@ class Desk:
                 return Entry(Verdict.REFUSED, b"", reason, engine.name, now, self._verify_version, quality)
             case _:
                 return Entry(Verdict.NOT_SMALLER, b"", "", engine.name, now, self._verify_version, quality)
+
+    def _reached(self, engine: Engine) -> None:
+        with self._lock:
+            self._strikes[engine.name] = 0
 
     def _remember(self, key: str, entry: Entry) -> None:
         self._cache.put(key, entry)
