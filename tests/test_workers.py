@@ -248,7 +248,8 @@ def test_parent_side_is_standard_library_only():
     script = "import sys, imgshrink.workers; print({'pyvips', 'oxipng', 'multiprocessing', 'cffi'} & set(sys.modules))"
     # Measuring coverage loads multiprocessing into every program that the tests start.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-    output = subprocess.run(
+    command = [sys.executable, "-c", script]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environ).stdout
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environ
     ).stdout
     assert output == "set()\n"
