@@ -250,8 +250,6 @@ def test_parent_side_is_standard_library_only():
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     command = [sys.executable, "-c", script]
     output = subprocess.run(command, capture_output=True, text=True, check=True, env=environ).stdout
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environ
-    ).stdout
     assert output == "set()\n"
 
 
