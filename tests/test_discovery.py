@@ -83,11 +83,11 @@ def test_paths_are_as_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_folders_that_are_not_entered(tmp_path: Path) -> None:
-    """Dot-folders, node_modules and virtual environments are not searched; dot-files are."""
+    """Dot-folders, node_modules, virtual environments and pictures of reports are not searched; dot-files are."""
     grow(
         tmp_path,
         ".cache/a.png", "node_modules/c.png", "x/node_modules/y/e.png",
-        "env/pyvenv.cfg", "env/d.png", ".f.png", "mod/g.png",
+        "env/pyvenv.cfg", "env/d.png", ".f.png", "mod/g.png", "r-pictures/.imgshrink-report", "r-pictures/h.png",
     )  # fmt: skip
     assert found(tmp_path, base=tmp_path) == [".f.png", "mod/g.png"]
 

@@ -24,6 +24,7 @@ STDLIB_PURE = set(
 THIRD_PARTY = {
     "pixels": {"pyvips"},
     "verify": {"pyvips"},
+    "portray": {"pyvips"},
     "engine/builtin": {"pyvips", "oxipng", "mozjpeg_lossless_optimization", "PIL"},
     "engine/hosted": {"httpx", "httpx2"},
     "engine/transport": {"httpx", "httpx2", "httpcore", "httpcore2"},

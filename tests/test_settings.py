@@ -62,7 +62,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("cache_size", "2 apples", "a size such as"),
     ("strict", "true", "true or false"),
     ("strict", 1, "true or false"),
-    ("report", "report.txt", "a file that ends in .json or .md"),
+    ("report", "report.txt", "a file that ends in .json, .md or .html"),
     ("report", "../report.md", "inside "),
     ("overrides", "photos", "a list"),
     ("overrides", [{"quality": 90}], "a list of tables, each with paths"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority
 
 from .errors import SettingsError
+from .names import pictured
 from .settings import fields_of, load
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
 
     from .model import Outcome, Source
+    from .report import Summary
     from .runtime import Runtime
     from .telling import Telling
 
@@ -66,6 +69,8 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             self._settings = load(_start(config), face="plugin", mkdocs=dict(self.config), environ=os.environ)
         except SettingsError as error:
             raise PluginError(f"imgshrink: {error}") from error
+        if self._serving and pictured(self._settings.report):  # too slow for every save
+            self._settings = dataclasses.replace(self._settings, report=None)
         self._origins.clear()
 
     @event_priority(-100)
@@ -95,6 +100,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
         from .place import in_build
+        from .publish import publish
         from .runtime import opened
         from .telling import Telling
 
@@ -104,20 +110,22 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             fresh = not self._serving and "CI" in os.environ and not runtime.cache.info().entries
             run = runtime.run(sources, place=in_build, observer=telling, in_place=False, known_only=known_only)
             outcomes = list(telling.counted(run))
+            summary = telling.summary(outcomes)
+            portraits = runtime.portraits(outcomes, self._say_new)
             others = runtime.notes()
-        self._tell(telling, outcomes, others, fresh=fresh)
+        environ = {} if self._serving else os.environ
+        others += publish(outcomes, summary, report=self._settings.report, environ=environ, portraits=portraits)
+        self._tell(telling, outcomes, summary, others, fresh=fresh)
 
-    def _tell(self, telling: Telling, outcomes: list[Outcome], others: list[str], *, fresh: bool) -> None:
+    def _tell(
+        self, telling: Telling, outcomes: list[Outcome], summary: Summary, others: list[str], *, fresh: bool
+    ) -> None:
         from . import report
-        from .publish import publish
 
-        summary = telling.summary(outcomes)
         if not self._serving or summary.answered:
             log.info("imgshrink: %s", report.result(summary))
         if fresh and summary.answered and summary.seconds > SLOW:
             log.info("imgshrink: %s", report.empty_cache(summary.seconds))
-        environ = {} if self._serving else os.environ
-        others = [*others, *publish(outcomes, summary, report=self._settings.report, environ=environ)]
         notes = telling.notes(outcomes, others, next_run="the next build")
         for note in notes:
             self._say_new(note.text)

@@ -1,9 +1,22 @@
-"""File names as a person may see them."""
+"""File names as a person may see them, and those that have a meaning."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+REPORT_MARK = ".imgshrink-report"
+"""The file by which a folder of a report's pictures is known."""
+
+
+def pictured(report: Path | None) -> bool:
+    """Return whether a report of that name shows pictures."""
+    return report is not None and report.suffix.lower() == ".html"
+
+
+def pictures_folder(report: Path) -> str:
+    """Return the name of the folder of pictures that belongs to a report, beside it."""
+    return f"{report.stem}-pictures"
 
 
 def shown(path: Path | str) -> str:

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from .errors import Unwritable
 from .files import write
 from .model import Outcome
-from .names import shown
-from .report import DOCUMENTS, Summary, to_markdown
+from .names import pictures_folder, shown
+from .report import DOCUMENTS, Portrait, Summary, to_html, to_markdown
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 def publish(
-    outcomes: Sequence[Outcome], summary: Summary, *, report: Path | None, environ: Mapping[str, str]
+    outcomes: Sequence[Outcome],
+    summary: Summary,
+    *,
+    report: Path | None,
+    environ: Mapping[str, str],
+    portraits: Mapping[str, Portrait] = MappingProxyType({}),
 ) -> list[str]:
-    """Write the report and append to the job's summary where asked for; return a line for each that failed."""
+    """Write the report and append to the job's summary where asked for; return a line for each that failed.
+
+    `portraits` are what an HTML report shows of the images, by their paths.
+    """
     notes = []
     if report is not None:
         try:
             report.parent.mkdir(parents=True, exist_ok=True)
-            write(report, DOCUMENTS[report.suffix.lower()](outcomes, summary).encode())
+            write(report, _document(report, outcomes, summary, portraits).encode())
         except (OSError, Unwritable) as error:
             notes.append(f"the report can't be written: {error}")
     page = environ.get(STEP_SUMMARY, "")
@@ -33,3 +42,10 @@ def publish(
         except OSError as error:
             notes.append(f"{STEP_SUMMARY} can't be appended to ({shown(Path(page))}): {error.strerror}")
     return notes
+
+
+def _document(report: Path, outcomes: Sequence[Outcome], summary: Summary, portraits: Mapping[str, Portrait]) -> str:
+    kind = report.suffix.lower()
+    if kind in DOCUMENTS:
+        return DOCUMENTS[kind](outcomes, summary)
+    return to_html(outcomes, summary, portraits, pictures_folder(report))

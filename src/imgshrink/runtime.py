@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING
 from .asking import Desk
 from .limits import VERIFY_VERSION
 from .model import Entry, Judgement, Outcome, Plan, Recipe, Source, Verdict
+from .names import pictured
 from .pipeline import Observer, Place, Policy, Survey, run, survey
 from .place import InPlace
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from .album import Album
     from .cache.local import LocalCache
     from .engine import Engine
     from .engine.hosted import Hosted
     from .files import Discovery, Patterns
     from .originals import Originals
+    from .report import Portrait
     from .settings import Override
     from .workers import Workers
 
@@ -51,6 +54,14 @@ class Runtime:
         from .originals import Originals
 
         return Originals(self.settings.state_dir / "originals")
+
+    @cached_property
+    def album(self) -> Album | None:
+        """The pictures for the report, where it is one that shows them."""
+        from .album import Album
+
+        report = self.settings.report
+        return Album(report, lambda: self.workers) if report is not None and pictured(report) else None
 
     @cached_property
     def workers(self) -> Workers:
@@ -95,7 +106,13 @@ class Runtime:
         for folder in {source.path.parent for source in sources}:
             sweep(folder)
         desk = self.desk(known_only=known_only)
+        if self.album is not None:
+            place = self.album.watched(place, sources)
         return run(sources, desk=desk, place=place, policy=self._policy(in_place=in_place), observer=observer)
+
+    def portraits(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Portrait]:
+        """Make what the report shows of the images of a run, by their names; nothing where it shows none."""
+        return {} if self.album is None else self.album.hang(outcomes, say)
 
     def survey(self, sources: Iterable[Source]) -> tuple[list[Survey], Plan]:
         """Return what a run would find and do, without doing it."""
@@ -155,7 +172,7 @@ class Runtime:
 
     def notes(self) -> list[str]:
         """What a person should know about the parts that were used, one line each."""
-        used = [self.__dict__[name] for name in ("cache", "originals", "hosted") if name in self.__dict__]
+        used = [part for name in ("cache", "originals", "hosted", "album") if (part := self.__dict__.get(name))]
         return [*self.settings.notes, *(note for part in used for note in part.notes())]
 
     def close(self) -> None:
@@ -163,9 +180,9 @@ class Runtime:
         self.stop.set()
         for engine in self._engines:
             engine.close()
-        for name in ("workers", "cache"):
-            if name in self.__dict__:
-                self.__dict__[name].close()
+        for name in ("workers", "cache", "album"):
+            if part := self.__dict__.get(name):
+                part.close()
 
     @cached_property
     def hosted(self) -> Hosted:

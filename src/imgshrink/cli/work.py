@@ -62,7 +62,8 @@ def work(
             tell(_line(outcome))
     others = complete(images.sources) if complete else []
     summary = telling.summary(outcomes)
-    others += publish(outcomes, summary, report=settings.report, environ=os.environ)
+    portraits = runtime.portraits(outcomes, say_line)
+    others += publish(outcomes, summary, report=settings.report, environ=os.environ, portraits=portraits)
     _tell_result(outcomes, summary, in_place=in_place)
     notes = telling.notes(outcomes, [*images.notes, *runtime.notes(), *others], next_run="the next run")
     for note in notes:

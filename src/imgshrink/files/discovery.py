@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SettingsError
-from ..names import shown
+from ..names import REPORT_MARK, shown
 from . import ignored
 from .patterns import Patterns
 
 MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT: what Windows calls a junction
+MARKS = ("pyvenv.cfg", REPORT_MARK)
 ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp")
 
 
@@ -154,9 +155,9 @@ def _is_junction(entry: os.DirEntry[str]) -> bool:
 
 
 def _entered(folder: Path) -> bool:
-    return (
-        not folder.name.startswith(".") and folder.name != "node_modules" and not os.path.lexists(folder / "pyvenv.cfg")
-    )
+    if folder.name.startswith(".") or folder.name == "node_modules":
+        return False
+    return not any(os.path.lexists(folder / mark) for mark in MARKS)
 
 
 def _place(path: Path) -> str:

@@ -15,6 +15,7 @@ from .build import (
     no_key,
     out_of_reach,
     outlook,
+    portraying,
     progress,
     quota_used_up,
     result,
@@ -26,6 +27,7 @@ from .commit import finished, partly_staged, rewritten, under, unfinished
 from .documents import DOCUMENTS, to_json, to_markdown
 from .names import fitting, folder_of, pathspec, quoted, shown
 from .numbers import about, counted, part, share, size, span
+from .page import WHOLE, Portrait, to_html
 from .rows import LISTED, sizes, table
 from .summary import LATE, NOBODY, SMALL, Summary, left, savings, summarize
 
@@ -35,6 +37,8 @@ __all__ = [
     "LISTED",
     "NOBODY",
     "SMALL",
+    "WHOLE",
+    "Portrait",
     "Summary",
     "about",
     "announcement",
@@ -54,6 +58,7 @@ __all__ = [
     "part",
     "partly_staged",
     "pathspec",
+    "portraying",
     "progress",
     "quota_used_up",
     "quoted",
@@ -68,6 +73,7 @@ __all__ = [
     "summarize",
     "table",
     "time_over",
+    "to_html",
     "to_json",
     "to_markdown",
     "under",

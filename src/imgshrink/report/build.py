@@ -60,6 +60,11 @@ def left_alone(rows: Sequence[Outcome]) -> str:
     return f"left alone: {listed}" + (f", and {len(rows) - LISTED} more" if len(rows) > LISTED else "")
 
 
+def portraying(images: int) -> str:
+    """Say that a report takes its time."""
+    return f"making pictures of {counted(images, 'image')} for the report"
+
+
 def empty_cache(seconds: float) -> str:
     """Tell a build machine to keep the cache."""
     return f"the cache was empty; keep it between runs to save these {span(seconds)}: see CI in the documentation"

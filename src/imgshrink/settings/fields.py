@@ -130,7 +130,7 @@ class Settings:
     cache_size: int = setting(2 * 1024**3, "2GiB", size, "what the cache is pruned to")
     strict: bool = setting(False, "false", boolean, "notes become failures")
     report: Path | None = setting(  # noqa: RUF009  # it is a dataclasses.field
-        None, "none", document(".json", ".md"), "a file: `.json` or `.md`"
+        None, "none", document(".json", ".md", ".html"), "a file: `.json`, `.md` or `.html`"
     )
     enabled: bool = setting(True, "true", boolean, "false: builds as if the plugin were absent", places=BUILD)
     on_serve: bool | str = setting(

@@ -160,7 +160,7 @@ def document(*suffixes: str) -> Parser[Path]:
     def parse(given: Given) -> Path:
         chosen = path(given)
         if chosen.suffix.lower() not in suffixes:
-            raise NotAllowed(f"a file that ends in {' or '.join(suffixes)}")
+            raise NotAllowed(f"a file that ends in {', '.join(suffixes[:-1])} or {suffixes[-1]}")
         return chosen
 
     return parse

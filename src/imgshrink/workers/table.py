@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -32,4 +33,16 @@ def verify(original: bytes, candidate: bytes, *, quality: int) -> tuple[bytes, b
     return b"refuse", judgement.reason.encode()
 
 
-TASKS: Mapping[str, Callable[..., tuple[bytes, ...]]] = MappingProxyType({"optimize": optimize, "verify": verify})
+def portray(before: bytes, after: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return both made small, and as JSON width, height and how different they look; `after` may be empty."""
+    from ..portray import portray as draw
+
+    shown = draw(before, after)
+    look = [shown.look.worst, shown.look.mean] if shown.look else None
+    facts = {"width": shown.width, "height": shown.height, "look": look}
+    return shown.before, shown.after, json.dumps(facts).encode()
+
+
+TASKS: Mapping[str, Callable[..., tuple[bytes, ...]]] = MappingProxyType(
+    {"optimize": optimize, "verify": verify, "portray": portray}
+)

@@ -1,0 +1,45 @@
+"""One image as the HTML report shows it: small pictures of it, and how different it looks since. Loads libvips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyvips
+
+from .metadata import read_metadata
+from .pixels import Difference, Undecodable, displayed, measure, still
+from .pixels.thumbnail import small, webp
+from .sniff import describe, sniff
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Small pictures as WebP, their width and height, and how much what is after differs from what was before."""
+
+    before: bytes
+    after: bytes
+    width: int
+    height: int
+    look: Difference | None = None
+
+
+def portray(before: bytes, after: bytes = b"") -> Shown:
+    """Return an image, and what replaced it where there is something, made small; of animations the first picture.
+
+    Raises `Undecodable` or `pyvips.Error` where one can't be decoded.
+    """
+    left = _picture(before)
+    drawn = small(left)
+    if not after:
+        return Shown(webp(drawn), b"", drawn.width, drawn.height)
+    right = _picture(after)
+    return Shown(webp(drawn), webp(small(right)), drawn.width, drawn.height, measure(left, right))
+
+
+def _picture(data: bytes) -> pyvips.Image:
+    info = sniff(data)
+    if info is None:
+        raise Undecodable(describe(data))
+    kept = read_metadata(data)
+    # Read twice, by the measure and by the thumbnail.
+    return displayed(still(data, info), kept.icc, kept.orientation).copy_memory()
