@@ -9,6 +9,7 @@ from .names import shown
 from .numbers import about, counted, part, share, size, span
 from .summary import Summary
 
+CI_PAGE = "https://github.com/imgshrink/imgshrink/blob/main/example_site/docs/ci.md"
 LISTED = 10
 LOCAL = "the built-in codecs"
 
@@ -67,7 +68,7 @@ def portraying(images: int) -> str:
 
 def empty_cache(seconds: float) -> str:
     """Tell a build machine to keep the cache."""
-    return f"the cache was empty; keep it between runs to save these {span(seconds)}: see CI in the documentation"
+    return f"the cache was empty; keep it between runs to save these {span(seconds)}: {CI_PAGE}"
 
 
 def time_over(limit: float, images: int, count: int, *, next_run: str = "the next build") -> str:
