@@ -18,7 +18,8 @@ from imgshrink.model import Outcome, Status
 from imgshrink.pixels.thumbnail import SIDE
 from imgshrink.place import in_build
 from imgshrink.publish import publish
-from imgshrink.report import WHOLE, portraying, summarize
+from imgshrink.report import portraying, summarize
+from imgshrink.report.page import WHOLE
 from imgshrink.workers import Workers
 from making import SAMPLES, oriented, segment
 from parts import deflated, png, source

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgshrink.model import Outcome, Status
-from imgshrink.report import Portrait, summarize, to_html
+from imgshrink.report import summarize
 from imgshrink.report.behaviour import SCRIPT, STYLE
+from imgshrink.report.page import Portrait, to_html
 from test_report import ROWS, shrunk
 
 HARD = "a \"b\" 'c' <script>alert(1)</script> & {heading} \x1b[2J\u202e\udcff.png"

@@ -20,7 +20,8 @@ from .keys import content_hash
 from .metadata import reduce
 from .model import Outcome, Source
 from .names import REPORT_MARK, pictures_folder, shown
-from .report import WHOLE, Portrait, portraying, savings
+from .report import portraying, savings
+from .report.page import WHOLE, Portrait
 from .sniff import sniff
 
 if TYPE_CHECKING:

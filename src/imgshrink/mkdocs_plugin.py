@@ -69,7 +69,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             self._settings = load(_start(config), face="plugin", mkdocs=dict(self.config), environ=os.environ)
         except SettingsError as error:
             raise PluginError(f"imgshrink: {error}") from error
-        if self._serving and pictured(self._settings.report):  # too slow for every save
+        if self._serving and self._settings.report and pictured(self._settings.report):  # too slow for every save
             self._settings = dataclasses.replace(self._settings, report=None)
         self._origins.clear()
 

@@ -9,9 +9,9 @@ REPORT_MARK = ".imgshrink-report"
 """The file by which a folder of a report's pictures is known."""
 
 
-def pictured(report: Path | None) -> bool:
+def pictured(report: Path) -> bool:
     """Return whether a report of that name shows pictures."""
-    return report is not None and report.suffix.lower() == ".html"
+    return report.suffix.lower() == ".html"
 
 
 def pictures_folder(report: Path) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from .errors import Unwritable
 from .files import write
 from .model import Outcome
 from .names import pictures_folder, shown
-from .report import DOCUMENTS, Portrait, Summary, to_html, to_markdown
+from .report import DOCUMENTS, Summary, to_markdown
+
+if TYPE_CHECKING:
+    from .report.page import Portrait
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -48,4 +52,6 @@ def _document(report: Path, outcomes: Sequence[Outcome], summary: Summary, portr
     kind = report.suffix.lower()
     if kind in DOCUMENTS:
         return DOCUMENTS[kind](outcomes, summary)
+    from .report.page import to_html
+
     return to_html(outcomes, summary, portraits, pictures_folder(report))

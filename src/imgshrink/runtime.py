@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .engine.hosted import Hosted
     from .files import Discovery, Patterns
     from .originals import Originals
-    from .report import Portrait
+    from .report.page import Portrait
     from .settings import Override
     from .workers import Workers
 
@@ -58,10 +58,12 @@ class Runtime:
     @cached_property
     def album(self) -> Album | None:
         """The pictures for the report, where it is one that shows them."""
+        report = self.settings.report
+        if report is None or not pictured(report):
+            return None
         from .album import Album
 
-        report = self.settings.report
-        return Album(report, lambda: self.workers) if report is not None and pictured(report) else None
+        return Album(report, lambda: self.workers)
 
     @cached_property
     def workers(self) -> Workers:

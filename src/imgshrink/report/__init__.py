@@ -27,7 +27,6 @@ from .commit import finished, partly_staged, rewritten, under, unfinished
 from .documents import DOCUMENTS, to_json, to_markdown
 from .names import fitting, folder_of, pathspec, quoted, shown
 from .numbers import about, counted, part, share, size, span
-from .page import WHOLE, Portrait, to_html
 from .rows import LISTED, sizes, table
 from .summary import LATE, NOBODY, SMALL, Summary, left, savings, summarize
 
@@ -37,8 +36,6 @@ __all__ = [
     "LISTED",
     "NOBODY",
     "SMALL",
-    "WHOLE",
-    "Portrait",
     "Summary",
     "about",
     "announcement",
@@ -73,7 +70,6 @@ __all__ = [
     "summarize",
     "table",
     "time_over",
-    "to_html",
     "to_json",
     "to_markdown",
     "under",
