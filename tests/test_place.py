@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,6 +89,63 @@ def test_a_repository_that_git_does_not_answer_for(picture: Path, kept: Original
     (picture.parent / ".git").write_text("gitdir: /nowhere\n")
     InPlace(lambda: kept)(source(picture), BIG, SMALL)
     assert kept.find(picture) == BIG
+
+
+@pytest.fixture
+def questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How often git was asked so far: a git on PATH that counts, and then is the real one."""
+    log, programs = tmp_path / "log", tmp_path / "bin"
+    programs.mkdir()
+    counting = programs / "git"
+    counting.write_text(f'#!/bin/sh\necho x >> "{log}"\nexec "{shutil.which("git")}" "$@"\n')
+    counting.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    return lambda: log.read_text().count("x") if log.exists() else 0
+
+
+def repository(folder: Path, *names: str) -> list[Path]:
+    """A repository with these pictures, which ignores those whose names begin with `out`."""
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    (folder / ".gitignore").write_text("out*\n")
+    paths = [folder / name for name in names]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(BIG)
+    return paths
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell script as a program")
+def test_git_is_asked_once_a_repository(tmp_path: Path, kept: Originals, questions: Callable[[], int]) -> None:
+    """Files of two repositories and of none: two questions, and each file is kept or not as when asked alone."""
+    one = repository(tmp_path / "one", "a.png", "out.png", "img/b.png")
+    other = repository(tmp_path / "other", "c.png", "out/d.png")
+    (tmp_path / "plain.png").write_bytes(BIG)
+    paths = [*one, *other, tmp_path / "plain.png"]
+    sources = [source(path) for path in paths]
+    begun = questions()
+    place = InPlace(lambda: kept, sources)
+    assert questions() == begun
+    for each in sources:
+        place(each, BIG, SMALL)
+    assert questions() == begun + 2
+    assert {row.path.name for row in kept.listing()} == {"a.png", "b.png", "c.png", "plain.png"}
+    stranger = repository(tmp_path / "one", "out-later.png")[0]
+    place(source(stranger), BIG, SMALL)
+    assert stranger not in {row.path for row in kept.listing()}
+
+
+def test_one_file_does_not_silence_git_about_others(tmp_path: Path, kept: Originals) -> None:
+    """Where git refuses to answer about one file, the others are asked about alone."""
+    paths = repository(tmp_path / "one", "a.png", "out.png")
+    (tmp_path / "one/real").mkdir()
+    (tmp_path / "one/link").symlink_to("real")
+    beyond = tmp_path / "one/link/c.png"
+    beyond.write_bytes(BIG)
+    sources = [source(path) for path in (*paths, beyond)]
+    place = InPlace(lambda: kept, sources)
+    for each in sources:
+        place(each, BIG, SMALL)
+    assert {row.path.name for row in kept.listing()} == {"a.png", "c.png"}
 
 
 def test_a_build_keeps_nothing(picture: Path) -> None:

@@ -120,7 +120,7 @@ def bad_codecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
     with opened(load(folder, environ=os.environ, arguments={"jobs": 2})) as runtime:
         runtime.__dict__["workers"] = Workers(2, seconds=4, memory=600 * 2**20, table="bad_codecs")
         sources = [runtime.source(path, path.name) for path in sorted(folder.iterdir())]
-        steps = runtime.run(sources, place=runtime.in_place(), observer=Watcher(), in_place=True)
+        steps = runtime.run(sources, place=runtime.in_place(sources), observer=Watcher(), in_place=True)
         yield by_name(list(steps))
 
 
@@ -207,9 +207,10 @@ def test_edit_during_the_run_survives(tmp_path: Path) -> None:
     with opened(load(folder, environ=os.environ)) as runtime:
         watcher = Watcher()
         watcher.planned = lambda plan: (folder / "still.png").write_bytes(edited) and None  # type: ignore[method-assign]
+        sources = [runtime.source(folder / "still.png", "still.png")]
         steps = runtime.run(
-            [runtime.source(folder / "still.png", "still.png")],
-            place=runtime.in_place(), observer=watcher, in_place=True,
+            sources,
+            place=runtime.in_place(sources), observer=watcher, in_place=True,
         )  # fmt: skip
         (outcome,) = steps
     assert outcome.status is Status.SKIPPED

@@ -102,7 +102,8 @@ def _run(runtime: Runtime, waiting: Sequence[Source], left: Sequence[Examined]) 
 
     watched = sys.stderr.isatty() or runtime.host  # pre-commit shows output only at the end; uploads are said anyway
     telling = Telling(runtime.settings, _say if watched else lambda _: None, runtime)
-    run = runtime.run(waiting, place=runtime.in_place(), observer=telling, in_place=True) if waiting else iter(())
+    place = runtime.in_place(waiting)
+    run = runtime.run(waiting, place=place, observer=telling, in_place=True) if waiting else iter(())
     outcomes = as_outcomes(left) + list(telling.counted(run))
     notes = telling.notes(outcomes, runtime.notes(), next_run="pre-commit run imgshrink --all-files")
     block = rewritten(outcomes)

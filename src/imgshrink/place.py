@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,15 @@ if TYPE_CHECKING:
 
 
 class InPlace:
-    """Rewrites the original file; what it held before is kept first, where its pixels may have changed."""
+    """Rewrites the original file; what it held before is kept first, where its pixels may have changed.
 
-    def __init__(self, originals: Callable[[], Originals]) -> None:
+    `sources` are those of the run: git is asked about all of a repository together when the first of them is replaced.
+    """
+
+    def __init__(self, originals: Callable[[], Originals], sources: Iterable[Source] = ()) -> None:
         self._originals = originals
+        self._places = [source.path.absolute() for source in sources]
+        self._asked: dict[Path, _Answer] = {}
 
     def __call__(self, source: Source, seen: bytes, data: bytes) -> None:
         """Replace the file's bytes `seen` by `data`; raises `FileChanged` or `Unwritable`."""
@@ -30,17 +36,44 @@ class InPlace:
 
     def _keep(self, path: Path, seen: bytes, data: bytes) -> None:
         """Keep the original, but for what git ignores: that is made anew by whoever made it. Git may hold it too."""
-        from .files.ignored import Silent, ignored, repository_of
+        from .files.ignored import Silent, repository_of
 
         place = path.absolute()
         repository = repository_of(place.parent)
         try:
-            if repository is not None and ignored(repository, [place]):
+            if repository is not None and self._is_ignored(repository, place):
                 return
         except Silent:  # a repository that git does not answer for is kept like any folder
             repository = None
         if not self._originals().keep(seen, data, path) and repository is None:
             raise Unwritable("left as it is: its original can't be kept, and no git repository holds it")
+
+    def _is_ignored(self, repository: Path, place: Path) -> bool:
+        """Whether git ignores a file, asked alone where git says nothing about all; raises `Silent`."""
+        from .files.ignored import ignored
+
+        if repository not in self._asked:
+            self._asked[repository] = _ask(repository, self._places)
+        answer = self._asked[repository]
+        return place in answer.ignored if place in answer.about else bool(ignored(repository, [place]))
+
+
+@dataclass(frozen=True)
+class _Answer:
+    about: frozenset[Path] = frozenset()
+    ignored: frozenset[Path] = frozenset()
+
+
+def _ask(repository: Path, places: Iterable[Path]) -> _Answer:
+    """Ask git about those of `places` that `repository` holds; nothing is known where one of them silences it."""
+    from .files.ignored import Silent, ignored, repository_of
+
+    holders = {folder: repository_of(folder) for folder in {place.parent for place in places}}
+    held = frozenset(place for place in places if holders[place.parent] == repository)
+    try:
+        return _Answer(held, frozenset(ignored(repository, sorted(held))))
+    except Silent:
+        return _Answer()
 
 
 def in_build(source: Source, seen: bytes, data: bytes) -> None:

@@ -120,9 +120,9 @@ class Runtime:
         """Return what a run would find and do, without doing it."""
         return survey(sources, desk=self.desk(), policy=self._policy(in_place=True))
 
-    def in_place(self) -> InPlace:
-        """Return the place that rewrites originals, each kept before it is replaced."""
-        return InPlace(lambda: self.originals)
+    def in_place(self, sources: Iterable[Source]) -> InPlace:
+        """Return the place that rewrites the originals of `sources`, each kept before it is replaced."""
+        return InPlace(lambda: self.originals, sources)
 
     def desk(self, *, known_only: bool = False) -> Desk:
         """Return the desk of one run."""

@@ -44,7 +44,7 @@ def optimize(
         if redo:
             start_again(runtime, images.sources)
         if output is None:
-            return work(runtime, images, runtime.in_place(), in_place=True, verbose=verbose)
+            return work(runtime, images, runtime.in_place(images.sources), in_place=True, verbose=verbose)
         mirror = Mirror(output, paths)
         return work(runtime, images, mirror, verbose=verbose, complete=mirror.complete)
 
