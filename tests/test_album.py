@@ -106,7 +106,7 @@ def test_a_broken_image_has_no_picture(tmp_path: Path, workers: Workers) -> None
 
 
 def test_full_size_for_the_largest_savings(tmp_path: Path, workers: Workers) -> None:
-    """The 50 largest savings are there in full size; equal pictures are there once."""
+    """The 50 largest savings are there in full size; equal pictures are drawn once, for all their names."""
     big, small = png(1), deflated(png(1))
     pairs = {f"{number:02}.png": (big, small + bytes(number)) for number in range(WHOLE + 2)}
     album = run(tmp_path, workers, pairs)
@@ -115,6 +115,9 @@ def test_full_size_for_the_largest_savings(tmp_path: Path, workers: Workers) -> 
     assert said == []
     assert [name for name, portrait in sorted(portraits.items()) if not portrait.whole_after] == ["50.png", "51.png"]
     assert len({portrait.before for portrait in portraits.values()}) == 1
+    twins = {"a.png": (big, small), "b.png": (big, small)}
+    both = run(tmp_path, workers, twins).hang(outcomes(twins), said.append)
+    assert both["a.png"] is both["b.png"]
     many = outcomes({f"{number}.png": (b"", b"") for number in range(101)})
     album.hang(many, said.append)
     assert said == [portraying(101)]
@@ -137,7 +140,7 @@ def test_time_is_bounded(tmp_path: Path, workers: Workers) -> None:
     pairs = {"a.png": (png(1), deflated(png(1))), "b.png": (png(2), png(2))}
     album = run(tmp_path, workers, pairs, seconds=0)
     assert album.hang(outcomes(pairs), silent) == {}
-    assert album.notes() == ["0 s were over: 2 images have no picture in the report"]
+    assert album.notes() == ["0 s were over: no picture in the report of 2 images"]
 
 
 def test_pictures_are_made_anew(tmp_path: Path, workers: Workers) -> None:

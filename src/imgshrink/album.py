@@ -20,7 +20,7 @@ from .keys import content_hash
 from .metadata import reduce
 from .model import Outcome, Source
 from .names import REPORT_MARK, pictures_folder, shown
-from .report import portraying, savings
+from .report import counted, portraying, savings
 from .report.page import WHOLE, Portrait
 from .sniff import sniff
 
@@ -79,12 +79,16 @@ class Album:
         names = dict.fromkeys(row.path for row in (*shrunk, *outcomes))  # largest savings first, should time be over
         alone = {name: _Pair(path) for name, path in self._sources.items()}
         known = alone | {row.path: pair for row in shrunk if (pair := self._pairs.get(row.path))}
-        pairs = {name: known[name] for name in names if name in known}
+        named: dict[_Pair, list[str]] = {}  # equal pictures are drawn once
+        for name in names:
+            if name in known:
+                named.setdefault(known[name], []).append(name)
         portraits: dict[str, Portrait] = {}
         try:
             _empty(self._folder)
-            for name, pair, drawn in self._drawn(pairs):
-                portraits[name] = self._hung(pair, drawn, whole=name in whole)
+            for pair, drawn in self._drawn(named):
+                portrait = self._hung(pair, drawn, whole=not whole.isdisjoint(named[pair]))
+                portraits |= dict.fromkeys(named[pair], portrait)
         except (OSError, Unwritable) as error:
             self._notes["hang"] = f"the report's pictures can't be written: {error}"
         return portraits
@@ -106,25 +110,24 @@ class Album:
             path.write_bytes(data)
         return path
 
-    def _drawn(self, pairs: Mapping[str, _Pair]) -> Iterator[tuple[str, _Pair, tuple[bytes, ...]]]:
+    def _drawn(self, pairs: Mapping[_Pair, Sequence[str]]) -> Iterator[tuple[_Pair, tuple[bytes, ...]]]:
         """Yield what the workers made of each, in order of completion."""
         workers = self._workers()
         end = time.monotonic() + self._seconds
         pool = ThreadPoolExecutor(workers.jobs, thread_name_prefix="imgshrink-report")
         try:
-            running: dict[Future[tuple[bytes, ...]], str] = {
-                pool.submit(_draw, workers, pair): name for name, pair in pairs.items()
+            running: dict[Future[tuple[bytes, ...]], _Pair] = {
+                pool.submit(_draw, workers, pair): pair for pair in pairs
             }
             while running and (left := end - time.monotonic()) > 0:
                 done, _ = wait(running, timeout=left, return_when=FIRST_COMPLETED)
                 for future in done:
-                    name = running.pop(future)
+                    pair = running.pop(future)
                     if drawn := future.result():
-                        yield name, pairs[name], drawn
-            if running:
-                self._notes["late"] = (
-                    f"{self._seconds:g} s were over: {len(running)} images have no picture in the report"
-                )
+                        yield pair, drawn
+            if missing := sum(len(pairs[pair]) for pair in running.values()):
+                images = counted(missing, "image")
+                self._notes["late"] = f"{self._seconds:g} s were over: no picture in the report of {images}"
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
