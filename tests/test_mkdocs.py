@@ -301,3 +301,16 @@ def test_symlink_in_the_site_is_left_alone(tmp_path):
     assert build(site, "--strict").returncode == 0
     assert (site / "site/link.png").is_symlink()
     assert (tmp_path / "outside.png").read_bytes() == PNG.read_bytes()
+
+
+def test_paths_are_those_below_the_configuration(tmp_path):
+    """Where mkdocs.yml is named from another folder, images have the same names in reports, and the same patterns."""
+    site = make_site(tmp_path / "project", {"a.png": PNG, "b.png": OTHER_PNG}, options="exclude: [/docs/b.png]")
+    done = run(
+        program("mkdocs"), "build", "-f", "project/mkdocs.yml",
+        cwd=tmp_path, environ={"IMGSHRINK_REPORT": str(tmp_path / "r.json")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    names = [row["path"] for row in json.loads((tmp_path / "r.json").read_text())["images"]]
+    assert [name for name in names if not name.startswith("site/")] == ["docs/a.png"]
+    assert (site / "site/b.png").stat().st_size == OTHER_PNG.stat().st_size

@@ -171,7 +171,7 @@ def _images(site: Path) -> list[Path]:
 
 def _start(config: MkDocsConfig) -> Path:
     """Where settings are searched from: mkdocs.yml, or the working folder where that came from standard input."""
-    file = Path(config.config_file_path or "")
+    file = Path(config.config_file_path or "").absolute()
     return file if file.is_file() else Path.cwd()
 
 
