@@ -47,8 +47,14 @@ SCRIPT = """
     list.replaceChildren(...[...list.children].sort((one, other) => rank(one) - rank(other)));
     says.textContent = order.selectedOptions[0].dataset.says;
   };
+  const edge = (range, scrolled) => {
+    if (!scrolled) return `${range.value}%`;
+    const width = Math.min(scrolled.clientWidth, scrolled.firstElementChild.offsetWidth);
+    return `${scrolled.scrollLeft + width * range.value / 100}px`;
+  };
   const show = (range) => {
-    range.closest(".compare").style.setProperty("--seen", `${range.value}%`);
+    const box = range.closest(".compare");
+    box.style.setProperty("--seen", edge(range, box.querySelector(".scrolled")));
     range.setAttribute("aria-valuetext", `${range.value} % before, ${100 - range.value} % after`);
   };
   const view = ({name, before, after}) => {
@@ -61,6 +67,10 @@ SCRIPT = """
   order.addEventListener("change", sort);
   document.addEventListener("input", ({target}) => { if (target.type === "range") show(target); });
   list.addEventListener("click", ({target}) => { if (target.dataset.before) view(target.dataset); });
+  const again = () => show(viewer.querySelector("input"));
+  viewer.querySelector(".scrolled").addEventListener("scroll", again);
+  viewer.querySelectorAll("img").forEach((image) => image.addEventListener("load", again));
+  window.addEventListener("resize", again);
   document.querySelectorAll("input[type=range]").forEach(show);
   sort();
 })();

@@ -184,7 +184,8 @@ _PAGE = """<!DOCTYPE html>
 <form method="dialog"><h2 id="viewed"></h2><button>close</button></form>
 <div class="compare"><label><span>before</span><input type="range" min="0" max="100" value="50" autocomplete="off"
 aria-label="how much of it is before"><span>after</span></label>
-<div class="scrolled"><div class="pair"><img alt="before"><img alt="after"></div></div></div>
+<div class="scrolled" tabindex="0" role="region" aria-label="the picture in full size">
+<div class="pair"><img alt="before"><img alt="after"></div></div></div>
 </dialog>
 <script>{script}</script>
 </body>
