@@ -32,11 +32,16 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     recoded = carry(data, transcode(data))
     if recipe.lossless or info.colour == "cmyk" or is_done(data, recipe.quality):
         return recoded
-    best = _to_target(pyvips.Image.jpegload_buffer(data, fail_on="error").copy_memory(), lossy_target(recipe.quality))
+    best = _to_target(decoded(data), lossy_target(recipe.quality))
     if best is None or len(best) > len(recoded):
         return recoded
     result = carry(data, transcode(best))
     return result if len(result) < _WORTH_IT * len(recoded) else recoded
+
+
+def decoded(data: bytes) -> pyvips.Image:
+    """Return the pixels as they are stored; raises on broken ones."""
+    return pyvips.Image.jpegload_buffer(data, fail_on="error").copy_memory()
 
 
 def transcode(data: bytes) -> bytes:

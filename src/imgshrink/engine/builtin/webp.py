@@ -49,11 +49,16 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
     judge = Judge(image, LOSSY)
 
     def attempt(setting: int) -> Trial:
-        encoded = image.webpsave_buffer(Q=setting, effort=_EFFORT, smart_subsample=True, keep="none")
-        return Trial(setting, encoded, judge.score(_decoded(encoded)) - _CAUTION)
+        trial = encoded(image, setting)
+        return Trial(setting, trial, judge.score(_decoded(trial)) - _CAUTION)
 
     best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=_HIGHEST)
     return best.data if best.score >= target else None
+
+
+def encoded(image: pyvips.Image, setting: int) -> bytes:
+    """Return the picture as a lossy WebP."""
+    return bytes(image.webpsave_buffer(Q=setting, effort=_EFFORT, smart_subsample=True, keep="none"))
 
 
 def _decoded(data: bytes) -> pyvips.Image:
