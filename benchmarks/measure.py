@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean
 
 import oxipng
+import pyvips
 from inputs import CORPUS
 from metric import score
 from PIL import Image
@@ -71,10 +72,12 @@ def peers() -> list[Tool]:
     tools = [
         Tool("Pillow, JPEG q60 progressive (Material)", (Format.JPEG,), pillow_jpeg),
         Tool("Pillow's defaults", (Format.JPEG, Format.PNG, Format.WEBP), pillow_default),
+        Tool("mozjpeg q75", (Format.JPEG,), mozjpeg),
         Tool("oxipng -o2", (Format.PNG,), oxipng_level_2),
     ]
     if shutil.which("pngquant"):
         tools.append(Tool("pngquant -s3 (Material)", (Format.PNG,), pngquant))
+        tools.append(Tool("pngquant -s3, then oxipng -o2", (Format.PNG,), pngquant_and_oxipng))
     if shutil.which("gifsicle"):
         tools.append(Tool("gifsicle -O3", (Format.GIF,), gifsicle))
         tools.append(Tool("gifsicle -O3 --lossy=20", (Format.GIF,), gifsicle_lossy))
@@ -105,6 +108,18 @@ def pngquant(data: bytes) -> bytes:
     """Quantize as Material's plugin does; the input where pngquant refuses."""
     done = subprocess.run(["pngquant", "--speed=3", "--strip", "-"], input=data, capture_output=True, check=False)
     return done.stdout or data
+
+
+def mozjpeg(data: bytes) -> bytes:
+    """Encode once with all that mozjpeg's own command does by default."""
+    image = pyvips.Image.jpegload_buffer(data)
+    settings = {"trellis_quant": True, "overshoot_deringing": True, "optimize_scans": True, "quant_table": 3}
+    return bytes(image.jpegsave_buffer(Q=75, interlace=True, optimize_coding=True, keep="icc", **settings))
+
+
+def pngquant_and_oxipng(data: bytes) -> bytes:
+    """Quantize, then recode without loss."""
+    return oxipng_level_2(pngquant(data))
 
 
 def gifsicle(data: bytes) -> bytes:

@@ -27,7 +27,7 @@ from imgshrink.verify import verify
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
 
 STEPS = {
-    "decode": [png._decoded, jpeg.decoded, webp._decoded, gif.read_frames],  # noqa: SLF001 - measured, not used
+    "decode": [png._decoded, jpeg.decoded, webp._decoded, gif.read_frames],
     "reference": [proxy.Reference.__init__],
     "encode": [jpeg.encoded, palette.quantized, webp.encoded],
     "score": [proxy.Reference.score],
@@ -65,9 +65,8 @@ def _line(format: Format, contents: list[bytes], recipe: Recipe, verified: bool)
     shares = _shares(stats)
     cells = [f"{shares[step] / total:.0%}" if shares[step] else "" for step in STEPS]
     rest = 1 - sum(shares.values()) / total
-    return (
-        f"| {format.name} | {total / sum(map(len, contents)) * 1e6:.2f} | " + " | ".join(cells) + f" | {max(0, rest):.0%} |"
-    )
+    cells = [format.name, f"{total / sum(map(len, contents)) * 1e6:.2f}", *cells, f"{max(0, rest):.0%}"]
+    return f"| {' | '.join(cells)} |"
 
 
 def _treat(data: bytes, recipe: Recipe, verified: bool) -> None:

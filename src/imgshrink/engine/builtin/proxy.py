@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from struct import iter_unpack
 
 import pyvips
 
@@ -25,17 +27,20 @@ _COLOUR = pyvips.Image.new_from_array([[0.299, 0.587, 0.114], [-0.1687, -0.3313,
 _SCALES = ((1, _LUMA), (4, _COLOUR))
 _STABLE = (60.0, 15.0, 15.0)
 _CONTRAST = 16.0
+_MEAN_COLUMN = 4
+"""Of the table that libvips' stats returns: a row for each band, after one for all."""
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """One scale of the reference: its planes and the mean and variance of each block."""
+    """One scale of the reference: its planes, and for each block the mean and what depends on its variance alone."""
 
     shrink: int
     matrix: pyvips.Image
     planes: pyvips.Image
     mean: pyvips.Image
-    variance: pyvips.Image
+    stable_variance: pyvips.Image
+    deviation: pyvips.Image
 
 
 class Reference:
@@ -44,7 +49,12 @@ class Reference:
     def __init__(self, image: pyvips.Image) -> None:
         image = _sample(image)
         self._scales = [_prepare(image, shrink, matrix) for shrink, matrix in _SCALES if _fits(image, shrink)]
-        self.chroma_detail = _chroma_detail(image)
+        self._image = image
+
+    @cached_property
+    def chroma_detail(self) -> float:
+        """What 4:2:0 takes from the picture's colours: root mean square, in steps of 1/255."""
+        return _chroma_detail(self._image)
 
     def score(self, candidate: pyvips.Image, weights: Sequence[float]) -> float:
         """Return the estimate of SSIMULACRA2 for `candidate`, 100 at most."""
@@ -77,37 +87,45 @@ def _fits(image: pyvips.Image, shrink: int) -> bool:
 
 def _prepare(image: pyvips.Image, shrink: int, matrix: pyvips.Image) -> _Scale:
     planes = _planes(image, shrink, matrix)
-    mean = planes.shrink(_BLOCK, _BLOCK).copy_memory()
-    variance = _positive((planes * planes).shrink(_BLOCK, _BLOCK) - mean * mean).copy_memory()
-    return _Scale(shrink, matrix, planes, mean, variance)
+    mean, square = _blocks(planes, planes * planes)
+    variance = square - mean * mean
+    stable = list(_STABLE[: planes.bands])
+    return _Scale(
+        shrink, matrix, planes, mean, (variance + stable).copy_memory(), ((variance + 1) ** 0.5).copy_memory()
+    )
 
 
 def _planes(image: pyvips.Image, shrink: int, matrix: pyvips.Image) -> pyvips.Image:
     return (image.shrink(shrink, shrink) if shrink > 1 else image).recomb(matrix).copy_memory()
 
 
+def _blocks(*images: pyvips.Image) -> list[pyvips.Image]:
+    """Return the mean of each block of each image; one pass over all, because the calls cost more than the sums."""
+    bands = images[0].bands
+    joined = images[0].bandjoin(list(images[1:])).shrink(_BLOCK, _BLOCK).copy_memory()
+    return [joined.extract_band(start, n=bands) for start in range(0, joined.bands, bands)]
+
+
 def _compare(scale: _Scale, candidate: pyvips.Image) -> list[float]:
     planes = _planes(candidate, scale.shrink, scale.matrix)
-    mean = planes.shrink(_BLOCK, _BLOCK).copy_memory()
-    variance = _positive((planes * planes).shrink(_BLOCK, _BLOCK) - mean * mean).copy_memory()
-    covariance = (scale.planes * planes).shrink(_BLOCK, _BLOCK) - scale.mean * mean
-    stable = list(_STABLE[: planes.bands])
-    shift = (scale.mean - mean) / 255
-    likeness = (1 - shift * shift) * ((covariance * 2 + stable) / (scale.variance + variance + stable))
-    contrast = ((variance + 1) ** 0.5 - (scale.variance + 1) ** 0.5) / _CONTRAST
-    maps = _positive(1 - likeness).bandjoin([_positive(contrast), _positive(contrast * -1)])
-    return _norms(maps)
-
-
-def _positive(image: pyvips.Image) -> pyvips.Image:
-    return (image > 0).ifthenelse(image, 0)
+    mean, square, product = _blocks(planes, planes * planes, planes * scale.planes)
+    variance = square - mean * mean
+    covariance = product - mean * scale.mean
+    shift = scale.mean - mean
+    structure = (covariance * 2 + list(_STABLE[: planes.bands])) / (variance + scale.stable_variance)
+    loss = (shift * shift).linear(1 / 255**2, -1) * structure + 1
+    contrast = (variance + 1) ** 0.5 - scale.deviation
+    signed = loss.bandjoin([contrast / _CONTRAST, contrast / -_CONTRAST]).copy_memory()
+    return _norms((signed + signed.abs()) / 2)
 
 
 def _norms(maps: pyvips.Image) -> list[float]:
     """Return the mean of each band, then the 4-norm of each band."""
+    maps = maps.copy_memory()
     squares = maps * maps
     table = maps.bandjoin(squares * squares).stats()
-    means = [float(table(4, 1 + band)[0]) for band in range(2 * maps.bands)]
+    rows = list(iter_unpack(f"{table.width}d", table.write_to_memory()))
+    means = [row[_MEAN_COLUMN] for row in rows[1:]]
     return means[: maps.bands] + [mean**0.25 for mean in means[maps.bands :]]
 
 
