@@ -33,6 +33,13 @@ LEAST_SCORE = {"lossy": 40.0, "palette": 60.0}
 BLIND = 2.5
 """Chroma detail above which a 4:2:0 sample is left out: that damage has a term of its own."""
 
+HUBER = 1.5
+"""Points: larger errors count by their size, no more by its square."""
+
+ROUNDS = 8
+USUAL = 3.0
+"""How often a usual sample counts."""
+
 JPEG_TRIALS = [(quality, False) for quality in (45, 60, 70, 80, 90)] + [(quality, True) for quality in (60, 80, 90)]
 WEBP_TRIALS = (55, 75, 90)
 PALETTE_TRIALS = ((70, 0.0), (80, 0.0), (88, 0.0), (95, 0.0), (100, 0.0), (88, 0.5), (100, 0.5))
@@ -47,6 +54,8 @@ class Sample:
     reference: bytes
     candidate: bytes
     score: float
+    usual: bool
+    """Whether the codecs would do this to such a picture; others only keep the weights sensible everywhere."""
 
 
 def lossy_samples() -> Iterator[Sample]:
@@ -57,9 +66,10 @@ def lossy_samples() -> Iterator[Sample]:
         trials = [(("jpeg", *trial), jpeg_encoded(image, trial[0], full_chroma=trial[1])) for trial in JPEG_TRIALS]
         for quality in WEBP_TRIALS:
             trials += [(("webp", quality, False), image.webpsave_buffer(Q=quality, smart_subsample=True))]
+        usual = sniff(path.read_bytes()).format is not Format.PNG
         for how, candidate in trials:
             score = score_arrays(image.numpy(), opened(candidate).numpy())
-            yield Sample(str(path), how, reference, candidate, score)
+            yield Sample(str(path), how, reference, candidate, score, usual)
 
 
 def palette_samples() -> Iterator[Sample]:
@@ -71,13 +81,8 @@ def palette_samples() -> Iterator[Sample]:
             for ground in grounds:
                 before, after = flat(image, ground), flat(candidate, ground)
                 score = score_arrays(before.numpy(), after.numpy())
-                yield Sample(
-                    str(path),
-                    ("palette", setting, dither, ground),
-                    before.pngsave_buffer(compression=1),
-                    after.pngsave_buffer(compression=1),
-                    score,
-                )
+                pictures = [picture.pngsave_buffer(compression=1) for picture in (before, after)]
+                yield Sample(str(path), ("palette", setting, dither, ground), *pictures, score, usual=True)
 
 
 SAMPLES = {"lossy": lossy_samples, "palette": palette_samples}
@@ -140,16 +145,31 @@ def measured(samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(rows), np.array(counts)
 
 
-def fit(numbers: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return the non-negative weights with the least squared error of the score."""
+def fit(numbers: np.ndarray, scores: np.ndarray, importance: np.ndarray) -> np.ndarray:
+    """Return the non-negative weights with the least error of the score, by Huber's measure: few odd pictures, and
+    there are some, must not bend the fit of all others."""
+    trust = np.ones(len(scores))
+    for _ in range(ROUNDS):
+        weights = least_squares(numbers, scores, np.sqrt(trust * importance))
+        gaps = np.abs(predicted(numbers, weights) - scores)
+        trust = np.minimum(1, HUBER / np.maximum(gaps, 1e-6))
+    return weights
+
+
+def least_squares(numbers: np.ndarray, scores: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    """Return the non-negative weights with the least squared error of the score, times `trust`.
+
+    What the weights make linear is the score's distance before the last power: its errors are scaled by the slope
+    between the point and its prediction.
+    """
     wanted = (np.maximum(100 - scores, 0.05) / 10) ** (1 / POWER)
     slope = np.minimum(10 * POWER * wanted ** (POWER - 1), 50)
-    weights = nnls(numbers * slope[:, None], wanted * slope)[0]
-    for _ in range(10):
+    weights = nnls(numbers * (slope * trust)[:, None], wanted * slope * trust)[0]
+    for _ in range(ROUNDS):
         got = np.maximum(numbers @ weights, 1e-3)
         gap = got - wanted
         slope = np.where(np.abs(gap) < 1e-6, slope, 10 * (got**POWER - wanted**POWER) / np.where(gap == 0, 1, gap))
-        weights = nnls(numbers * slope[:, None], wanted * slope)[0]
+        weights = nnls(numbers * (slope * trust)[:, None], wanted * slope * trust)[0]
     return weights
 
 
@@ -158,22 +178,23 @@ def predicted(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return 100 - 10 * np.maximum(numbers @ weights, 0) ** POWER
 
 
-def left_out(numbers: np.ndarray, scores: np.ndarray, paths: np.ndarray) -> np.ndarray:
+def left_out(numbers: np.ndarray, scores: np.ndarray, importance: np.ndarray, paths: np.ndarray) -> np.ndarray:
     """Return each picture's scores predicted by weights that were fitted without it."""
     result = np.zeros(len(scores))
     for path in np.unique(paths):
         others = paths != path
-        result[~others] = predicted(numbers[~others], fit(numbers[others], scores[others]))
+        result[~others] = predicted(numbers[~others], fit(numbers[others], scores[others], importance[others]))
     return result
 
 
-def report(kind: str, scores: np.ndarray, guessed: np.ndarray, pictures: int) -> str:
-    """Return the line of errors of a kind."""
+def report(kind: str, scores: np.ndarray, guessed: np.ndarray, usual: np.ndarray) -> str:
+    """Return the line of errors of a kind, on the usual samples."""
+    scores, guessed = scores[usual], guessed[usual]
     gaps = np.abs(scores - guessed)
     likeness, most = spearmanr(scores, guessed)[0], np.quantile(gaps, 0.95)
     return (
-        f"{kind}: {len(scores)} samples of {pictures} pictures; left out one by one: Spearman "
-        f"{likeness:.3f}, mean error {gaps.mean():.2f}, 95 of 100 below {most:.1f}"
+        f"{kind}: {len(usual)} samples; pictures left out one by one, errors of the {len(scores)} usual samples:\n"
+        f"Spearman {likeness:.3f}, mean {gaps.mean():.2f}, 95 of 100 below {most:.1f}"
     )
 
 
@@ -197,9 +218,11 @@ def main() -> None:
         used = counts & (scores >= LEAST_SCORE[kind])
         numbers, scores = numbers[used], scores[used]
         paths = np.array([sample.path for sample in samples])[used]
-        lines.append(report(kind, scores, left_out(numbers, scores, paths), len(np.unique(paths))))
+        usual = np.array([sample.usual for sample in samples])[used]
+        importance = np.where(usual, USUAL, 1.0)
+        lines.append(report(kind, scores, left_out(numbers, scores, importance, paths), usual))
         print(lines[-1])
-        tables.append(table(kind.upper(), fit(numbers, scores)))
+        tables.append(table(kind.upper(), fit(numbers, scores, importance)))
     if options.write:
         today = datetime.datetime.now(tz=datetime.UTC).date()
         head = f'"""Weights of the proxy, written by `benchmarks/fit_proxy.py` on {today}; do not edit.\n\n'

@@ -22,10 +22,13 @@ from PIL import Image
 from imgshrink.model import Format, Recipe
 from imgshrink.sniff import sniff
 
+NODE = "IMGSHRINK_NODE"
+
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
 os.environ.setdefault("RAYON_NUM_THREADS", "1")
 
-Optimizer = Callable[[bytes], bytes]
+Optimizer = Callable[[bytes], "bytes | tuple[bytes, float]"]
+"""Returns the result, and the seconds that count where the processor time of all its programs would be unfair."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def peers() -> list[Tool]:
     if shutil.which("pngquant"):
         tools.append(Tool("pngquant -s3 (Material)", (Format.PNG,), pngquant))
         tools.append(Tool("pngquant -s3, then oxipng -o2", (Format.PNG,), pngquant_and_oxipng))
+    if sharp_at_hand():
+        tools.append(Tool("sharp q80", tuple(Format), sharp))
     if shutil.which("gifsicle"):
         tools.append(Tool("gifsicle -O3", (Format.GIF,), gifsicle))
         tools.append(Tool("gifsicle -O3 --lossy=20", (Format.GIF,), gifsicle_lossy))
@@ -122,6 +127,23 @@ def pngquant_and_oxipng(data: bytes) -> bytes:
     return oxipng_level_2(pngquant(data))
 
 
+def sharp_at_hand() -> bool:
+    """Whether node finds sharp in the folder that IMGSHRINK_NODE names: one where `npm install sharp` was run."""
+    folder = os.environ.get(NODE)
+    if not folder or not shutil.which("node"):
+        print(f"sharp is not measured: it needs node, and {NODE} naming a folder where `npm install sharp` was run")
+        return False
+    return True
+
+
+def sharp(data: bytes) -> tuple[bytes, float]:
+    """Encode with sharp, as build plugins call it."""
+    script = Path(__file__).with_name("sharp.mjs")
+    command = ["node", str(script), os.environ[NODE]]
+    done = subprocess.run(command, input=data, capture_output=True, check=True)
+    return done.stdout, float(done.stderr)
+
+
 def gifsicle(data: bytes) -> bytes:
     """Optimize without loss."""
     return subprocess.run(["gifsicle", "-O3"], input=data, capture_output=True, check=True).stdout
@@ -147,12 +169,16 @@ def _row(tool: Tool, path: Path) -> Row:
     info = sniff(data)
     assert info is not None
     begun = _processor_time()
+    seconds = None
     try:
         result = tool.run(data)
+        if isinstance(result, tuple):
+            result, seconds = result
     except Exception as error:  # noqa: BLE001 - a tool that fails leaves the file as it is
         print(f"  {tool.name}: {short(path)}: {type(error).__name__}: {error}")
         result = data
-    seconds = _processor_time() - begun
+    if seconds is None:
+        seconds = _processor_time() - begun
     result = result if len(result) < len(data) else data
     return Row(path, info.format, len(data), len(result), _looks(data, result), seconds, result)
 

@@ -14,6 +14,7 @@ from PIL import Image
 from eyes.pictures import saved
 from imgshrink.engine.builtin import jpeg, png
 from imgshrink.engine.builtin.codecs import optimize
+from imgshrink.engine.builtin.judge import Judge
 from imgshrink.engine.builtin.proxy import Reference
 from imgshrink.engine.builtin.search import TRIALS, Trial, search
 from imgshrink.engine.builtin.targets import lossy_target, palette_target
@@ -140,6 +141,40 @@ def test_grey_jpeg_stays_grey():
     result = optimize(out.getvalue(), sniff(out.getvalue()), Recipe(80))
     assert len(result) < len(out.getvalue())
     assert sniff(result).colour == "grey"
+
+
+def test_cmyk_jpeg_to_the_target():
+    """A JPEG for print keeps its four inks, and is encoded until it looks as good on screen as any other."""
+    out = io.BytesIO()
+    Image.open(io.BytesIO(saved("photograph", "png"))).convert("CMYK").save(out, "jpeg", quality=97)
+    data = out.getvalue()
+    result = optimize(data, sniff(data), Recipe(80))
+    assert len(result) < 0.7 * len(data)
+    assert sniff(result).colour == "cmyk"
+    assert isinstance(verify(data, result, Recipe(80)), Accept)
+    assert optimize(result, sniff(result), Recipe(80)) == result
+
+
+def test_more_colours_before_dithering():
+    """Where few colours miss the target and many meet it, nothing is dithered: grain costs bytes."""
+    x = pyvips.Image.xyz(400, 300)
+    image = (x[0] * 0.2 + 120).bandjoin([x[1] * 0.25 + 100, (x[0] + x[1]) * 0.15 + 90]).cast("uchar").copy_memory()
+    data = image.copy(interpretation="srgb").pngsave_buffer(compression=9)
+    result = optimize(data, sniff(data), Recipe(80))
+    assert len(result) <= len(data)
+    best = png._best_palette(png._decoded(data), Judge(png._decoded(data)), palette_target(80))
+    dithered = png._palette(png._decoded(data), Judge(png._decoded(data)), 100, 0.5)
+    assert best.data != dithered.data
+
+
+@pytest.mark.parametrize("step", range(2, 7))
+def test_rounding_keeps_black_and_white(step):
+    """Fewer levels leave black and white as they are, and rounding twice is rounding once."""
+    table = png._table(step)
+    assert table[0] == 0
+    assert table[255] == 255
+    assert [table[value] for value in table] == table
+    assert all(abs(after - value) <= step for value, after in enumerate(table))
 
 
 def animation(seed: int, *, colours: int, disposals: list[int], transparent: bool) -> bytes:

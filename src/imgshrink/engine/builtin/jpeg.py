@@ -9,7 +9,9 @@ import mozjpeg_lossless_optimization as mozjpeg
 import pyvips
 
 from ...containers import parts
+from ...metadata import read_metadata
 from ...model import Format, ImageInfo, Recipe
+from ...pixels.display import displayed
 from .carry import carry
 from .proxy import Reference
 from .search import Trial, best_trial, search
@@ -28,15 +30,16 @@ _MISSED = 6.0
 
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    """Return the JPEG in fewer bytes; a generation is lost only where that saves a fifth."""
+    """Return the JPEG in fewer bytes; a generation is lost only where that saves much."""
     recoded = carry(data, transcode(data))
-    if recipe.lossless or info.colour == "cmyk" or is_done(data, recipe.quality):
+    if recipe.lossless or is_done(data, recipe.quality):
         return recoded
-    best = _to_target(decoded(data), lossy_target(recipe.quality))
+    profile = read_metadata(data).icc if info.colour == "cmyk" else b""
+    best = _to_target(decoded(data), profile, lossy_target(recipe.quality))
     if best is None or len(best) > len(recoded):
         return recoded
     result = carry(data, transcode(best))
-    return result if len(result) < _WORTH_IT * len(recoded) else recoded
+    return result if len(result) - len(profile) < _WORTH_IT * (len(recoded) - len(profile)) else recoded
 
 
 def decoded(data: bytes) -> pyvips.Image:
@@ -55,27 +58,33 @@ def encoded(image: pyvips.Image, setting: int, *, full_chroma: bool) -> bytes:
     return bytes(image.jpegsave_buffer(Q=setting, subsample_mode=mode, keep="none", **_SETTINGS))
 
 
-def _to_target(image: pyvips.Image, target: float) -> bytes | None:
-    """Return the smallest JPEG that looks as good as the target, None where even the best one misses it by far."""
-    reference = Reference(image)
-    penalty = _chroma_penalty(reference.chroma_detail)
+def _to_target(image: pyvips.Image, profile: bytes, target: float) -> bytes | None:
+    """Return the smallest JPEG that looks as good as the target, None where even the best one misses it by far.
+
+    `profile` is what CMYK is shown with.
+    """
+
+    def shown(stored: pyvips.Image) -> pyvips.Image:
+        return displayed(stored, profile, 1).copy_memory() if stored.interpretation == "cmyk" else stored
+
+    def searched(penalty: float, *, full_chroma: bool) -> Trial:
+        def attempt(setting: int) -> Trial:
+            data = encoded(image, setting, full_chroma=full_chroma)
+            score = reference.score(shown(pyvips.Image.jpegload_buffer(data)), LOSSY)
+            return Trial(setting, data, score - penalty)
+
+        lowest = max(1, round(target) - _BELOW_TARGET)
+        return search(attempt, target, first=round(target), lowest=lowest, highest=_HIGHEST)
+
+    reference = Reference(shown(image))
+    penalty = _chroma_penalty(reference.chroma_detail) if image.bands == 3 else 0.0
     trials = []
-    if penalty < _MOST_PENALTY or image.bands == 1:
-        trials.append(_searched(image, reference, target, penalty, full_chroma=False))
-    if not trials or (image.bands > 1 and (penalty > _LEAST_PENALTY or trials[0].score < target)):
-        penalty = min(_MOST_PENALTY, penalty / _FULL_CHROMA_GENTLER)
-        trials.append(_searched(image, reference, target, penalty, full_chroma=True))
+    if penalty < _MOST_PENALTY:
+        trials.append(searched(penalty, full_chroma=False))
+    if not trials or (image.bands == 3 and (penalty > _LEAST_PENALTY or trials[0].score < target)):
+        trials.append(searched(min(_MOST_PENALTY, penalty / _FULL_CHROMA_GENTLER), full_chroma=True))
     best = best_trial(trials, target)
     return best.data if best.score >= target - _MISSED else None
-
-
-def _searched(image: pyvips.Image, reference: Reference, target: float, penalty: float, *, full_chroma: bool) -> Trial:
-    def attempt(setting: int) -> Trial:
-        data = encoded(image, setting, full_chroma=full_chroma)
-        return Trial(setting, data, reference.score(pyvips.Image.jpegload_buffer(data), LOSSY) - penalty)
-
-    lowest = max(1, round(target) - _BELOW_TARGET)
-    return search(attempt, target, first=round(target), lowest=lowest, highest=_HIGHEST)
 
 
 def _chroma_penalty(detail: float) -> float:

@@ -12,15 +12,14 @@ from .proxy import Reference
 class Judge:
     """Scores candidates for one picture; with alpha, as the worse of how they look on black and on white."""
 
-    def __init__(self, image: pyvips.Image, weights: Sequence[float]) -> None:
+    def __init__(self, image: pyvips.Image) -> None:
         grounds = (0, 255) if image.hasalpha() else (255,)
-        self._weights = weights
         self._references = [(ground, Reference(on(image, ground))) for ground in grounds]
 
-    def score(self, candidate: pyvips.Image) -> float:
-        """Return the estimate of SSIMULACRA2."""
+    def score(self, candidate: pyvips.Image, weights: Sequence[float]) -> float:
+        """Return the estimate of SSIMULACRA2, by the weights for the kind of damage."""
         candidate = candidate.copy_memory()
-        return min(reference.score(on(candidate, ground), self._weights) for ground, reference in self._references)
+        return min(reference.score(on(candidate, ground), weights) for ground, reference in self._references)
 
     @property
     def chroma_detail(self) -> float:

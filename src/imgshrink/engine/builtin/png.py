@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import pyvips
 
-from ...model import ImageInfo, Recipe
+from ...containers import parts
+from ...model import Format, ImageInfo, Recipe
 from .carry import carry
 from .judge import Judge
 from .oxide import squeeze, squeeze_palette, store
@@ -17,13 +19,19 @@ from .weights import PALETTE
 _OF_INPUT = 0.5
 _OF_STORED = 0.7
 _OF_LOSSLESS = 0.97
-_LEVELS = (36, 52, 64, 86, 128)
+_STEPS = (6, 5, 4, 3, 2)
+"""Between the values that are left of a channel; even steps, because filters then leave few different differences."""
+
 _SMALL = 250_000
-_LEVELS_SCORE = 86.0
-_LEVELS_OF_LOSSLESS = 0.9
-_LEVELS_OF_STORED = 0.8
-_DITHER_GAIN = 8.0
-"""Points that dithering and more colours have gained at most."""
+_ROUNDED_OF_LOSSLESS = 0.9
+_ROUNDED_OF_STORED = 0.8
+_COLOURS_GAIN = 12.0
+"""Points that more colours or dithering have gained at most."""
+
+_DITHER_CAUTION = 1.5
+"""Points that the proxy is too kind to dithered photographs."""
+
+_FULL = 256 * 3
 
 _SMALLEST_SIDE = 16
 
@@ -46,7 +54,7 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     image = _decoded(data)
     if _is_rounded(image):
         return squeeze(data)
-    judge = Judge(image, PALETTE)
+    judge = Judge(image)
     target = palette_target(recipe.quality)
     best = _best_palette(image, judge, target)
     if best.score >= target.floor:
@@ -65,16 +73,30 @@ def _decoded(data: bytes) -> pyvips.Image:
 
 
 def _best_palette(image: pyvips.Image, judge: Judge, target: PaletteTarget) -> _Candidate:
-    """Return a plain palette if it meets the target, else the better one of it and a large dithered one."""
-    plain = _palette(image, judge, target.setting, 0.0)
-    if plain.score >= target.score or plain.score < target.floor - _DITHER_GAIN:
-        return plain
-    return max(plain, _palette(image, judge, 100, 0.5), key=lambda candidate: candidate.score)
+    """Return the first palette that is good enough: one of few colours, a large one, a large one dithered."""
+    best = _palette(image, judge, target.setting, 0.0)
+    if best.score >= target.score or best.score < target.floor - _COLOURS_GAIN:
+        return best
+    if not _is_full(best.data):
+        best = max(best, _palette(image, judge, 100, 0.0), key=_score)
+    if best.score >= target.floor:
+        return best
+    return max(best, _palette(image, judge, 100, 0.5), key=_score)
 
 
 def _palette(image: pyvips.Image, judge: Judge, setting: int, dither: float) -> _Candidate:
     data = quantized(image, setting, dither)
-    return _Candidate(data, judge.score(pyvips.Image.pngload_buffer(data)))
+    score = judge.score(pyvips.Image.pngload_buffer(data), PALETTE)
+    return _Candidate(data, score - _DITHER_CAUTION if dither else score)
+
+
+def _score(candidate: _Candidate) -> float:
+    return candidate.score
+
+
+def _is_full(data: bytes) -> bool:
+    """Whether the palette has as many colours as it can."""
+    return any(part.kind == "PLTE" and part.body_end - part.body == _FULL for part in parts(data, Format.PNG))
 
 
 def _worth_it(data: bytes, result: bytes) -> bool:
@@ -85,24 +107,30 @@ def _worth_it(data: bytes, result: bytes) -> bool:
 
 
 def _fewer_levels(data: bytes, image: pyvips.Image, judge: Judge, target: PaletteTarget) -> bytes:
-    """Return a photograph rounded to as few levels a channel as do not show, or without loss."""
-    for levels in _LEVELS:
-        candidate = _rounded(image, levels)
-        if judge.score(candidate) >= max(_LEVELS_SCORE, target.floor):
-            result = squeeze(carry(data, candidate.pngsave_buffer(compression=1, keep="none")))
-            if image.width * image.height >= _SMALL and len(result) < _LEVELS_OF_STORED * len(store(data)):
-                return result
-            lossless = squeeze(data)
-            return result if len(result) < _LEVELS_OF_LOSSLESS * len(lossless) else lossless
-    return squeeze(data)
+    """Return a photograph rounded as coarsely as does not show, or without loss."""
+    place = bisect_left(_STEPS, target.floor, key=lambda step: judge.score(_rounded(image, step), PALETTE))
+    if place == len(_STEPS):
+        return squeeze(data)
+    coarse = _rounded(image, _STEPS[place]).pngsave_buffer(compression=1, keep="none")
+    result = squeeze(carry(data, coarse))
+    if image.width * image.height >= _SMALL and len(result) < _ROUNDED_OF_STORED * len(store(data)):
+        return result
+    lossless = squeeze(data)
+    return result if len(result) < _ROUNDED_OF_LOSSLESS * len(lossless) else lossless
 
 
 def _is_rounded(image: pyvips.Image) -> bool:
     """Whether it has been rounded before: nothing is left to gain, and judged by itself it would be rounded further."""
-    return any((image != _rounded(image, levels)).max() == 0 for levels in _LEVELS)
+    counts = image.hist_find().bandmean()
+    used = [value for value in range(256) if counts(value, 0)[0]]
+    return any(all(table[value] == value for value in used) for table in map(_table, _STEPS))
 
 
-def _rounded(image: pyvips.Image, levels: int) -> pyvips.Image:
-    """Return the picture with `levels` evenly spaced values a channel; rounding again changes nothing."""
-    table = [round(round(value * (levels - 1) / 255) * 255 / (levels - 1)) for value in range(256)]
-    return image.maplut(pyvips.Image.new_from_array([table]).cast("uchar"))
+def _rounded(image: pyvips.Image, step: int) -> pyvips.Image:
+    """Return the picture with values `step` apart in each channel; rounding again changes nothing."""
+    return image.maplut(pyvips.Image.new_from_array([_table(step)]).cast("uchar"))
+
+
+def _table(step: int) -> list[int]:
+    """Return what becomes of each value: white and black stay, the others move to the nearest step below white."""
+    return [0] + [max(0, 255 - step * round((255 - value) / step)) for value in range(1, 256)]

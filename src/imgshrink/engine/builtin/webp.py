@@ -14,9 +14,10 @@ from .weights import LOSSY
 
 _WORTH_IT = 0.9
 _ALREADY_THERE = 3.0
-_CAUTION = 3.0
+_CAUTION = 7.5
 """Points that the proxy, fitted on JPEG for the most part, is too kind to WebP."""
 
+_MISSED = 6.0
 _LOWEST, _HIGHEST = 50, 95
 _NEAR_LOSSLESS = 40
 _EFFORT = 4
@@ -46,14 +47,14 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
     if quality is None or quality <= target + _ALREADY_THERE:
         return None
     image = _decoded(data).copy_memory()
-    judge = Judge(image, LOSSY)
+    judge = Judge(image)
 
     def attempt(setting: int) -> Trial:
         trial = encoded(image, setting)
-        return Trial(setting, trial, judge.score(_decoded(trial)) - _CAUTION)
+        return Trial(setting, trial, judge.score(_decoded(trial), LOSSY) - _CAUTION)
 
     best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=_HIGHEST)
-    return best.data if best.score >= target else None
+    return best.data if best.score >= target - _MISSED else None
 
 
 def encoded(image: pyvips.Image, setting: int) -> bytes:
