@@ -377,9 +377,9 @@ def test_kill_while_replacing(image: Path) -> None:
 @POSIX
 @pytest.mark.slow
 def test_kill_while_replacing_many_times(image: Path) -> None:
-    """The same at 200 moments, some of which leave a temporary file."""
+    """The same at 80 moments, some of which leave a temporary file."""
     image.write_bytes(os.urandom(2_000_000))
-    assert sum(kill_while_replacing(image, random.random() / 30) for _ in range(200))
+    assert sum(kill_while_replacing(image, random.random() / 30) for _ in range(80))
 
 
 LEFT = ".imgshrink-0123456789abcdef.tmp"
