@@ -14,7 +14,7 @@ from .weights import LOSSY
 
 _WORTH_IT = 0.9
 _ALREADY_THERE = 3.0
-_CAUTION = 7.5
+_CAUTION = 8.0
 """Points that the proxy, fitted on JPEG for the most part, is too kind to WebP."""
 
 _MISSED = 6.0
