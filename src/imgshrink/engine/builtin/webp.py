@@ -13,12 +13,14 @@ from .vp8 import estimated_quality
 from .weights import LOSSY
 
 _WORTH_IT = 0.9
-_ALREADY_THERE = 3.0
+_ALREADY_THERE = 8.0
+"""Points of quality above the target's number up to which nothing is encoded again: all that we set lie below."""
+
 _CAUTION = 8.0
 """Points that the proxy, fitted on JPEG for the most part, is too kind to WebP."""
 
 _MISSED = 6.0
-_LOWEST, _HIGHEST = 50, 95
+_LOWEST = 50
 _NEAR_LOSSLESS = 40
 _EFFORT = 4
 _SMALLEST_SIDE = 16
@@ -53,7 +55,8 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
         trial = encoded(image, setting)
         return Trial(setting, trial, judge.score(_decoded(trial), LOSSY) - _CAUTION)
 
-    best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=_HIGHEST)
+    highest = min(95, round(target + _ALREADY_THERE) - 1)
+    best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=max(_LOWEST, highest))
     return best.data if best.score >= target - _MISSED else None
 
 
