@@ -1,6 +1,6 @@
 """Fit verify's limits to real pictures, and print what they let through and what they stop.
 
-    python benchmarks/fit_limits.py [--every N] [--builtin] [FOLDER]
+    python benchmarks/fit_limits.py [--every N] [--builtin] [FOLDER...]
 
 Pictures are encoded honestly by several encoders at several qualities, and spoilt in the ways that verify must see.
 The limit is the largest honest difference with a margin, and never grows with quality. Printed: the honest maximum
@@ -200,14 +200,14 @@ def print_report(honest: Looks, wrong: dict[str, list[Difference]]) -> None:
 def main() -> None:
     """Fit and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, help="real images (default: the corpus)")
+    parser.add_argument("folders", nargs="*", type=Path, help="more real images than the corpus")
     parser.add_argument("--every", type=int, default=3, help="take every Nth image (default: 3)")
     parser.add_argument("--builtin", action="store_true", help="count imgshrink's own encoders among the honest ones")
     arguments = parser.parse_args()
-    paths = folder_images(arguments.folder) if arguments.folder else corpus_images()
+    paths = corpus_images() + [path for folder in arguments.folders for path in folder_images(folder)]
     found = list(pictures(paths[:: arguments.every]))
     if len(found) < 2:
-        sys.exit("needs at least two images: name a folder that holds some")
+        sys.exit("needs at least two images")
     honest = honest_looks(found, builtin=arguments.builtin)
     print_report(honest, wrong_looks(found))
     print("\nLIMITS =", fitted(honest))

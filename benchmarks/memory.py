@@ -1,0 +1,59 @@
+"""The most memory that a worker needs for one image, encoded and verified: `python benchmarks/memory.py [FOLDER]`.
+
+Linux only. Each image gets a new worker; printed are the largest of each format and the worker's start. Aim: 250 MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from inputs import corpus_images, folder_images
+from measure import short
+
+from imgshrink.sniff import sniff
+from imgshrink.workers import Workers
+
+QUALITY = 80
+SHOWN = 3
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("folder", type=Path, nargs="?")
+    folder = arguments.parse_args().folder
+    found: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    for path in folder_images(folder) if folder else corpus_images():
+        data = path.read_bytes()
+        info = sniff(data)
+        if info is not None:
+            found[info.format.name].append((peak(data), short(path)))
+    print(f"started, nothing done: {peak(b''):.0f} MB")
+    for name, peaks in found.items():
+        for megabytes, path in sorted(peaks, reverse=True)[:SHOWN]:
+            print(f"{name}: {megabytes:.0f} MB, {path}")
+
+
+def peak(data: bytes) -> int:
+    """Return the most memory in MB that a worker ever had in use."""
+    workers = Workers(1)
+    try:
+        if data:
+            (result,) = workers.call("optimize", data, quality=QUALITY)
+            if result != data:
+                workers.call("verify", data, result, quality=QUALITY)
+        else:
+            workers.call("verify", b"", b"", quality=QUALITY)
+        (child,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
+        status = Path(f"/proc/{child}/status").read_text(encoding="utf-8")
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) // 1024  # type: ignore[index]  # every process has it
+    finally:
+        workers.close()
+
+
+if __name__ == "__main__":
+    main()
