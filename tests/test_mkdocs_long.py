@@ -152,14 +152,17 @@ def sixty_megabytes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_large_site_is_bounded_in_time_and_goes_on_the_next_time(sixty_megabytes):
-    """With `max_time: 8` a build of 60 MB ends in time with exit 0 and says what is left; the next one goes on."""
-    make_site(sixty_megabytes, {}, options="max_time: 8\nreport: r.json")
+    """With `max_time: 14` a build of 60 MB ends in time with exit 0 and says what is left; the next one goes on.
+
+    Longer than the ten seconds after which a run says how far it is.
+    """
+    make_site(sixty_megabytes, {}, options="max_time: 14\nreport: r.json")
     first = run(program("mkdocs"), "build", "--strict", cwd=sixty_megabytes, timeout=60)
     assert first.returncode == 0, first.stdout
     said = lines(first)
     assert "shrinking them with the built-in codecs, first time only" in said[0]
     assert any(" images, " in line and line.endswith(" left") for line in said[1:])
-    late = next(line for line in said if line.startswith("8 s are over (max_time): "))
+    late = next(line for line in said if line.startswith("14 s are over (max_time): "))
     assert late.endswith("stay as they are; the next build goes on with them")
     shrunk = json.loads((sixty_megabytes / "r.json").read_text())["summary"]["optimized"]
     assert shrunk > 0
