@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eyes.pictures import PICTURES, saved
+from eyes.pictures import PICTURES, recording, saved
 from imgshrink.engine.builtin.codecs import optimize
 from imgshrink.model import Recipe
 from imgshrink.sniff import sniff
@@ -47,4 +47,14 @@ def test_done_after_once_at_any_quality(picture, format, quality):
     """Our own result is left as it is at the quality that it was made for, without a seal or a cache."""
     data = saved(picture, format)
     result = optimize(data, sniff(data), Recipe(quality))
+    assert optimize(result, sniff(result), Recipe(quality)) == result
+
+
+@pytest.mark.parametrize(("quality", "lowest", "largest"), [(60, 68, 0.2), (80, 79, 0.6), (90, 100, 0.95)])
+def test_recording(quality, lowest, largest):
+    """A recorded screen loses its noise and keeps its look; from 90 on nothing is lost, and never the second time."""
+    data = recording()
+    result = optimize(data, sniff(data), Recipe(quality))
+    assert score(data, result) >= lowest
+    assert len(result) <= largest * len(data)
     assert optimize(result, sniff(result), Recipe(quality)) == result

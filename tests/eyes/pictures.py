@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from io import BytesIO
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 Drawing = Callable[[], Image.Image]
 
@@ -104,4 +104,21 @@ def saved(name: str, format: str) -> bytes:
         image.save(out, "webp", quality=98)
     else:
         image.save(out, "png")
+    return out.getvalue()
+
+
+def recording() -> bytes:
+    """Return a GIF of a screen on which code is typed, each frame with a little noise, as screen recorders leave it."""
+    chance = random.Random(5)
+    whole = code()
+    frames = []
+    for step in range(8):
+        frame = Image.new("RGB", _SIZE, (40, 42, 54))
+        frame.paste(whole.crop((0, 0, 480, 40 * step + 40)), (0, 0))
+        noise = Image.frombytes("L", _SIZE, bytes(chance.choices(range(5), k=480 * 320))).convert("RGB")
+        frames.append(ImageChops.add(frame, noise))
+    colours = frames[-1].quantize(256, dither=Image.Dither.NONE)
+    drawn = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
+    out = BytesIO()
+    drawn[0].save(out, "gif", save_all=True, append_images=drawn[1:], duration=120, loop=0)
     return out.getvalue()

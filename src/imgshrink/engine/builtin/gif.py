@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from ...model import ImageInfo, Recipe
 from .carry import carry
@@ -15,6 +15,7 @@ from .gif_source import Box, Frame, Unusual, read_frames, read_screen
 
 _MOST_COLOURS = 256
 _WORTH_IT = 0.99
+_ANY = [0] + [255] * 255
 _SHORTEST_MERGED = 2
 """1/100 s: browsers show shorter frames for 1/10 s, so merging those would change the timing."""
 
@@ -41,14 +42,55 @@ def _threshold(quality: int) -> int:
 
 
 def _shared_palette(data: bytes) -> list[bytes]:
-    """Return the colours that most frames use, at most 256, of most frames first: low indices make short codes."""
+    """Return at most 256 colours: all, so that frames use low ones, or those that spare most frames their own table."""
     frames: Counter[bytes] = Counter()
+    uses: list[bytes] = []
+    before: Frame | None = None
     for frame in read_frames(data):
-        used = frame.index.histogram()
-        drawn = [value for value in range(len(frame.colours)) if used[value] and value != frame.transparent]
-        frames.update({frame.colours[value] for value in drawn})
+        used = frame.index.histogram(_changed(before, frame))
+        values = (value for value in range(len(frame.colours)) if used[value] and value != frame.transparent)
+        drawn = {frame.colours[value] for value in values}
+        frames.update(drawn)
+        uses.append(b"".join(drawn))
+        before = frame
     order = sorted(frames, key=lambda colour: (-frames[colour], colour))
-    return order[:_MOST_COLOURS]
+    if len(order) <= _MOST_COLOURS:
+        return _nested(order, uses)
+    opening = _colours(uses[0])
+    first = sorted(order, key=lambda colour: colour not in opening)
+    return max(order[:_MOST_COLOURS], first[:_MOST_COLOURS], key=lambda palette: _spared(set(palette), uses))
+
+
+def _colours(table: bytes) -> set[bytes]:
+    return {table[at : at + 3] for at in range(0, len(table), 3)}
+
+
+def _spared(palette: set[bytes], uses: Sequence[bytes]) -> int:
+    """Return the bytes of the tables that frames need not bring along; `uses` are the colours of each."""
+    return sum(3 << (len(table) // 3 - 1).bit_length() for table in uses if table and _colours(table) <= palette)
+
+
+def _changed(before: Frame | None, frame: Frame) -> Image.Image | None:
+    """Return the mask of what surely needs drawing in `frame`, None for all of it."""
+    if before is None or (before.box, before.colours) != (frame.box, frame.colours):
+        return None
+    return ImageChops.difference(before.index, frame.index).point(_ANY)
+
+
+def _nested(order: list[bytes], uses: Sequence[bytes]) -> list[bytes]:
+    """Return the colours of `order` so that those of many frames lie within the beginning: short codes.
+
+    `uses` are the colours of each frame. The frame that lacks the fewest comes next, one after the other.
+    """
+    number = {colour: place for place, colour in enumerate(order)}
+    waiting = {sum(1 << number[colour] for colour in _colours(table)) for table in uses}
+    placed = 0
+    nested: list[bytes] = []
+    while waiting := {colours for colours in waiting if colours & ~placed}:
+        lacking = min((colours & ~placed for colours in waiting), key=lambda colours: (colours.bit_count(), colours))
+        nested += [colour for place, colour in enumerate(order) if lacking >> place & 1]
+        placed |= lacking
+    return nested
 
 
 def _written(data: bytes, palette: list[bytes], threshold: int, info: ImageInfo) -> Iterator[bytes]:
@@ -65,14 +107,14 @@ def _written(data: bytes, palette: list[bytes], threshold: int, info: ImageInfo)
                 continue
             if (cleared := change.cleared.getbbox()) is not None:
                 pending = pending.grown(_placed(cleared, change.box))
-            yield write(pending, shown, alpha=info.alpha)
+            yield write(pending, shown, palette, alpha=info.alpha)
             if pending.disposal == 2:
                 shown.clear(pending.box)
                 change = compare(shown, player.canvas, union(change.box, pending.box), threshold)
         pending = _pending(change, frame)
         shown.take(player.canvas, pending.box, pending.drawn)
     if pending is not None:
-        yield write(pending, shown, alpha=info.alpha)
+        yield write(pending, shown, palette, alpha=info.alpha)
 
 
 def _same(change: Change) -> bool:

@@ -11,6 +11,13 @@ from PIL import Image, ImageChops
 from .gif_canvas import Canvas, union
 from .gif_source import Box, Frame, Screen, Unusual
 
+_SMALL = 20_000
+"""Pixels: of smaller frames, whose codes are few and short, one more way is tried."""
+
+_MOSTLY = 0.5
+_TABLES_WORTH = 2
+"""A table of its own is tried where the frame is so many times as large as that table would be."""
+
 _ABSENT = re.compile(rb"\0+")
 
 
@@ -52,11 +59,14 @@ def header(screen: Screen, palette: list[bytes]) -> bytes:
     return b"GIF89a" + pack("<HHBBB", screen.width, screen.height, flags, 0, screen.aspect) + table + screen.extensions
 
 
-def write(frame: Pending, shown: Canvas, *, alpha: bool) -> bytes:
-    """Return the blocks of a frame; `shown` is the screen after it. With `alpha` one index is transparent."""
+def write(frame: Pending, shown: Canvas, palette: list[bytes], *, alpha: bool) -> bytes:
+    """Return the blocks of a frame; `shown` is the screen after it. With `alpha` one index is transparent.
+
+    `palette` are the colours of the shared table.
+    """
     known, index = shown.known.crop(frame.box), shown.index.crop(frame.box)
     if ImageChops.subtract(frame.drawn, known).getbbox() is None:
-        ways = _ways(index, known, frame.drawn)
+        ways = _shared_ways(index, known, frame.drawn, palette)
     else:
         ways = _local_ways(frame)
     if not ways:
@@ -65,13 +75,26 @@ def write(frame: Pending, shown: Canvas, *, alpha: bool) -> bytes:
     return _blocks(frame, replace(best, transparent=best.free) if alpha and best.transparent is None else best)
 
 
-def _ways(index: Image.Image, known: Image.Image, drawn: Image.Image, table: bytes = b"") -> list[_Coded]:
-    """Return the frame with the pixels left out that are there already, and with their plain runs drawn."""
-    masks = [drawn]
-    if drawn.getextrema() != (255, 255):
-        fullest = ImageChops.lighter(drawn, known)
-        masks.append(_plain_runs(index, drawn, fullest))
-    return [way for mask in masks if (way := _coded(index, mask, table)) is not None]
+def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image) -> list[Image.Image]:
+    """Return what may be drawn: what must be, its neighbours in plain runs too, and where it costs little all."""
+    if drawn.getextrema() == (255, 255):
+        return [drawn]
+    fullest = ImageChops.lighter(drawn, drawable)
+    masks = [drawn, _plain_runs(index, drawn, fullest)]
+    pixels = index.width * index.height
+    return [*masks, fullest] if pixels <= _SMALL or drawn.histogram()[255] > pixels * _MOSTLY else masks
+
+
+def _shared_ways(index: Image.Image, known: Image.Image, drawn: Image.Image, palette: list[bytes]) -> list[_Coded]:
+    """Return the frame in the shared colours, and with a table of its own where its few lie far apart: short codes."""
+    ways = [way for mask in _masks(index, drawn, known) if (way := _coded(index, mask)) is not None]
+    used = index.histogram(drawn)
+    colours = sum(map(bool, used))
+    highest = max((value for value in range(256) if used[value]), default=0)
+    table = 6 << colours.bit_length()
+    if colours.bit_length() < highest.bit_length() and all(way.size > _TABLES_WORTH * table for way in ways):
+        ways += filter(None, [_compact(index, drawn, palette)])
+    return ways
 
 
 def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image) -> Image.Image:
@@ -81,15 +104,17 @@ def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image) ->
     """
     mask, values = bytearray(drawn.tobytes()), index.tobytes()
     drawable = fullest.tobytes()
-    for run in _ABSENT.finditer(bytes(mask)):
+    for run in _ABSENT.finditer(drawn.tobytes()):
         start, end = run.span()
+        if values[start] != values[end - 1]:
+            continue
         length = end - start
-        if values[start:end] == values[start : start + 1] * length and drawable.find(0, start, end) < 0:
+        if values.count(values[start], start, end) == length and drawable.find(0, start, end) < 0:
             mask[start:end] = b"\xff" * length
     return Image.frombytes("L", index.size, bytes(mask))
 
 
-def _coded(index: Image.Image, mask: Image.Image, table: bytes) -> _Coded | None:
+def _coded(index: Image.Image, mask: Image.Image, table: bytes = b"") -> _Coded | None:
     """Return the frame with the pixels of `mask` drawn; the transparent index is the lowest free one: short codes."""
     used = index.histogram(mask)
     highest = max((value for value in range(256) if used[value]), default=0)
@@ -112,9 +137,8 @@ def _local_ways(frame: Pending) -> list[_Coded]:
     index, known = frame.source.index.crop(box), frame.source.drawn.crop(box)
     if ImageChops.subtract(frame.drawn, known).getbbox() is not None:
         raise Unusual("more than 256 colours with restored pixels")
-    return [
-        way for mask in (frame.drawn, known) for way in [_compact(index, mask, frame.source.colours)] if way is not None
-    ]
+    masks = _masks(index, frame.drawn, known)
+    return [way for mask in masks if (way := _compact(index, mask, frame.source.colours)) is not None]
 
 
 def _compact(index: Image.Image, mask: Image.Image, colours: list[bytes]) -> _Coded | None:
