@@ -28,6 +28,9 @@ LOWEST = {
 LARGEST = {"png": 0.75, "jpeg": 0.75, "webp": 0.72}
 """Of the input's bytes."""
 
+LOSSLESS = {("thin_lines", "jpeg"): 0.85}
+"""Where the loss would save less than a fifth, nothing is lost; then these are the most of the input's bytes."""
+
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
 @pytest.mark.parametrize("picture", PICTURES)
@@ -35,8 +38,11 @@ def test_lowest_score(picture, format):
     """The picture keeps its look, loses bytes for it, and a second run changes nothing."""
     data = saved(picture, format)
     result = optimize(data, sniff(data), Recipe(80))
-    assert score(data, result) >= LOWEST[picture][format]
-    assert len(result) <= LARGEST[format] * len(data)
+    lowest, largest = LOWEST[picture][format], LARGEST[format]
+    if (picture, format) in LOSSLESS:
+        lowest, largest = 100, LOSSLESS[picture, format]
+    assert score(data, result) >= lowest
+    assert len(result) <= largest * len(data)
     assert optimize(result, sniff(result), Recipe(80)) == result
 
 

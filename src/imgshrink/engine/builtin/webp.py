@@ -16,7 +16,7 @@ _WORTH_IT = 0.9
 _ALREADY_THERE = 8.0
 """Points of quality above the target's number up to which nothing is encoded again: all that we set lie below."""
 
-_CAUTION = 8.0
+_CAUTION = 8.5
 """Points that the proxy, fitted on JPEG for the most part, is too kind to WebP."""
 
 _MISSED = 6.0
