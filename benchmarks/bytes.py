@@ -1,23 +1,28 @@
 """How small, how good: the builtin codecs at several qualities beside the tools that documentation sites use.
 
-    python benchmarks/bytes.py [--processes 1] [--sheet FOLDER] [--write FILE] [FOLDER]
+    python benchmarks/bytes.py [--processes 1] [--ours] [--sheet FOLDER] [--keep NAME] [FOLDER]
 
-Prints one Markdown table a format; `--write` keeps them in a file. `--sheet` writes a page with the ten worst-scored
-images of each format at quality 80, before and after, to be looked at.
+Prints one Markdown table a format. `--ours` leaves the other tools out. `--sheet` writes a page with the ten
+worst-scored images of each format at quality 80, before and after, to be looked at. `--keep corpus` and `--keep unseen`
+put the figures into benchmarks/figures.json: `python scripts/figures_page.py` writes the documentation's page from it.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import html
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from inputs import corpus_images, folder_images
 from measure import Row, markdown, ours, peers, run, short, summed
 
+from imgshrink.engine.builtin.versions import RULES, codec_versions
 from imgshrink.model import Format
 
+FIGURES = Path(__file__).with_name("figures.json")
 QUALITIES = (60, 70, 80, 90, 100)
 SHOWN = 80
 WORST = 10
@@ -27,23 +32,44 @@ def main() -> None:
     """Measure, print, and write what was asked for."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--processes", type=int, default=1)
+    arguments.add_argument("--ours", action="store_true")
     arguments.add_argument("--sheet", type=Path)
-    arguments.add_argument("--write", type=Path)
+    arguments.add_argument("--keep")
     arguments.add_argument("folder", type=Path, nargs="?")
     options = arguments.parse_args()
     paths = folder_images(options.folder) if options.folder else corpus_images()
-    rows = {tool.name: run(tool, paths, options.processes) for tool in (*map(ours, QUALITIES), *peers())}
-    text = "\n".join(_table(format, rows) for format in Format)
-    print(text)
-    if options.write:
-        options.write.write_text(text)
+    tools = [*map(ours, QUALITIES), *([] if options.ours else peers())]
+    rows = {tool.name: run(tool, paths, options.processes) for tool in tools}
+    tables = {format.name: _lines(rows, format) for format in Format} | {"All formats": _lines(rows, None)}
+    for title, lines in tables.items():
+        print(f"### {title}\n\n{markdown(lines)}")
+    if options.keep:
+        keep(options.keep, tables)
     if options.sheet:
         write_sheet(options.sheet, rows[ours(SHOWN).name])
 
 
-def _table(format: Format, rows: dict[str, list[Row]]) -> str:
-    mine = {name: [row for row in all_rows if row.format is format] for name, all_rows in rows.items()}
-    return f"### {format.name}\n\n" + markdown([summed(name, some) for name, some in mine.items() if some])
+def _lines(rows: dict[str, list[Row]], format: Format | None) -> list[tuple[str, ...]]:
+    """Return a line a tool for a format, or for all together those of the tools that treat all."""
+    lines = []
+    every = {row.path for row in next(iter(rows.values()))}
+    for name, all_rows in rows.items():
+        mine = [row for row in all_rows if format in (None, row.format)]
+        if mine and (format or {row.path for row in mine} == every):
+            lines.append(summed(name, mine))
+    return lines
+
+
+def keep(name: str, tables: dict[str, list[tuple[str, ...]]]) -> None:
+    """Put a set's tables into the file of figures, with what they were measured with."""
+    figures = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.is_file() else {}
+    figures[name] = {
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "rules": RULES,
+        "codecs": codec_versions(),
+        "tables": tables,
+    }
+    FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def write_sheet(folder: Path, rows: Sequence[Row]) -> None:
