@@ -131,10 +131,12 @@ def test_a_foreign_database_is_begun_anew(stored: Path, poison: Callable[[Path],
     assert later.notes() == []
 
 
-def test_a_database_that_was_hardly_begun(tmp_path: Path) -> None:
-    """A journal beside a database that is not in WAL mode yet is what a killed process leaves: no note."""
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_database_that_was_hardly_begun(tmp_path: Path, mode: str) -> None:
+    """A journal beside a database without tables is what a process leaves that was killed on its way: no note."""
     (tmp_path / local.FOLDER).mkdir()
-    (tmp_path / local.FOLDER / "cache.db").write_bytes(b"")
+    with closing(sqlite3.connect(tmp_path / local.FOLDER / "cache.db")) as database:
+        database.execute(f"PRAGMA journal_mode = {mode}")
     (tmp_path / local.FOLDER / "cache.db-journal").write_bytes(bytes(512))
     made = make(tmp_path)
     assert made.put(KEY, SMALL)

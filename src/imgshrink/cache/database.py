@@ -21,6 +21,7 @@ NAME = "cache.db"
 JOURNAL = f"{NAME}-journal"
 PARTS = (NAME, f"{NAME}-wal", f"{NAME}-shm", JOURNAL)
 WAL_MODE = b"\2\2"  # https://www.sqlite.org/fileformat2.html#file_format_version_numbers
+PAGE = 4096  # SQLite's default
 ASIDE = "broken"
 SECONDS = 2.0
 # Hashes of what sqlite_master lists once diskcache 5.6.3 has made its tables.
@@ -83,11 +84,15 @@ def schema(database: sqlite3.Connection) -> frozenset[str]:
 
 
 def is_unfinished(folder: Path) -> bool:
-    """Whether a process was killed while it made the database: there is a journal, and no WAL mode yet."""
+    """Whether a process was killed while it made the database: there is a journal, and no table yet.
+
+    The way to WAL mode, which comes before the tables, is journalled too; one page has no room for a table.
+    """
     if not os.path.lexists(folder / JOURNAL) or (folder / NAME).is_symlink():
         return False
     with (folder / NAME).open("rb") as database:
-        return database.read(20)[18:] != WAL_MODE
+        start = database.read(PAGE + 1)
+    return start[18:20] != WAL_MODE or len(start) <= PAGE
 
 
 def move_aside(folder: Path) -> None:
