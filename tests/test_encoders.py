@@ -18,7 +18,7 @@ from imgshrink.engine.builtin.codecs import optimize
 from imgshrink.engine.builtin.gif import _nested
 from imgshrink.engine.builtin.gif_sink import _shared_ways
 from imgshrink.engine.builtin.judge import Judge
-from imgshrink.engine.builtin.proxy import Reference
+from imgshrink.engine.builtin.proxy import SAMPLED, Reference, sample
 from imgshrink.engine.builtin.search import TRIALS, Trial, search
 from imgshrink.engine.builtin.targets import lossy_target, palette_target
 from imgshrink.engine.builtin.vp8 import estimated_quality
@@ -81,6 +81,32 @@ def test_proxy_of_a_large_picture():
     candidate = pyvips.Image.jpegload_buffer(jpeg.encoded(image, 70, full_chroma=True)).copy_memory()
     small, part = (picture.crop(0, 0, 480, 320) for picture in (image, candidate))
     assert abs(Reference(image).score(candidate, LOSSY) - Reference(small).score(part, LOSSY)) < 5
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000))
+@settings(deadline=None, max_examples=40)
+def test_a_sample_lies_on_the_grid(width, height):
+    """A sample of a large picture is whole strips that begin where a JPEG's blocks do; a sample is its own sample."""
+    rows = pyvips.Image.xyz(1, height)[1]
+    taken = sample(rows.resize(width, vscale=1, kernel="nearest").copy_memory())
+    assert taken.width * taken.height <= max(SAMPLED, 64 * width)
+    assert sample(taken).height == taken.height
+    if taken.height != height:
+        tops = [taken(0, row)[0] for row in range(0, taken.height, 64)]
+        assert all(top % 16 == 0 for top in tops)
+        assert tops == sorted(set(tops))
+        assert [taken(0, row)[0] for row in range(64)] == [tops[0] + row for row in range(64)]
+        assert tops[-1] + 64 > height - 16
+
+
+def test_a_large_jpeg_meets_the_target():
+    """What is found on the strips of a large picture holds for the whole of it."""
+    image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "")
+    large = image.replicate(1 + 1600 // image.width, 1 + 1100 // image.height).jpegsave_buffer(Q=95)
+    result = optimize(large, sniff(large), Recipe(80))
+    assert len(result) < len(large)
+    found = Reference(pyvips.Image.jpegload_buffer(large)).score(pyvips.Image.jpegload_buffer(result), LOSSY)
+    assert lossy_target(80) - 1 < found < lossy_target(80) + 6
 
 
 def test_chroma_detail():

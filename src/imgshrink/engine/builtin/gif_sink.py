@@ -15,10 +15,15 @@ _SMALL = 20_000
 """Pixels: of smaller frames, whose codes are few and short, one more way is tried."""
 
 _MOSTLY = 0.5
+"""Of a frame's pixels: where more must be drawn, drawing the rest too may cost less than leaving it out."""
+
 _TABLES_WORTH = 2
 """A table of its own is tried where the frame is so many times as large as that table would be."""
 
-_ABSENT = re.compile(rb"\0+")
+_ANY = [0] + [255] * 255
+_MIXED = 1
+_PLAIN_RUN = re.compile(rb"(?<![\0\1])\0++(?![\0\1])")
+_ABSENT = bytes.maketrans(b"\1", b"\0")
 
 
 @dataclass(frozen=True)
@@ -102,16 +107,13 @@ def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image) ->
 
     Such a run is likely to be in the code table already; a run of several colours is longer as a transparent one.
     """
-    mask, values = bytearray(drawn.tobytes()), index.tobytes()
-    drawable = fullest.tobytes()
-    for run in _ABSENT.finditer(drawn.tobytes()):
-        start, end = run.span()
-        if values[start] != values[end - 1]:
-            continue
-        length = end - start
-        if values.count(values[start], start, end) == length and drawable.find(0, start, end) < 0:
-            mask[start:end] = b"\xff" * length
-    return Image.frombytes("L", index.size, bytes(mask))
+    values, before = index.tobytes(), drawn.tobytes()[:-1]
+    turns = ImageChops.difference(index, Image.frombytes("L", index.size, values[:1] + values[:-1])).point(_ANY)
+    inside = ImageChops.subtract(turns, Image.frombytes("L", index.size, b"\xff" + before))
+    mixed = ImageChops.lighter(inside, ImageChops.invert(fullest)).point([0] + [_MIXED] * 255)
+    marks = ImageChops.lighter(mixed, drawn).tobytes()
+    mask = _PLAIN_RUN.sub(lambda run: b"\xff" * len(run[0]), marks).translate(_ABSENT)
+    return Image.frombytes("L", index.size, mask)
 
 
 def _coded(index: Image.Image, mask: Image.Image, table: bytes = b"") -> _Coded | None:

@@ -121,8 +121,8 @@ def _fewer_levels(data: bytes, image: pyvips.Image, judge: Judge, target: Palett
 
 def _is_rounded(image: pyvips.Image) -> bool:
     """Whether it has been rounded before: nothing is left to gain, and judged by itself it would be rounded further."""
-    counts = image.hist_find().bandmean()
-    used = [value for value in range(256) if counts(value, 0)[0]]
+    counts = memoryview(image.hist_find().bandmean().write_to_memory()).cast("I")
+    used = [value for value, count in enumerate(counts) if count]
     return any(all(table[value] == value for value in used) for table in map(_table, _STEPS))
 
 

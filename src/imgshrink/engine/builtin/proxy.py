@@ -22,6 +22,9 @@ POWER = 0.6276
 
 _BLOCK = 4
 _STRIP = 64
+_GRID = 16
+"""Of a JPEG with half chroma: strips that lie on it are encoded as they would be within the whole picture."""
+
 _LUMA = pyvips.Image.new_from_array([[0.299, 0.587, 0.114]])
 _COLOUR = pyvips.Image.new_from_array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
 _SCALES = ((1, _LUMA), (4, _COLOUR))
@@ -47,7 +50,7 @@ class Reference:
     """A picture prepared once, for candidates to be compared with. Both are sRGB or grey, 8 bits, without alpha."""
 
     def __init__(self, image: pyvips.Image) -> None:
-        image = _sample(image)
+        image = sample(_three_bands(image))
         self._scales = [_prepare(image, shrink, matrix) for shrink, matrix in _SCALES if _fits(image, shrink)]
         self._image = image
 
@@ -64,21 +67,24 @@ class Reference:
 
     def numbers(self, candidate: pyvips.Image) -> list[float]:
         """Return what the weights weigh: for each scale the means, then the 4-norms, of loss, gain and blur by band."""
-        candidate = _sample(candidate)
+        candidate = sample(_three_bands(candidate))
         return [number for scale in self._scales for number in _compare(scale, candidate)]
 
 
-def _sample(image: pyvips.Image) -> pyvips.Image:
-    """Return the picture as three bands in memory, cut down to strips where it is large."""
-    if image.bands < 3:
-        image = image.colourspace("srgb")
+def sample(image: pyvips.Image) -> pyvips.Image:
+    """Return the picture in memory, cut down to strips where it is large; a sample is its own."""
     wanted = SAMPLED // (image.width * _STRIP) or 1
     if image.width * image.height <= SAMPLED or wanted * _STRIP >= image.height:
         return image.copy_memory()
     image = image.copy_memory()
     gap = (image.height - _STRIP) / max(1, wanted - 1)
-    strips = [image.crop(0, int(gap * index), image.width, _STRIP) for index in range(wanted)]
+    tops = [int(gap * index) // _GRID * _GRID for index in range(wanted)]
+    strips = [image.crop(0, top, image.width, _STRIP) for top in tops]
     return pyvips.Image.arrayjoin(strips, across=1).copy_memory()
+
+
+def _three_bands(image: pyvips.Image) -> pyvips.Image:
+    return image.colourspace("srgb") if image.bands < 3 else image
 
 
 def _fits(image: pyvips.Image, shrink: int) -> bool:
