@@ -74,7 +74,7 @@ def peers() -> list[Tool]:
     """Return the tools of the field that are at hand here."""
     tools = [
         Tool("Pillow, JPEG q60 progressive (Material)", (Format.JPEG,), pillow_jpeg),
-        Tool("Pillow's defaults", (Format.JPEG, Format.PNG, Format.WEBP), pillow_default),
+        Tool("Pillow's defaults, with profile", (Format.JPEG, Format.PNG, Format.WEBP), pillow_default),
         Tool("mozjpeg q75", (Format.JPEG,), mozjpeg),
         Tool("oxipng -o2", (Format.PNG,), oxipng_level_2),
     ]
@@ -97,10 +97,10 @@ def pillow_jpeg(data: bytes) -> bytes:
 
 
 def pillow_default(data: bytes) -> bytes:
-    """Save again with `optimize` and otherwise Pillow's defaults."""
+    """Save again with `optimize`, the colour profile, and otherwise Pillow's defaults."""
     out = BytesIO()
     image = Image.open(BytesIO(data))
-    image.save(out, image.format, optimize=True)
+    image.save(out, image.format, optimize=True, icc_profile=image.info.get("icc_profile"))
     return out.getvalue()
 
 
