@@ -129,6 +129,19 @@ def test_threads_share_it(cache: Cache) -> None:
     assert found == [LARGE] * 16 + [SMALL] * 16 + [None] * 16
 
 
+def test_found_while_it_is_stored_again(tmp_path: Path) -> None:
+    """Whoever looks while another one stores the same content again finds it: not the gap between two files."""
+    made = make(tmp_path)
+    made.put(KEY, LARGE)
+    with ThreadPoolExecutor(3) as pool:
+        storing = [pool.submit(lambda: [made.put(KEY, LARGE) for _ in range(300)]) for _ in range(2)]
+        looks = 0
+        while not all(future.done() for future in storing):
+            assert made.get(KEY) == LARGE
+            looks += 1
+    assert looks > 10
+
+
 @pytest.mark.parametrize(("age", "known"), [(0, True), (30, True), (31, False), (-2, False)])
 def test_refusals_end(tmp_path: Path, age: int, known: bool) -> None:
     """A refusal is known for 30 days; one from the future, as a wrong clock leaves it, is not."""

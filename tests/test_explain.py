@@ -14,6 +14,7 @@ from imgshrink.doctor import LOOKS, examine_all
 from imgshrink.doctor.neighbours import neighbours
 from imgshrink.explain import explain
 from imgshrink.keys import cache_key, content_hash, done_key
+from imgshrink.limits import VERIFY_VERSION
 from imgshrink.model import Entry, Recipe, Verdict
 from imgshrink.runtime import Runtime, opened
 from imgshrink.settings import load
@@ -50,7 +51,10 @@ def builtin_key(data: bytes, runtime: Runtime) -> str:
     ("entry", "words"),
     [
         (Entry(Verdict.NOT_SMALLER, engine="builtin"), "nothing to gain (builtin)"),
-        (Entry(Verdict.REFUSED, reason="another picture", engine="builtin", verify=1), "another picture (builtin)"),
+        (
+            Entry(Verdict.REFUSED, reason="another picture", engine="builtin", verify=VERIFY_VERSION),
+            "another picture (builtin)",
+        ),
     ],
 )
 def test_what_is_known(photo: Path, runtime: Runtime, entry: Entry, words: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .model import ImageInfo
 
-VERIFY_VERSION = 1
+VERIFY_VERSION = 2
 """The version of verify's rules; a remembered refusal counts only under the version that made it."""
 
 FRAME_PIXELS = 64_000_000
