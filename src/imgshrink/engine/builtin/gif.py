@@ -9,13 +9,12 @@ from PIL import Image, ImageChops
 
 from ...model import ImageInfo, Recipe
 from .carry import carry
-from .gif_canvas import Canvas, Change, Player, compare, union
+from .gif_canvas import ANY, Canvas, Change, Player, compare, union
 from .gif_sink import Pending, header, write
 from .gif_source import Box, Frame, Unusual, read_frames, read_screen
 
 _MOST_COLOURS = 256
 _WORTH_IT = 0.99
-_ANY = [0] + [255] * 255
 _SHORTEST_MERGED = 2
 """1/100 s: browsers show shorter frames for 1/10 s, so merging those would change the timing."""
 
@@ -74,7 +73,7 @@ def _changed(before: Frame | None, frame: Frame) -> Image.Image | None:
     """Return the mask of what surely needs drawing in `frame`, None for all of it."""
     if before is None or (before.box, before.colours) != (frame.box, frame.colours):
         return None
-    return ImageChops.difference(before.index, frame.index).point(_ANY)
+    return ImageChops.difference(before.index, frame.index).point(ANY)
 
 
 def _nested(order: list[bytes], uses: Sequence[bytes]) -> list[bytes]:

@@ -8,7 +8,7 @@ from struct import pack
 
 from PIL import Image, ImageChops
 
-from .gif_canvas import Canvas, union
+from .gif_canvas import ANY, Canvas, union
 from .gif_source import Box, Frame, Screen, Unusual
 
 _SMALL = 20_000
@@ -20,7 +20,6 @@ _MOSTLY = 0.5
 _TABLES_WORTH = 2
 """A table of its own is tried where the frame is so many times as large as that table would be."""
 
-_ANY = [0] + [255] * 255
 _MIXED = 1
 _PLAIN_RUN = re.compile(rb"(?<![\0\1])\0++(?![\0\1])")
 _ABSENT = bytes.maketrans(b"\1", b"\0")
@@ -108,7 +107,7 @@ def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image) ->
     Such a run is likely to be in the code table already; a run of several colours is longer as a transparent one.
     """
     values, before = index.tobytes(), drawn.tobytes()[:-1]
-    turns = ImageChops.difference(index, Image.frombytes("L", index.size, values[:1] + values[:-1])).point(_ANY)
+    turns = ImageChops.difference(index, Image.frombytes("L", index.size, values[:1] + values[:-1])).point(ANY)
     inside = ImageChops.subtract(turns, Image.frombytes("L", index.size, b"\xff" + before))
     mixed = ImageChops.lighter(inside, ImageChops.invert(fullest)).point([0] + [_MIXED] * 255)
     marks = ImageChops.lighter(mixed, drawn).tobytes()
