@@ -14,6 +14,8 @@ from eyes.pictures import saved
 from imgshrink.engine.builtin import jpeg, png
 from imgshrink.engine.builtin.codecs import optimize
 from imgshrink.engine.builtin.judge import Judge
+from imgshrink.engine.builtin.oxide import squeeze_palette
+from imgshrink.engine.builtin.palette import quantized
 from imgshrink.engine.builtin.proxy import SAMPLED, Reference, sample
 from imgshrink.engine.builtin.search import TRIALS, Trial, search
 from imgshrink.engine.builtin.targets import lossy_target, palette_target
@@ -134,10 +136,12 @@ def test_estimated_quality_of_junk(junk):
     assert estimated_quality(data) is None or 0 <= estimated_quality(data) <= 100
 
 
-def test_own_tables_are_done():
-    """A JPEG with our encoder's own tables is done, one of another encoder at high quality is not."""
-    image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory()
-    assert jpeg.is_done(jpeg.encoded(image, 93, full_chroma=False), 80)
+@pytest.mark.parametrize("full_chroma", [False, True])
+def test_own_tables_are_done(full_chroma):
+    """A JPEG with our encoder's own tables is done at every setting, one of another encoder at high quality is not."""
+    image = pyvips.Image.black(16, 16)
+    for setting in range(1, 96):
+        assert jpeg.is_done(jpeg.encoded(image, setting, full_chroma=full_chroma), 80)
     assert not jpeg.is_done(saved("photograph", "jpeg"), 80)
 
 
@@ -190,6 +194,22 @@ def test_more_colours_before_dithering():
     best = png._best_palette(png._decoded(data), Judge(png._decoded(data)), palette_target(80))
     dithered = png._palette(png._decoded(data), Judge(png._decoded(data)), 100, 0.5)
     assert best.data != dithered.data
+
+
+def test_one_value_makes_it_unrounded():
+    """A picture counts as rounded only if every pixel is, also those that the first glance leaves out."""
+    image = png._rounded(pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory(), 4)
+    assert png._is_rounded(image)
+    odd = pyvips.Image.black(1, 1, bands=3) + 100
+    assert not png._is_rounded(image.insert(odd.cast("uchar"), 3, 5))
+
+
+def test_palettes_of_gradients_are_filtered():
+    """Where neighbours differ, filters are tried; where a palette hardly compresses, they are worth a lot."""
+    ramp = pyvips.Image.identity().embed(0, 0, 256, 256, extend="copy").rot90()
+    sheet = ((ramp + ramp.rot90() + pyvips.Image.gaussnoise(256, 256, sigma=1, seed=1)) % 256).cast("uchar")
+    data = quantized(sheet.bandjoin([sheet, sheet]).copy(interpretation="srgb"), 100, 0.0)
+    assert len(squeeze_palette(data, 256 * 256)) < 0.9 * len(squeeze_palette(data, 10**9))
 
 
 @pytest.mark.parametrize("step", range(2, 7))

@@ -16,7 +16,21 @@ from imgshrink.keys import cache_key, content_hash
 from imgshrink.model import Entry, Format, Judgement, Outcome, Recipe, Source, Status, Verdict
 from imgshrink.pipeline import CHANGED, Policy, run, survey
 from imgshrink.seal import COST, read_seal, seal, unseal
-from parts import SIGNATURE, Deflate, Free, Memory, Watcher, Written, by_name, chunk, deflated, png, same_rows, source
+from parts import (
+    SIGNATURE,
+    Deflate,
+    Free,
+    Memory,
+    Watcher,
+    Written,
+    by_name,
+    chunk,
+    deflated,
+    png,
+    rows_of,
+    same_rows,
+    source,
+)  # fmt: skip
 
 BIG = png(1)
 IN_PLACE = Policy(in_place=True)
@@ -129,21 +143,20 @@ def test_known_is_not_asked_again(bench: Bench) -> None:
     assert len(bench.engines[0].asked) == 1
 
 
-def test_largest_first(bench: Bench) -> None:
-    """New images are asked for by falling size."""
-    bench.desk_options["slots"] = {"builtin": 1}
-    for side in (80, 130, 100):
-        bench.put(f"{side}.png", png(side, side=side))
-    gate = threading.Event()
-    order: list[int] = []
-
-    def note(data: bytes) -> None:
-        order.append(len(data))
-        gate.wait(0.05)
-
-    bench.engines = [Deflate(before=note)]
+@pytest.mark.parametrize(("engine", "first"), [("builtin", "many pixels.png"), ("hosted", "many bytes.png")])
+def test_longest_or_largest_first(bench: Bench, engine: str, first: str) -> None:
+    """Our own codecs begin with what takes longest, pixels and bytes; an API that is paid for with most bytes."""
+    bench.desk_options["slots"] = {engine: 1}
+    bench.put("few.png", png(1, side=60))
+    bench.put("many bytes.png", png(2, side=145))
+    bench.put("many pixels.png", png(3, side=240, level=9))
+    assert (bench.folder / "many bytes.png").stat().st_size > (bench.folder / "many pixels.png").stat().st_size
+    bench.engines = [Deflate(engine, before=lambda data: time.sleep(0.05))]
     bench.run()
-    assert order[0] == max(order)
+    order = [next(path.name for path in bench.folder.iterdir() if rows_of(path.read_bytes()) == rows_of(data))
+             for data in bench.engines[0].asked]  # fmt: skip
+    assert order[0] == first
+    assert order[-1] == "few.png"
 
 
 def test_not_smaller_is_remembered_and_sealed(bench: Bench) -> None:

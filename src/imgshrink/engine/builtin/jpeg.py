@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 from struct import unpack_from
 
@@ -124,17 +125,25 @@ def _chroma_penalty(detail: float) -> float:
 def is_done(data: bytes, quality: int) -> bool:
     """Whether another generation would only lose: quantized about as coarsely as we would, or by our own tables."""
     table = luma_table(data)
-    usual = _own_luma_tables(full_chroma=False)
-    if sum(table) >= _ALREADY_THERE * sum(usual[round(lossy_target(quality)) - 1]):
+    usual = _own_luma_table(round(lossy_target(quality)), full_chroma=False)
+    if sum(table) >= _ALREADY_THERE * sum(usual):
         return True
-    return table in usual or table in _own_luma_tables(full_chroma=True)
+    return any(table == _nearest_own(sum(table), full_chroma=full_chroma) for full_chroma in (False, True))
 
 
-@lru_cache
-def _own_luma_tables(*, full_chroma: bool) -> tuple[tuple[int, ...], ...]:
-    """Return the luma tables of our encoder's settings from 1 to the highest."""
-    tiny = pyvips.Image.black(8, 8)
-    return tuple(luma_table(encoded(tiny, setting, full_chroma=full_chroma)) for setting in range(1, _HIGHEST + 1))
+def _nearest_own(total: int, *, full_chroma: bool) -> tuple[int, ...]:
+    """Return the luma table of the lowest setting at which none of our encoder's sums to more than `total`."""
+
+    def finer(setting: int) -> int:
+        return -sum(_own_luma_table(setting, full_chroma=full_chroma))
+
+    return _own_luma_table(bisect_left(range(_HIGHEST), -total, lo=1, key=finer), full_chroma=full_chroma)
+
+
+@lru_cache(maxsize=2 * _HIGHEST)
+def _own_luma_table(setting: int, *, full_chroma: bool) -> tuple[int, ...]:
+    """Return the luma table that our encoder uses at a setting."""
+    return luma_table(encoded(pyvips.Image.black(8, 8), setting, full_chroma=full_chroma))
 
 
 def luma_table(data: bytes) -> tuple[int, ...]:

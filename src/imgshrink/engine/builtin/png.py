@@ -34,6 +34,8 @@ _DITHER_CAUTION = 1.5
 _FULL = 256 * 3
 
 _SMALLEST_SIDE = 16
+_GLANCE = 8
+"""Every so many pixels of every so many rows are enough to see that a picture has not been rounded."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     if recipe.lossless or small or info.animated or info.depth == 16:
         return squeeze(data, depth_may_fall=info.depth != 16)
     if info.colour == "palette":
-        return squeeze_palette(data, every_filter=info.pixels < _SMALL)
+        return squeeze_palette(data, info.pixels)
     image = _decoded(data)
     if _is_rounded(image):
         return squeeze(data)
@@ -58,7 +60,7 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     target = palette_target(recipe.quality)
     best = _best_palette(image, judge, target)
     if best.score >= target.floor:
-        result = squeeze_palette(carry(data, best.data), every_filter=info.pixels < _SMALL)
+        result = squeeze_palette(carry(data, best.data), info.pixels)
         if _worth_it(data, result):
             return result
     return _fewer_levels(data, image, judge, target)
@@ -121,9 +123,14 @@ def _fewer_levels(data: bytes, image: pyvips.Image, judge: Judge, target: Palett
 
 def _is_rounded(image: pyvips.Image) -> bool:
     """Whether it has been rounded before: nothing is left to gain, and judged by itself it would be rounded further."""
-    counts = memoryview(image.hist_find().bandmean().write_to_memory()).cast("I")
-    used = [value for value, count in enumerate(counts) if count]
-    return any(all(table[value] == value for value in used) for table in map(_table, _STEPS))
+    glance = image.subsample(_GLANCE, _GLANCE)
+    return all(any(used <= set(_table(step)) for step in _STEPS) for used in map(_levels, (glance, image)))
+
+
+def _levels(image: pyvips.Image) -> set[int]:
+    """Return the values that are there in any channel."""
+    counts = memoryview(image.hist_find().write_to_memory()).cast("I")
+    return {place // image.bands for place, count in enumerate(counts) if count}
 
 
 def _rounded(image: pyvips.Image, step: int) -> pyvips.Image:
