@@ -129,15 +129,17 @@ def test_threads_share_it(cache: Cache) -> None:
     assert found == [LARGE] * 16 + [SMALL] * 16 + [None] * 16
 
 
-def test_found_while_it_is_stored_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("writable", [True, False])
+def test_found_while_it_is_stored_again(tmp_path: Path, writable: bool) -> None:
     """Whoever looks while another one stores the same content again finds it: not the gap between two files."""
     made = make(tmp_path)
     made.put(KEY, LARGE)
+    looking = make(tmp_path, writable=writable)
     with ThreadPoolExecutor(3) as pool:
         storing = [pool.submit(lambda: [made.put(KEY, LARGE) for _ in range(300)]) for _ in range(2)]
         looks = 0
         while not all(future.done() for future in storing):
-            assert made.get(KEY) == LARGE
+            assert looking.get(KEY) == LARGE
             looks += 1
     assert looks > 10
 

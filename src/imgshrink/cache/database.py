@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from .disk import SETTINGS, StrictDisk
+from .disk import LOOKS, SETTINGS, StrictDisk
 
 NAME = "cache.db"
 JOURNAL = f"{NAME}-journal"
@@ -119,18 +119,15 @@ class Reader:
 
     def get(self, key: str) -> bytes | None:
         """Return the record under `key`, or None; raises one of `disk.ERRORS`."""
-        row = (
-            self._connection()
-            .execute("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", (key,))
-            .fetchone()
-        )
-        if row is None:
-            return None
-        mode, name, value = row
-        try:
-            return self._disk.fetch(mode, name, value, False)
-        except FileNotFoundError:
-            return None
+        query = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
+        for _ in range(LOOKS):
+            row = self._connection().execute(query, (key,)).fetchone()
+            if row is None:
+                break
+            mode, name, value = row
+            with contextlib.suppress(FileNotFoundError):
+                return self._disk.fetch(mode, name, value, False)
+        return None
 
     def close(self) -> None:
         """Let go of this thread's connection."""

@@ -36,6 +36,9 @@ SETTINGS: dict[str, int | str] = {
 }
 TIMEOUT = 5.0
 NAMES = 10
+LOOKS = 10
+"""Who stores a large record again removes its old file once the row names the new one: whoever has read the row before
+finds no file, and looks at the row again."""
 RAW, BINARY = 1, 2
 VALUE_NAME = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}\.val)")
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -14,11 +14,10 @@ from typing import Any
 from ..flight import Flight
 from . import database
 from .database import Broken, Reader
-from .disk import Foreign, open_cache
+from .disk import LOOKS, Foreign, open_cache
 
 Note = Callable[[str, str], None]
 WAIT = 10.0
-LOOKS = 10
 TAG = "Signature: 8a477f597d28d172789f06886806bc55"  # https://bford.info/cachedir/
 
 
@@ -31,11 +30,7 @@ class Store:
         self._cache = cache
 
     def get(self, key: str) -> bytes | None:
-        """Return the record under `key`, or None; raises one of `disk.ERRORS`.
-
-        Who stores a large record again removes its old file once the row names the new one: between a row and its
-        file lies a gap, in which diskcache takes the key for gone.
-        """
+        """Return the record under `key`, or None; raises one of `disk.ERRORS`."""
         for _ in range(LOOKS):
             found: bytes | None = self._cache.get(key)
             if found is not None or key not in self._cache:
