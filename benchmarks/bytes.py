@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inputs import corpus_images, folder_images
-from measure import Row, markdown, ours, peers, run, short, summed
+from measure import Row, ours, peers, run, short, summed
+from table import markdown
 
 from imgshrink.engine.builtin.versions import RULES, codec_versions
 from imgshrink.model import Format

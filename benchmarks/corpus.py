@@ -12,7 +12,8 @@ import argparse
 from pathlib import Path
 
 from inputs import corpus_images, folder_images
-from measure import markdown, ours, peers, run, summed
+from measure import ours, peers, run, summed
+from table import markdown
 
 from imgshrink.model import Format
 

@@ -202,11 +202,8 @@ def short(path: Path) -> str:
     return str(path.relative_to(CORPUS)) if path.is_relative_to(CORPUS) else path.name
 
 
-HEADER = ("", "files", "bytes out/in", "mean", "worst tenth", "minimum", "s/MB")
-
-
 def summed(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return the cells of one line of a table."""
+    """Return the cells of one line of a table, see `table.HEAD`."""
     scores = sorted(row.score for row in rows)
     before = sum(row.before for row in rows)
     tenth = fmean(scores[: max(1, len(scores) // 10)])
@@ -219,12 +216,6 @@ def summed(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
         f"{scores[0]:.1f}",
         f"{sum(row.seconds for row in rows) / before * 1e6:.2f}",
     )
-
-
-def markdown(lines: Sequence[tuple[str, ...]]) -> str:
-    """Return a Markdown table of `summed` lines."""
-    rule = ("---",) + ("---:",) * (len(HEADER) - 1)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (HEADER, rule, *lines)) + "\n"
 
 
 def work_folder() -> Path:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from table import markdown  # noqa: E402 - found there
+
 PAGE = ROOT / "example_site" / "docs" / "how-small.md"
 FIGURES = ROOT / "benchmarks" / "figures.json"
-HEAD = ("tool", "files", "bytes out/in", "mean", "worst tenth", "minimum", "s/MB")
 BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
@@ -18,9 +21,8 @@ def tables(name: str) -> str:
     kept = json.loads(FIGURES.read_text(encoding="utf-8"))[name]
     text = ""
     for title, lines in kept["tables"].items():
-        rows = [HEAD, ("---",) + ("---:",) * (len(HEAD) - 1), *lines]
         if lines:
-            text += f"\n### {title}, {name}\n\n" + "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+            text += f"\n### {title}, {name}\n\n{markdown(lines)}"
     return f"{text}\nMeasured on {kept['date']} with {kept['codecs']}.\n\n"
 
 

@@ -12,6 +12,7 @@ from imgshrink.engine.builtin.versions import RULES
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import figures_page
+import table as columns
 
 KEPT = json.loads(figures_page.FIGURES.read_text(encoding="utf-8"))
 OURS = "imgshrink q80"
@@ -20,7 +21,7 @@ OURS = "imgshrink q80"
 def line(name: str, table: str, tool: str) -> dict[str, float]:
     """One tool's figures in one table."""
     (cells,) = [cells for cells in KEPT[name]["tables"][table] if cells[0] == tool]
-    return dict(zip(figures_page.HEAD[1:], map(float, cells[1:]), strict=True))
+    return dict(zip(columns.HEAD[1:], map(float, cells[1:]), strict=True))
 
 
 def test_the_page_is_what_the_figures_make_of_it():
