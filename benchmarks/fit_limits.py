@@ -1,10 +1,11 @@
 """Fit verify's limits to real pictures, and print what they let through and what they stop.
 
-    python benchmarks/fit_limits.py [--every N] [--builtin] [FOLDER...]
+    python benchmarks/fit_limits.py [--every N...] [--builtin] [FOLDER...]
 
 Pictures are encoded honestly by several encoders at several qualities, and spoilt in the ways that verify must see.
-The limit is the largest honest difference with a margin, and never grows with quality. Printed: the honest maximum
-beside the limit, how many wrong pictures each quality refuses and their minimum, the table for `imgshrink.tolerance`.
+The limit is the largest honest difference with a margin, and never grows with quality. Printed for each sample: the
+honest maximum beside the limit, how many wrong pictures each quality refuses and their minimum. Printed last: the table
+for `imgshrink.tolerance`, which joins the samples.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import io
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from imgshrink.sniff import sniff
 from imgshrink.tolerance import LIMITS
 
 QUALITIES = (1, 10, 30, 50, 60, 70, 80, 90, 100)
+SAMPLES = (2, 3)
+FIRM = 50
+"""Below it single pictures decide, and the smaller of two samples' limits holds; from here on the larger one."""
 MARGIN_OF_WORST, MARGIN_OF_MEAN = 1.2, 1.2
 """For the pictures that nobody has tried."""
 LARGEST = 4_000_000
@@ -37,6 +41,7 @@ DAMAGED = 15.0
 
 Encoder = Callable[[pyvips.Image, int], bytes]
 Looks = dict[int, dict[str, Difference]]
+Table = tuple[tuple[int, float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -168,12 +173,25 @@ def largest(looks: Looks, quality: int) -> Difference:
     return found
 
 
-def fitted(looks: Looks) -> tuple[tuple[int, float, float], ...]:
+def fitted(looks: Looks) -> Table:
     """Return the table of `imgshrink.tolerance` as these looks would have it."""
     tops = [(quality, largest(looks, quality)) for quality in QUALITIES]
     return tuple(
         (quality, round(MARGIN_OF_WORST * top.worst, 1), round(MARGIN_OF_MEAN * top.mean, 1)) for quality, top in tops
     )
+
+
+def joined(tables: Sequence[Table]) -> Table:
+    """Return one table for several samples; it never grows with quality either."""
+    rows: list[tuple[int, float, float]] = []
+    above = (0.0, 0.0)
+    for row in reversed(list(zip(*tables, strict=True))):
+        quality = row[0][0]
+        pick = max if quality >= FIRM else min
+        worst, mean = (pick(column) for column in list(zip(*row, strict=True))[1:])
+        above = max(worst, above[0]), max(mean, above[1])
+        rows.append((quality, *above))
+    return tuple(reversed(rows))
 
 
 def print_report(honest: Looks, wrong: dict[str, list[Difference]]) -> None:
@@ -201,17 +219,24 @@ def main() -> None:
     """Fit and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folders", nargs="*", type=Path, help="more real images than the corpus")
-    parser.add_argument("--every", type=int, default=3, help="take every Nth image (default: 3)")
+    parser.add_argument("--every", type=int, nargs="+", default=SAMPLES, help="samples: every Nth image (default: 2 3)")
     parser.add_argument("--builtin", action="store_true", help="count imgshrink's own encoders among the honest ones")
     arguments = parser.parse_args()
     paths = corpus_images() + [path for folder in arguments.folders for path in folder_images(folder)]
-    found = list(pictures(paths[:: arguments.every]))
+    tables = [sampled(paths[::every], every, builtin=arguments.builtin) for every in arguments.every]
+    print("\nLIMITS =", joined(tables))
+    print("imgshrink.tolerance has", "this table" if joined(tables) == LIMITS else f"another: {LIMITS}")
+
+
+def sampled(paths: list[Path], every: int, *, builtin: bool) -> Table:
+    """Print what one sample says, and return its table."""
+    found = list(pictures(paths))
     if len(found) < 2:
         sys.exit("needs at least two images")
-    honest = honest_looks(found, builtin=arguments.builtin)
+    print(f"\nevery {every}: {len(found)} pictures\n")
+    honest = honest_looks(found, builtin=builtin)
     print_report(honest, wrong_looks(found))
-    print("\nLIMITS =", fitted(honest))
-    print("imgshrink.tolerance has", "this table" if fitted(honest) == LIMITS else f"another: {LIMITS}")
+    return fitted(honest)
 
 
 if __name__ == "__main__":

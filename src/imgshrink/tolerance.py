@@ -16,7 +16,7 @@ LIMITS = (
     (90, 22.9, 6.5),
     (100, 22.9, 5.9),
 )
-"""Fitted on 2026-11-26 to two samples of 337 pictures (`--builtin`, `--every 2` and `--every 3`). From 50 on the larger
+"""Fitted on 2026-11-26 to two samples of 337 pictures (`--builtin`, `--every 2 3`). From 50 on the larger
 of the two, so that no honest result is refused: at 80 those reach 20.4 and 7.6, and the nearest other picture differs
 by 25.3. Below 50, where a single spoilt picture decides, the smaller."""
 
