@@ -2,9 +2,10 @@
 
     python benchmarks/bytes.py [--processes 1] [--ours] [--sheet FOLDER] [--keep NAME] [FOLDER]
 
-Prints one Markdown table a format. `--ours` leaves the other tools out. `--sheet` writes a page with the ten
-worst-scored images of each format at quality 80, before and after, to be looked at. `--keep corpus` and `--keep unseen`
-put the figures into benchmarks/figures.json: `python scripts/figures_page.py` writes the documentation's page from it.
+Prints one Markdown table a format, then our time and bytes beside each other tool's. `--ours` leaves the other tools
+out. `--sheet` writes a page with the ten worst-scored images of each format at quality 80, before and after, to be
+looked at. `--keep corpus` and `--keep unseen` put the figures into benchmarks/figures.json:
+`python scripts/figures_page.py` writes the documentation's page from it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import datetime
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from inputs import corpus_images, folder_images
@@ -44,6 +45,9 @@ def main() -> None:
     tables = {format.name: _lines(rows, format) for format in Format} | {"All formats": _lines(rows, None)}
     for title, lines in tables.items():
         print(f"### {title}\n\n{markdown(lines)}")
+    for tool in tools[len(QUALITIES) :]:
+        for line in _beside(rows[ours(SHOWN).name], rows[tool.name], tool.name):
+            print(line)
     if options.keep:
         keep(options.keep, tables)
     if options.sheet:
@@ -59,6 +63,16 @@ def _lines(rows: dict[str, list[Row]], format: Format | None) -> list[tuple[str,
         if mine and (format or {row.path for row in mine} == every):
             lines.append(summed(name, mine))
     return lines
+
+
+def _beside(mine: Sequence[Row], theirs: Sequence[Row], name: str) -> Iterator[str]:
+    """Yield for each format how our time and bytes compare with another tool's in this run."""
+    for format in Format:
+        left, right = ([row for row in rows if row.format is format] for rows in (mine, theirs))
+        if left and right:
+            seconds = sum(row.seconds for row in left) / sum(row.seconds for row in right)
+            size = sum(row.after for row in left) / sum(row.after for row in right)
+            yield f"{format.name} at {SHOWN}: {seconds:.2f} of the time and {size:.2f} of the bytes of {name}"
 
 
 def keep(name: str, tables: dict[str, list[tuple[str, ...]]]) -> None:
