@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyvips
 
-from .proxy import Reference
+from .proxy import Reference, sample
 
 
 class Judge:
@@ -14,12 +14,13 @@ class Judge:
 
     def __init__(self, image: pyvips.Image) -> None:
         grounds = (0, 255) if image.hasalpha() else (255,)
-        self._references = [(ground, Reference(on(image, ground))) for ground in grounds]
+        strips = sample(image)
+        self._references = [(ground, Reference(on(strips, ground))) for ground in grounds]
 
     def score(self, candidate: pyvips.Image, weights: Sequence[float]) -> float:
         """Return the estimate of SSIMULACRA2, by the weights for the kind of damage."""
-        candidate = candidate.copy_memory()
-        return min(reference.score(on(candidate, ground), weights) for ground, reference in self._references)
+        strips = sample(candidate)
+        return min(reference.score(on(strips, ground), weights) for ground, reference in self._references)
 
     @property
     def chroma_detail(self) -> float:
