@@ -46,7 +46,7 @@ def test_lowest_score(picture, format):
     assert optimize(result, sniff(result), Recipe(80)) == result
 
 
-@pytest.mark.parametrize("quality", [30, 60, 90, 97])
+@pytest.mark.parametrize("quality", [60, 90, *(pytest.param(rare, marks=pytest.mark.slow) for rare in (30, 97))])
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
 @pytest.mark.parametrize("picture", ["gradient", "photograph"])
 def test_done_after_once_at_any_quality(picture, format, quality):
