@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -216,8 +215,3 @@ def summed(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
         f"{scores[0]:.1f}",
         f"{sum(row.seconds for row in rows) / before * 1e6:.2f}",
     )
-
-
-def work_folder() -> Path:
-    """Return a new folder for what a benchmark writes."""
-    return Path(tempfile.mkdtemp(prefix="imgshrink-benchmark-"))

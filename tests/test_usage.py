@@ -68,7 +68,7 @@ json_values = st.recursive(
 NAMES = ("limit", "used", "remaining", "reset", "data", "quota")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=9), json_values))
 def test_any_reply(reply: dict[str, object]) -> None:
     """No reply makes the readers raise, and every cell is printable."""

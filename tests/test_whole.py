@@ -157,7 +157,7 @@ def killed_at_random(folder: Path, originals: dict[str, bytes], times: int, seed
 
 
 @POSIX
-@pytest.mark.parametrize("times", [3, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [6, pytest.param(60, marks=pytest.mark.slow)])
 def test_killed_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     """After `kill -9` every file is whole; the next run finishes the job and leaves no temporary file."""
     folder = copies(tmp_path / "images")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from functools import lru_cache
+from functools import cache
 from struct import unpack_from
 
 import mozjpeg_lossless_optimization as mozjpeg
@@ -140,7 +140,7 @@ def _nearest_own(total: int, *, full_chroma: bool) -> tuple[int, ...]:
     return _own_luma_table(bisect_left(range(_HIGHEST), -total, lo=1, key=finer), full_chroma=full_chroma)
 
 
-@lru_cache(maxsize=2 * _HIGHEST)
+@cache
 def _own_luma_table(setting: int, *, full_chroma: bool) -> tuple[int, ...]:
     """Return the luma table that our encoder uses at a setting."""
     return luma_table(encoded(pyvips.Image.black(8, 8), setting, full_chroma=full_chroma))
