@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from eyes.pictures import saved
-from imgshrink.engine.builtin import jpeg, png
+from imgshrink.engine.builtin import jpeg, oxide, png, webp
 from imgshrink.engine.builtin.codecs import optimize
 from imgshrink.engine.builtin.judge import Judge
 from imgshrink.engine.builtin.oxide import squeeze_palette
@@ -184,11 +184,17 @@ def test_cmyk_jpeg_to_the_target():
     assert optimize(result, sniff(result), Recipe(80)) == result
 
 
+def soft_slope() -> bytes:
+    """A PNG with a little noise, for which few colours are not enough and many are."""
+    x = pyvips.Image.xyz(400, 300)
+    slope = (x[0] * 0.2 + 100).bandjoin([x[1] * 0.25 + 80, (x[0] + x[1]) * 0.15 + 70])
+    image = (slope + pyvips.Image.gaussnoise(400, 300, sigma=1, seed=1)).cast("uchar").copy_memory()
+    return bytes(image.copy(interpretation="srgb").pngsave_buffer(compression=9))
+
+
 def test_more_colours_before_dithering():
     """Where few colours miss the target and many meet it, nothing is dithered: grain costs bytes."""
-    x = pyvips.Image.xyz(400, 300)
-    image = (x[0] * 0.2 + 120).bandjoin([x[1] * 0.25 + 100, (x[0] + x[1]) * 0.15 + 90]).cast("uchar").copy_memory()
-    data = image.copy(interpretation="srgb").pngsave_buffer(compression=9)
+    data = soft_slope()
     result = optimize(data, sniff(data), Recipe(80))
     assert len(result) <= len(data)
     best = png._best_palette(png._decoded(data), Judge(png._decoded(data)), palette_target(80))
@@ -210,6 +216,48 @@ def test_palettes_of_gradients_are_filtered():
     sheet = ((ramp + ramp.rot90() + pyvips.Image.gaussnoise(256, 256, sigma=1, seed=1)) % 256).cast("uchar")
     data = quantized(sheet.bandjoin([sheet, sheet]).copy(interpretation="srgb"), 100, 0.0)
     assert len(squeeze_palette(data, 256 * 256)) < 0.9 * len(squeeze_palette(data, 10**9))
+
+
+def test_huge_png_gets_the_least_effort(monkeypatch):
+    """A picture so large that full effort would take minutes gets one palette and no trial of filters."""
+    quantizations = []
+    monkeypatch.setattr(png, "quantized", lambda *how: quantizations.append(how) or quantized(*how))
+    data = soft_slope()
+    whole = optimize(data, sniff(data), Recipe(80))
+    lossless = optimize(data, sniff(data), Recipe(100))
+    assert len(quantizations) > 1
+    quantizations.clear()
+    for module in (png, oxide):
+        monkeypatch.setattr(module, "HUGE", 1000)
+    hasty = optimize(data, sniff(data), Recipe(80))
+    assert len(quantizations) == 1
+    assert isinstance(verify(data, hasty, Recipe(80)), Accept)
+    assert len(whole) < len(hasty) < len(data)
+    assert len(lossless) < len(optimize(data, sniff(data), Recipe(100)))
+
+
+def test_huge_webp_is_tried_on_strips(monkeypatch):
+    """A lossy WebP of many pixels is encoded whole once: what is tried before are strips of it."""
+    image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "").replicate(3, 3)
+    data = image.webpsave_buffer(Q=98)
+    heights = []
+    tried = webp.encoded
+    monkeypatch.setattr(webp, "encoded", lambda part, setting: heights.append(part.height) or tried(part, setting))
+    monkeypatch.setattr(webp, "HUGE", image.width * image.height - 1)
+    result = optimize(data, sniff(data), Recipe(80))
+    assert heights.count(image.height) == 1
+    assert heights[0] < image.height
+    assert isinstance(verify(data, result, Recipe(80)), Accept)
+
+
+def test_huge_lossless_webp(monkeypatch):
+    """A lossless WebP of many pixels stays lossless at the least effort."""
+    data = pyvips.Image.new_from_buffer(saved("code", "png"), "").webpsave_buffer(lossless=True, effort=0)
+    careful = optimize(data, sniff(data), Recipe(100))
+    monkeypatch.setattr(webp, "HUGE", 1000)
+    hasty = optimize(data, sniff(data), Recipe(100))
+    assert len(careful) < len(hasty) < len(data)
+    assert isinstance(verify(data, hasty, Recipe(100)), Accept)
 
 
 @pytest.mark.parametrize("step", range(2, 7))

@@ -126,6 +126,28 @@ def test_memory(make_workers):
         workers.call("eat")
 
 
+@LINUX
+def test_memory_lost_to_earlier_tasks(make_workers):
+    """What a used worker has no memory left for is done by a new one; a task too large for that too is given up."""
+    workers = make_workers(memory=300 * 10**6)
+    workers.call("hoard")
+    assert workers.call("need") == (b"done",)
+    assert (workers.started, len(workers._idle)) == (2, 1)
+    with pytest.raises(WorkerMemory):
+        workers.call("eat")
+    assert workers.started == 3
+    assert workers.call("need") == (b"done",)
+
+
+@LINUX
+def test_nothing_of_a_task_stays(make_workers):
+    """What a task was given and what it answered is freed before the next one comes."""
+    workers = make_workers()
+    before = int(workers.call("resident")[0])
+    workers.call("echo", bytes(40_000_000))
+    assert int(workers.call("resident")[0]) < before + 20_000_000
+
+
 def test_abort_for_memory(make_workers):
     """Native code that aborts because an allocation failed is told from other crashes by what it says."""
     with pytest.raises(WorkerMemory, match="needed more than"):

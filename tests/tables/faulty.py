@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 import time
+from pathlib import Path
 
 from imgshrink import errors
 
@@ -34,6 +35,27 @@ def eat(*blobs: bytes) -> tuple[bytes, ...]:
     eaten = []
     while True:
         eaten.append(bytearray(b"x" * (32 << 20)))
+
+
+_HOARD: list[bytes] = []
+
+
+def hoard(*blobs: bytes) -> tuple[bytes, ...]:
+    """Keep memory, as a heap does that is full of holes."""
+    _HOARD.append(b"x" * 150_000_000)
+    return blobs
+
+
+def need(*blobs: bytes) -> tuple[bytes, ...]:
+    """Take memory for as long as the task runs."""
+    bytearray(b"x" * 75_000_000)
+    return (b"done",)
+
+
+def resident(*blobs: bytes) -> tuple[bytes, ...]:
+    """Tell how many bytes of memory the process has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return (str(pages * os.sysconf("SC_PAGE_SIZE")).encode(),)
 
 
 def abort_for_memory(*blobs: bytes) -> tuple[bytes, ...]:
@@ -74,4 +96,4 @@ def environment(name: bytes) -> tuple[bytes, ...]:
 
 FAULTS = (echo, crash, hang, hang_locked, eat, abort_for_memory, decline, unavailable, stumble, stumble_silently)
 FAULTS = (echo, crash, hang, hang_locked, eat, abort_for_memory, decline, unavailable, stumble, stumble_silently)
-TASKS = {task.__name__: task for task in (*FAULTS, chatter, whoami, environment)}
+TASKS = {task.__name__: task for task in (*FAULTS, chatter, whoami, environment, hoard, need, resident)}

@@ -68,12 +68,22 @@ class Workers:
     def call(self, task: str, *blobs: bytes, **options: str | int | float | bool) -> tuple[bytes, ...]:
         """Run `task` in a worker and return its blobs; blocks until one of the workers is free and has answered.
 
-        Raises the `EngineError` that the task raised, `WorkerDied`, `WorkerTimeout` or `WorkerMemory` for a worker that
-        ended, and `Unavailable` once the pool is closed.
+        A worker that runs out of memory may have lost it to earlier tasks: a new one tries again. Raises the
+        `EngineError` that the task raised, `WorkerDied`, `WorkerTimeout` or `WorkerMemory` for a worker that ended, and
+        `Unavailable` once the pool is closed.
         """
+        header = {"task": task, "options": options, "seconds": self._seconds}
         worker = self._take()
         try:
-            return worker.run({"task": task, "options": options, "seconds": self._seconds}, blobs)
+            return self._run(worker, header, blobs)
+        except WorkerMemory:
+            if worker.tasks == 1:
+                raise
+        return self._run(self._take(new=True), header, blobs)
+
+    def _run(self, worker: _Worker, header: dict[str, object], blobs: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        try:
+            return worker.run(header, blobs)
         except errors.ImgshrinkError:
             if self._closed:
                 raise errors.Unavailable("interrupted") from None
@@ -104,13 +114,15 @@ class Workers:
             worker.bury()
         self.stop()
 
-    def _take(self) -> _Worker:
+    def _take(self, *, new: bool = False) -> _Worker:
         with self._changed:
             while not self._closed and not self._idle and len(self._busy) >= self.jobs:
                 self._changed.wait()
             if self._closed:
                 raise errors.Unavailable("interrupted")
-            worker = self._idle.pop() if self._idle else self._start()
+            if new and self._idle:
+                self._idle.pop().bury()
+            worker = self._idle.pop() if self._idle and not new else self._start()
             self._busy.add(worker)
             return worker
 
@@ -138,6 +150,7 @@ class _Worker:
 
     def __init__(self, table: str, seconds: float, memory: int) -> None:
         self.usable = True
+        self.tasks = 0
         self._seconds = seconds
         self._memory = memory
         self._late = False
@@ -155,6 +168,7 @@ class _Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self.usable = False
+        self.tasks += 1
         watchdog = threading.Timer(self._seconds, self._end_late)
         watchdog.daemon = True
         watchdog.start()
@@ -165,7 +179,7 @@ class _Worker:
             raise self._cause_of_death() from error
         finally:
             watchdog.cancel()
-        self.usable = not self._late
+        self.usable = not self._late and reply.get("error") != "MemoryError"
         if "error" in reply:
             raise _RAISED.get(str(reply["error"]), errors.Rejected)(self._text(reply))
         return answers

@@ -28,26 +28,37 @@ def main(table: str, memory: int) -> None:
     busy = threading.Event()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests, busy), daemon=True).start()
     tasks = importlib.import_module(table).TASKS
-    while (request := requests.get()) is not None:
-        header, blobs = request
-        _set_alarm(float(str(header["seconds"])) + _GRACE)
-        reply, results = _answer(tasks, header, blobs)
-        _set_alarm(0)
-        busy.clear()
-        send(answers, reply, results)
+    while _serve(requests.get(), tasks, answers, busy):
+        pass
+
+
+def _serve(request: Request | None, tasks: dict[str, object], answers: IO[bytes], busy: threading.Event) -> bool:
+    """Answer one request, False for none; a function, so that none of its pictures waits in memory for the next."""
+    if request is None:
+        return False
+    header, blobs = request
+    _set_alarm(float(str(header["seconds"])) + _GRACE)
+    reply, results = _answer(tasks, header, blobs)
+    _set_alarm(0)
+    busy.clear()
+    send(answers, reply, results)
+    return True
 
 
 def _listen(stream: IO[bytes], requests: queue.SimpleQueue[Request | None], busy: threading.Event) -> None:
-    """Pass requests on; when the parent is gone, end: at once from the middle of a task, else in order."""
+    """Pass requests on, keep none; when the parent is gone, end: at once from the middle of a task, else in order."""
     try:
         while True:
-            request = receive(stream)
-            busy.set()
-            requests.put(request)
+            requests.put(_busy_with(receive(stream), busy))
     except (Broken, OSError):
         if busy.is_set():
             os._exit(1)
         requests.put(None)
+
+
+def _busy_with(request: Request, busy: threading.Event) -> Request:
+    busy.set()
+    return request
 
 
 def _answer(

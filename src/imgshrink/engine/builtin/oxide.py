@@ -6,6 +6,8 @@ from typing import Any
 
 import oxipng
 
+from .sizes import HUGE
+
 KEPT = (
     *(b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"mDCV", b"cLLI"),
     *(b"sBIT", b"pHYs", b"eXIf", b"tEXt", b"iTXt", b"zTXt"),
@@ -24,9 +26,10 @@ _DENSE = 0.15
 """Bytes a pixel, as the picture comes from another encoder."""
 
 
-def squeeze(data: bytes, *, depth_may_fall: bool = True) -> bytes:
-    """Return the PNG recoded without loss at level 2; raises `oxipng.PngError` for a broken one."""
-    return bytes(oxipng.optimize_from_memory(data, level=2, bit_depth_reduction=depth_may_fall, **_RULES))
+def squeeze(data: bytes, pixels: int, *, depth_may_fall: bool = True) -> bytes:
+    """Return the PNG of so many pixels recoded without loss; raises `oxipng.PngError` for a broken one."""
+    level = 0 if pixels > HUGE else 2
+    return bytes(oxipng.optimize_from_memory(data, level=level, bit_depth_reduction=depth_may_fall, **_RULES))
 
 
 def squeeze_palette(data: bytes, pixels: int) -> bytes:
@@ -36,7 +39,7 @@ def squeeze_palette(data: bytes, pixels: int) -> bytes:
     plots with gradients and dithered pictures, next to nothing in screenshots.
     """
     if len(data) >= _DENSE * pixels:
-        return squeeze(data)
+        return squeeze(data, pixels)
     deflate = oxipng.Deflaters.libdeflater(10)
     return bytes(oxipng.optimize_from_memory(data, filter=[oxipng.RowFilter.NoOp], deflate=deflate, **_RULES))
 

@@ -13,6 +13,7 @@ from .carry import carry
 from .judge import Judge
 from .oxide import squeeze, squeeze_palette, store
 from .palette import quantized
+from .sizes import HUGE
 from .targets import PaletteTarget, palette_target
 from .weights import PALETTE
 
@@ -50,18 +51,18 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     """Return the PNG in fewer bytes."""
     small = min(info.width, info.height) < _SMALLEST_SIDE
     if recipe.lossless or small or info.animated or info.depth == 16:
-        return squeeze(data, depth_may_fall=info.depth != 16)
+        return squeeze(data, info.pixels, depth_may_fall=info.depth != 16)
     if info.colour == "palette":
         return squeeze_palette(data, info.pixels)
     image = _decoded(data)
     if _is_rounded(image):
-        return squeeze(data)
+        return squeeze(data, info.pixels)
     judge = Judge(image)
     target = palette_target(recipe.quality)
     best = _best_palette(image, judge, target)
     if best.score >= target.floor:
         result = squeeze_palette(carry(data, best.data), info.pixels)
-        if _worth_it(data, result):
+        if _worth_it(data, result, info.pixels):
             return result
     return _fewer_levels(data, image, judge, target)
 
@@ -77,7 +78,8 @@ def _decoded(data: bytes) -> pyvips.Image:
 def _best_palette(image: pyvips.Image, judge: Judge, target: PaletteTarget) -> _Candidate:
     """Return the first palette that is good enough: one of few colours, a large one, a large one dithered."""
     best = _palette(image, judge, target.setting, 0.0)
-    if best.score >= target.score or best.score < target.floor - _COLOURS_GAIN:
+    hopeless = best.score < target.floor - _COLOURS_GAIN
+    if best.score >= target.score or hopeless or image.width * image.height > HUGE:
         return best
     if not _is_full(best.data):
         best = max(best, _palette(image, judge, 100, 0.0), key=_score)
@@ -101,23 +103,24 @@ def _is_full(data: bytes) -> bool:
     return any(part.kind == "PLTE" and part.body_end - part.body == _FULL for part in parts(data, Format.PNG))
 
 
-def _worth_it(data: bytes, result: bytes) -> bool:
+def _worth_it(data: bytes, result: bytes, pixels: int) -> bool:
     """Whether the lossy `result` saves enough to be worth its loss, measured against ever costlier rivals."""
     if len(result) < _OF_INPUT * len(data) or len(result) < _OF_STORED * len(store(data)):
         return True
-    return len(result) < _OF_LOSSLESS * len(squeeze(data))
+    return len(result) < _OF_LOSSLESS * len(squeeze(data, pixels))
 
 
 def _fewer_levels(data: bytes, image: pyvips.Image, judge: Judge, target: PaletteTarget) -> bytes:
     """Return a photograph rounded as coarsely as does not show, or without loss."""
+    pixels = image.width * image.height
     place = bisect_left(_STEPS, target.floor, key=lambda step: judge.score(_rounded(image, step), PALETTE))
     if place == len(_STEPS):
-        return squeeze(data)
+        return squeeze(data, pixels)
     coarse = _rounded(image, _STEPS[place]).pngsave_buffer(compression=1, keep="none")
-    result = squeeze(carry(data, coarse))
-    if image.width * image.height >= _SMALL and len(result) < _ROUNDED_OF_STORED * len(store(data)):
+    result = squeeze(carry(data, coarse), pixels)
+    if pixels >= _SMALL and len(result) < _ROUNDED_OF_STORED * len(store(data)):
         return result
-    lossless = squeeze(data)
+    lossless = squeeze(data, pixels)
     return result if len(result) < _ROUNDED_OF_LOSSLESS * len(lossless) else lossless
 
 

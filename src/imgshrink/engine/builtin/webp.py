@@ -7,7 +7,9 @@ import pyvips
 from ...model import ImageInfo, Recipe
 from .carry import carry
 from .judge import Judge
+from .proxy import sample
 from .search import Trial, search
+from .sizes import HUGE
 from .targets import lossy_target
 from .vp8 import estimated_quality
 from .weights import LOSSY
@@ -22,22 +24,23 @@ _CAUTION = 8.5
 _MISSED = 6.0
 _LOWEST = 50
 _NEAR_LOSSLESS = 40
-_EFFORT = 4
+_EFFORT, _LEAST_EFFORT = 4, 1
 _SMALLEST_SIDE = 16
 
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     """Return the WebP in fewer bytes, with its frames and timings; `data` itself where less than a tenth is saved."""
-    candidate = _lossless(data, recipe) if info.lossless else _lossy(data, info, recipe)
+    candidate = _lossless(data, info, recipe) if info.lossless else _lossy(data, info, recipe)
     if candidate is None:
         return data
     candidate = carry(data, candidate)
     return candidate if len(candidate) < _WORTH_IT * len(data) else data
 
 
-def _lossless(data: bytes, recipe: Recipe) -> bytes:
+def _lossless(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     near = {} if recipe.lossless else {"near_lossless": True, "Q": _NEAR_LOSSLESS}
-    return bytes(_decoded(data).webpsave_buffer(lossless=True, effort=_EFFORT, keep="none", **near))
+    effort = _LEAST_EFFORT if _is_huge(info) else _EFFORT
+    return bytes(_decoded(data).webpsave_buffer(lossless=True, effort=effort, keep="none", **near))
 
 
 def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
@@ -49,20 +52,27 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
     if quality is None or quality <= target + _ALREADY_THERE:
         return None
     image = _decoded(data).copy_memory()
-    judge = Judge(image)
+    tried = sample(image) if _is_huge(info) else image
+    judge = Judge(tried)
 
     def attempt(setting: int) -> Trial:
-        trial = encoded(image, setting)
+        trial = encoded(tried, setting)
         return Trial(setting, trial, judge.score(_decoded(trial), LOSSY) - _CAUTION)
 
     highest = min(95, round(target + _ALREADY_THERE) - 1)
     best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=max(_LOWEST, highest))
-    return best.data if best.score >= target - _MISSED else None
+    if best.score < target - _MISSED:
+        return None
+    return best.data if tried.height == image.height else encoded(image, best.setting)
 
 
 def encoded(image: pyvips.Image, setting: int) -> bytes:
     """Return the picture as a lossy WebP."""
     return bytes(image.webpsave_buffer(Q=setting, effort=_EFFORT, smart_subsample=True, keep="none"))
+
+
+def _is_huge(info: ImageInfo) -> bool:
+    return info.pixels * info.frames > HUGE
 
 
 def _decoded(data: bytes) -> pyvips.Image:
