@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 import environment
 
 QUICK = ["-m", "not slow and not browser and not tools"]
-SPREAD = ["--numprocesses=auto", "--maxprocesses=4"]
+SPREAD = [f"--numprocesses={min(4, 2 * (os.cpu_count() or 1))}", "--dist=worksteal"]
+"""Two a core: many tests wait for programs that they started."""
 
 
 def main() -> int:
