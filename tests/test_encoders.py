@@ -26,6 +26,14 @@ from imgshrink.sniff import sniff
 from imgshrink.verify import Accept, verify
 
 
+def apng(frames: int) -> bytes:
+    """An animated PNG whose frames have 1024 pixels each."""
+    first, *others = (Image.new("RGB", (32, 32), (40 * number, 90, 20)) for number in range(frames))
+    out = io.BytesIO()
+    first.save(out, "png", save_all=True, append_images=others, duration=100)
+    return out.getvalue()
+
+
 @given(st.floats(0.3, 2.5), st.floats(20, 90), st.integers(1, 100))
 @settings(deadline=None)
 def test_search_is_bounded(slope, start, first):
@@ -234,6 +242,17 @@ def test_huge_png_gets_the_least_effort(monkeypatch):
     assert isinstance(verify(data, hasty, Recipe(80)), Accept)
     assert len(whole) < len(hasty) < len(data)
     assert len(lossless) < len(optimize(data, sniff(data), Recipe(100)))
+
+
+def test_all_frames_make_an_animation_huge(monkeypatch):
+    """The effort for an animated PNG goes by all its frames."""
+    levels = []
+    monkeypatch.setattr(oxide.oxipng, "optimize_from_memory", lambda data, *, level, **_: levels.append(level) or data)
+    data = apng(frames=4)
+    for most in (5000, 2000):
+        monkeypatch.setattr(oxide, "HUGE", most)
+        optimize(data, sniff(data), Recipe(80))
+    assert levels == [2, 0]
 
 
 def test_huge_webp_is_tried_on_strips(monkeypatch):

@@ -18,7 +18,7 @@ def unsupported(info: ImageInfo) -> str:
         return f"{info.width} x {info.height} is over {FRAME_PIXELS // 1_000_000} megapixels"
     if info.frames > FRAMES:
         return f"{info.frames} frames are over {FRAMES}"
-    if info.pixels * info.frames > ALL_PIXELS:
+    if info.all_pixels > ALL_PIXELS:
         return f"its {info.frames} frames hold over {ALL_PIXELS // 1_000_000} megapixels"
     if info.arithmetic:
         return "arithmetic coding, which no browser shows"

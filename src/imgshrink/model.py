@@ -74,6 +74,11 @@ class ImageInfo:
         """Pixels of one frame."""
         return self.width * self.height
 
+    @property
+    def all_pixels(self) -> int:
+        """Pixels of all frames together."""
+        return self.pixels * self.frames
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -51,7 +51,7 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     """Return the PNG in fewer bytes."""
     small = min(info.width, info.height) < _SMALLEST_SIDE
     if recipe.lossless or small or info.animated or info.depth == 16:
-        return squeeze(data, info.pixels, depth_may_fall=info.depth != 16)
+        return squeeze(data, info.all_pixels, depth_may_fall=info.depth != 16)
     if info.colour == "palette":
         return squeeze_palette(data, info.pixels)
     image = _decoded(data)

@@ -39,7 +39,7 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
 
 def _lossless(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     near = {} if recipe.lossless else {"near_lossless": True, "Q": _NEAR_LOSSLESS}
-    effort = _LEAST_EFFORT if _is_huge(info) else _EFFORT
+    effort = _LEAST_EFFORT if info.all_pixels > HUGE else _EFFORT
     return bytes(_decoded(data).webpsave_buffer(lossless=True, effort=effort, keep="none", **near))
 
 
@@ -52,7 +52,7 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
     if quality is None or quality <= target + _ALREADY_THERE:
         return None
     image = _decoded(data).copy_memory()
-    tried = sample(image) if _is_huge(info) else image
+    tried = sample(image) if info.all_pixels > HUGE else image
     judge = Judge(tried)
 
     def attempt(setting: int) -> Trial:
@@ -69,10 +69,6 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
 def encoded(image: pyvips.Image, setting: int) -> bytes:
     """Return the picture as a lossy WebP."""
     return bytes(image.webpsave_buffer(Q=setting, effort=_EFFORT, smart_subsample=True, keep="none"))
-
-
-def _is_huge(info: ImageInfo) -> bool:
-    return info.pixels * info.frames > HUGE
 
 
 def _decoded(data: bytes) -> pyvips.Image:
