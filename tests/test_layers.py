@@ -12,8 +12,8 @@ import pytest
 SRC = Path(__file__).resolve().parents[1] / "src" / "imgshrink"
 FACES = {"cli", "hook", "mkdocs_plugin"}
 PURE = set(
-    "model errors containers tolerant exif notices rewrite foreign sniff seal metadata keys limits names wire report "
-    "asking engine examine profiles timeline tolerance readings".split()
+    "model errors containers tolerant exif notices rewrite foreign sniff seal metadata keys limits names wire replies "
+    "report asking engine examine profiles timeline tolerance readings".split()
 )
 STDLIB_PURE = set(
     "__future__ collections contextlib dataclasses enum struct zlib hashlib re typing json shlex unicodedata threading "

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgshrink import wire
+from imgshrink import replies, wire
 from imgshrink.errors import SettingsError
+from imgshrink.replies import Denied, Finished, Gone, Later, Refused, Told, Unclear, Working
 from imgshrink.tolerant import read_count, read_number, read_object, read_text, retry_after
-from imgshrink.wire import Denied, Finished, Gone, Job, Later, Refused, Told, Unclear, Working
+from imgshrink.wire import Job
 
 ORIGINAL = "https://www.tinyjpg.co/direct-file/original/sample_filename.jpg"
 OPTIMIZED = "https://www.tinyjpg.co/direct-file/optimized/sample_filename.jpg"
@@ -151,7 +152,7 @@ UPLOADS = {
 @pytest.mark.parametrize(("code", "body", "expected"), UPLOADS.values(), ids=UPLOADS)
 def test_after_upload(code: int, body: bytes, expected: type) -> None:
     """Every reply to an upload means one thing; what is no answer is never taken for one."""
-    assert type(wire.after_upload(code, body)) is expected
+    assert type(replies.after_upload(code, body)) is expected
 
 
 STATUSES = {
@@ -176,7 +177,7 @@ STATUSES = {
 @pytest.mark.parametrize(("code", "body", "expected"), STATUSES.values(), ids=STATUSES)
 def test_after_status(code: int, body: bytes, expected: object) -> None:
     """Every reply to a status request means one thing."""
-    assert wire.after_status(code, body, 123) == expected
+    assert replies.after_status(code, body, 123) == expected
 
 
 QUESTIONS = {
@@ -193,7 +194,7 @@ QUESTIONS = {
 @pytest.mark.parametrize(("code", "body", "expected"), QUESTIONS.values(), ids=QUESTIONS)
 def test_after_question(code: int, body: bytes, expected: object) -> None:
     """A question about the account is answered by any JSON object that is no error."""
-    assert wire.after_question(code, body) == expected
+    assert replies.after_question(code, body) == expected
 
 
 @pytest.mark.parametrize(
@@ -209,14 +210,14 @@ def test_after_question(code: int, body: bytes, expected: object) -> None:
 )
 def test_quota_or_permission(code: int, message: str, quota: bool) -> None:
     """A 403 is a used-up quota where its message speaks of one, else a lack of permission."""
-    step = wire.after_upload(code, packed({"success": False, "message": message}))
+    step = replies.after_upload(code, packed({"success": False, "message": message}))
     assert isinstance(step, Denied)
     assert step.quota is quota
 
 
 def test_messages_of_fields() -> None:
     """What the API says of each field reaches the person, in one line."""
-    assert wire.after_upload(422, packed(PUBLISHED_ERROR)) == Refused(
+    assert replies.after_upload(422, packed(PUBLISHED_ERROR)) == Refused(
         "answered 422 (The image field is required. The quality must be between 1 and 100.)"
     )
 
@@ -233,12 +234,12 @@ def test_messages_of_fields() -> None:
 )
 def test_odd_errors(errors: object, expected: dict[str, tuple[str, ...]]) -> None:
     """An envelope of another shape is read as far as it goes."""
-    assert wire.read_errors(packed({"errors": errors})) == expected
+    assert replies.read_errors(packed({"errors": errors})) == expected
 
 
 def test_control_characters_are_kept_from_the_terminal() -> None:
     """A message can neither colour the terminal, nor begin a line, nor turn the direction of the text."""
-    step = wire.after_upload(400, packed({"message": "a\x1b[31mb\r\nc\u202ed\x00" + "e" * 5000}))
+    step = replies.after_upload(400, packed({"message": "a\x1b[31mb\r\nc\u202ed\x00" + "e" * 5000}))
     assert isinstance(step, Refused)
     assert step.reason.startswith("answered 400 (a [31mb c d eee")
     assert step.reason.isprintable()
@@ -248,7 +249,7 @@ def test_control_characters_are_kept_from_the_terminal() -> None:
 @pytest.mark.parametrize("url", [None, 7, "https://x/\r\nX-API-Key: y", "x" * 5000])
 def test_odd_addresses(url: object) -> None:
     """What is no printable address of sane length is none."""
-    step = wire.after_status(200, reply(image_id=1, status="completed", optimized_url=url), 1)
+    step = replies.after_status(200, reply(image_id=1, status="completed", optimized_url=url), 1)
     assert isinstance(step, Finished)
     assert step.job.optimized_url == ""
 
@@ -377,7 +378,11 @@ shaped = st.fixed_dictionaries(
 def test_any_json_is_understood(code: int, value: object) -> None:
     """No JSON makes a reader raise, and every text that comes out is one printable line."""
     body = json.dumps(value).encode("utf-8", "surrogatepass")
-    for step in (wire.after_upload(code, body), wire.after_status(code, body, 5), wire.after_question(code, body)):
+    for step in (
+        replies.after_upload(code, body),
+        replies.after_status(code, body, 5),
+        replies.after_question(code, body),
+    ):
         reason = getattr(step, "reason", "")
         assert reason == "" or reason.isprintable()
 
@@ -386,8 +391,8 @@ def test_any_json_is_understood(code: int, value: object) -> None:
 @given(st.integers(100, 599), st.binary(max_size=300))
 def test_any_bytes_are_understood(code: int, body: bytes) -> None:
     """No bytes make a reader raise."""
-    wire.after_upload(code, body)
-    wire.after_status(code, body, 5)
+    replies.after_upload(code, body)
+    replies.after_status(code, body, 5)
     assert read_object(body) is None or body.strip()[:1] == b"{"
 
 

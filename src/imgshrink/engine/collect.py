@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import NoReturn
 
-from .. import wire
+from .. import replies, wire
 from ..errors import AccountError, Pending, Rejected
 from ..tolerant import retry_after
 from . import poll
@@ -52,9 +52,9 @@ class Collection:
         while True:
             step, delay = self._status()
             waited = self._age + time.monotonic() - self._begun
-            if isinstance(step, wire.Gone):
+            if isinstance(step, replies.Gone):
                 return None
-            if isinstance(step, wire.Finished):
+            if isinstance(step, replies.Finished):
                 if fresh:
                     self._shop.account.took(waited, in_vain, step.job.processing_time)
                 return step.job
@@ -64,29 +64,29 @@ class Collection:
                 self._leave(f"{self._shop.host} is not done with it")
             self._shop.rest(wait)
 
-    def _status(self) -> tuple[wire.Working | wire.Finished | wire.Gone, float | None]:
+    def _status(self) -> tuple[replies.Working | replies.Finished | replies.Gone, float | None]:
         """Ask, and again where no usable answer comes."""
         patience = _Patience(self)
         while True:
             self._shop.rest(self._shop.account.paused())
             step, delay = self._shop.attend(self._ask, self._read)
             match step:
-                case wire.Working() | wire.Finished() | wire.Gone():
+                case replies.Working() | replies.Finished() | replies.Gone():
                     self._shop.account.answered()
                     return step, delay
-                case wire.Denied():
+                case replies.Denied():
                     raise self._shop.denied(step)
-                case wire.Refused(reason):
+                case replies.Refused(reason):
                     raise Rejected(f"{self._shop.host} {reason}")
-                case wire.Later(reason) | wire.Unclear(reason):
+                case replies.Later(reason) | replies.Unclear(reason):
                     patience.lose(f"{self._shop.host} {reason}", delay, step)
 
     def _ask(self) -> Reply:
         route = wire.STATUS.format(image_id=self._row.image_id)
         return self._shop.transport.get(route, time.monotonic() + self._timing.answer)
 
-    def _read(self, code: int, body: bytes) -> wire.Step:
-        return wire.after_status(code, body, self._row.image_id)
+    def _read(self, code: int, body: bytes) -> replies.Step:
+        return replies.after_status(code, body, self._row.image_id)
 
     def _fetch(self, job: wire.Job) -> bytes | None:
         """Download the result; None where its address leads to nothing."""
@@ -142,7 +142,7 @@ class _Patience:
         """The next failure is the last one."""
         return self._failures + 1 >= self._shop.timing.tries
 
-    def lose(self, reason: str, delay: float | None = None, step: wire.Step | None = None) -> None:
+    def lose(self, reason: str, delay: float | None = None, step: replies.Step | None = None) -> None:
         """Wait for another try, or leave it to the next run."""
         last, timing = self.last, self._shop.timing
         self._failures += 1

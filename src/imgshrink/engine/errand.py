@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from secrets import token_hex
 
-from .. import wire
+from .. import replies, wire
 from ..errors import EngineError, Pending, Rejected, Unavailable
 from ..metadata import reduce
 from ..model import ImageInfo, Recipe
@@ -99,22 +99,22 @@ class Errand:
     def _send(self, before: Row | None) -> tuple[Row, wire.Job]:
         """Upload once; whatever it comes to is written down before anything else is done."""
         row = self._begin(before)
-        step, delay = self._shop.attend(lambda: self._post(row), wire.after_upload)
+        step, delay = self._shop.attend(lambda: self._post(row), replies.after_upload)
         match step:
-            case wire.Working(job) | wire.Finished(job):
+            case replies.Working(job) | replies.Finished(job):
                 row = replace(row, state=UPLOADED, image_id=job.image_id)
                 self._note(row)
                 self._shop.account.answered()
                 if row.spent:
                     self._shop.account.repeat()
                 return row, job
-            case wire.Later():
+            case replies.Later():
                 self._take_back(before)
                 raise _Postponed(step, delay)
-            case wire.Denied():
+            case replies.Denied():
                 self._take_back(before)
                 raise self._shop.denied(step)
-            case wire.Refused(reason):
+            case replies.Refused(reason):
                 raise self._rejected(row, f"{self._shop.host} {reason}")
             case _:
                 raise self._broken_off(row)
@@ -166,7 +166,7 @@ class Errand:
 class _Postponed(Exception):
     """An upload certainly did not happen, and may be tried again after `delay` seconds, where there is one."""
 
-    def __init__(self, later: wire.Later, delay: float | None) -> None:
+    def __init__(self, later: replies.Later, delay: float | None) -> None:
         super().__init__(later.reason)
         self.later = later
         self.delay = delay

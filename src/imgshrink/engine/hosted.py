@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .. import wire
+from .. import replies, wire
 from ..errors import AccountError, Declined, EngineError, Unavailable
 from ..keys import cache_key, content_hash
 from ..model import Format, ImageInfo, Recipe
@@ -138,11 +138,11 @@ class Hosted:
             raise AccountError("no TINYJPG_API_KEY is set", kind="no-key")
         step = self._question(self._shop(), route)
         match step:
-            case wire.Told(reply):
+            case replies.Told(reply):
                 return reply
-            case wire.Denied():
+            case replies.Denied():
                 raise self._denial(step, "")
-            case wire.Later(reason) | wire.Unclear(reason) | wire.Refused(reason):
+            case replies.Later(reason) | replies.Unclear(reason) | replies.Refused(reason):
                 raise Unavailable(f"{self.host} {reason}")
         raise Unavailable(f"{self.host} has no {route}")
 
@@ -183,12 +183,12 @@ class Hosted:
                 )
             return self._opened
 
-    def _question(self, shop: Shop, route: str) -> wire.Step | wire.Told:
+    def _question(self, shop: Shop, route: str) -> replies.Step | replies.Told:
         """Ask until an answer comes; where none does, the API is given up for the run, and no image tries again."""
         begun, failures = time.monotonic(), 0
         while True:
             step, _ = shop.attend(
-                lambda: shop.transport.get(route, time.monotonic() + self._timing.question), wire.after_question
+                lambda: shop.transport.get(route, time.monotonic() + self._timing.question), replies.after_question
             )
             failures += 1
             if not isinstance(step, Silence):
@@ -199,7 +199,7 @@ class Hosted:
             if self._stop.wait(shop.backoff(failures)):
                 return step
 
-    def _denied(self, step: wire.Denied) -> AccountError:
+    def _denied(self, step: replies.Denied) -> AccountError:
         """Upload nothing more in this run, and return the error that says why."""
         self._account.deny(lambda: self._denial(step, ""))
         quota = self.quota() if step.quota else None
@@ -207,7 +207,7 @@ class Hosted:
         self._account.deny(lambda: self._denial(step, renews))
         return self._denial(step, renews)
 
-    def _denial(self, step: wire.Denied, renews: str) -> AccountError:
+    def _denial(self, step: replies.Denied, renews: str) -> AccountError:
         if step.quota:
             text, kind = "TinyJPG quota used up" + (f". It renews on {renews}" if renews else ""), "quota"
         elif step.code == 401:

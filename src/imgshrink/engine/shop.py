@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from .. import wire
+from .. import replies
 from ..errors import AccountError
 from ..tolerant import retry_after
 from .account import Account
@@ -28,7 +28,7 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True)
-class Silence(wire.Later):
+class Silence(replies.Later):
     """No answer came, and nothing can have happened; `unreached`: there was no connection."""
 
     unreached: bool = False
@@ -43,7 +43,7 @@ class Shop:
     ledger: Ledger
     account: Account
     stop: threading.Event
-    denied: Callable[[wire.Denied], AccountError]
+    denied: Callable[[replies.Denied], AccountError]
     timing: Timing
 
     @property
@@ -62,7 +62,7 @@ class Shop:
 
     def attend(
         self, ask: Callable[[], Reply], read: Callable[[int, bytes], Step]
-    ) -> tuple[Step | wire.Later | wire.Unclear, float | None]:
+    ) -> tuple[Step | replies.Later | replies.Unclear, float | None]:
         """Ask the API, and return what its answer means and how long it wants to be left alone.
 
         No answer is `Silence` where nothing can have happened, and `Unclear` where something may have.
@@ -72,11 +72,11 @@ class Shop:
         try:
             reply = ask()
         except Broken as broken:
-            return (wire.Unclear(str(broken)) if broken.sent else Silence(str(broken), broken.unreached)), None
+            return (replies.Unclear(str(broken)) if broken.sent else Silence(str(broken), broken.unreached)), None
         delay = retry_after(reply.retry_after, time.time())
-        step: Step | wire.Later | wire.Unclear = read(reply.code, reply.body)
-        if isinstance(step, wire.Later) and delay is None and reply.code == 503:
-            step = wire.Unclear(step.reason)
-        if isinstance(step, wire.Later) and delay is not None:
+        step: Step | replies.Later | replies.Unclear = read(reply.code, reply.body)
+        if isinstance(step, replies.Later) and delay is None and reply.code == 503:
+            step = replies.Unclear(step.reason)
+        if isinstance(step, replies.Later) and delay is not None:
             self.account.pause(min(delay, self.timing.pause))
         return step, delay
