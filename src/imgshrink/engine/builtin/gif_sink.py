@@ -21,7 +21,8 @@ _TABLES_WORTH = 2
 """A table of its own is tried where the frame is so many times as large as that table would be."""
 
 _MIXED = 1
-_PLAIN_RUN = re.compile(rb"(?<![\0\1])\0++(?![\0\1])")
+_DRAWN = b"\xff"
+_PLAIN_RUN = re.compile(rb"\xff\0++(?=\xff)")
 _ABSENT = bytes.maketrans(b"\1", b"\0")
 
 
@@ -110,9 +111,9 @@ def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image) ->
     turns = ImageChops.difference(index, Image.frombytes("L", index.size, values[:1] + values[:-1])).point(ANY)
     inside = ImageChops.subtract(turns, Image.frombytes("L", index.size, b"\xff" + before))
     mixed = ImageChops.lighter(inside, ImageChops.invert(fullest)).point([0] + [_MIXED] * 255)
-    marks = ImageChops.lighter(mixed, drawn).tobytes()
-    mask = _PLAIN_RUN.sub(lambda run: b"\xff" * len(run[0]), marks).translate(_ABSENT)
-    return Image.frombytes("L", index.size, mask)
+    marks = _DRAWN + ImageChops.lighter(mixed, drawn).tobytes() + _DRAWN
+    mask = _PLAIN_RUN.sub(lambda run: _DRAWN * len(run[0]), marks).translate(_ABSENT)
+    return Image.frombytes("L", index.size, mask[1:-1])
 
 
 def _coded(index: Image.Image, mask: Image.Image, table: bytes = b"") -> _Coded | None:
