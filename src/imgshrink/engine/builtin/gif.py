@@ -9,7 +9,7 @@ from PIL import Image, ImageChops
 
 from ...model import ImageInfo, Recipe
 from .carry import carry
-from .gif_canvas import ANY, Canvas, Change, Player, compare, union
+from .gif_canvas import Canvas, Change, Player, compare, union
 from .gif_sink import Pending, header, write
 from .gif_source import Box, Frame, Unusual, read_frames, read_screen
 
@@ -70,10 +70,10 @@ def _spared(palette: set[bytes], uses: Sequence[bytes]) -> int:
 
 
 def _changed(before: Frame | None, frame: Frame) -> Image.Image | None:
-    """Return the mask of what surely needs drawing in `frame`, None for all of it."""
+    """Return a mask, not 0 where `frame` surely needs drawing, None for all of it."""
     if before is None or (before.box, before.colours) != (frame.box, frame.colours):
         return None
-    return ImageChops.difference(before.index, frame.index).point(ANY)
+    return ImageChops.difference(before.index, frame.index)
 
 
 def _nested(order: list[bytes], uses: Sequence[bytes]) -> list[bytes]:

@@ -9,8 +9,6 @@ from PIL import Image, ImageChops
 from .gif_source import Box, Frame
 
 Palette = dict[bytes, int]
-ANY = [0] + [255] * 255
-"""For `point`: all that is not 0 becomes part of a mask."""
 
 
 class Canvas:

@@ -8,7 +8,7 @@ from struct import pack
 
 from PIL import Image, ImageChops
 
-from .gif_canvas import ANY, Canvas, union
+from .gif_canvas import Canvas, union
 from .gif_source import Box, Frame, Screen, Unusual
 
 _SMALL = 20_000
@@ -93,11 +93,10 @@ def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image) -> lis
 def _shared_ways(index: Image.Image, known: Image.Image, drawn: Image.Image, palette: list[bytes]) -> list[_Coded]:
     """Return the frame in the shared colours, and with a table of its own where its few lie far apart: short codes."""
     ways = [way for mask in _masks(index, drawn, known) if (way := _coded(index, mask)) is not None]
-    used = index.histogram(drawn)
-    colours = sum(map(bool, used))
-    highest = max((value for value in range(256) if used[value]), default=0)
-    table = 6 << colours.bit_length()
-    if colours.bit_length() < highest.bit_length() and all(way.size > _TABLES_WORTH * table for way in ways):
+    used = [value for value, count in enumerate(index.histogram(drawn)) if count]
+    bits = len(used).bit_length()
+    table = 6 << bits
+    if bits < max(used, default=0).bit_length() and all(way.size > _TABLES_WORTH * table for way in ways):
         ways += filter(None, [_compact(index, drawn, palette)])
     return ways
 
@@ -108,7 +107,7 @@ def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image) ->
     Such a run is likely to be in the code table already; a run of several colours is longer as a transparent one.
     """
     values, before = index.tobytes(), drawn.tobytes()[:-1]
-    turns = ImageChops.difference(index, Image.frombytes("L", index.size, values[:1] + values[:-1])).point(ANY)
+    turns = ImageChops.difference(index, Image.frombytes("L", index.size, values[:1] + values[:-1]))
     inside = ImageChops.subtract(turns, Image.frombytes("L", index.size, b"\xff" + before))
     mixed = ImageChops.lighter(inside, ImageChops.invert(fullest)).point([0] + [_MIXED] * 255)
     marks = _DRAWN + ImageChops.lighter(mixed, drawn).tobytes() + _DRAWN
