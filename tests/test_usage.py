@@ -64,7 +64,6 @@ def test_rows_are_bounded() -> None:
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=5),
-    max_leaves=12,
 )
 NAMES = ("limit", "used", "remaining", "reset", "data", "quota")
 

@@ -16,13 +16,13 @@ def displayed(image: pyvips.Image, profile: bytes, orientation: int) -> pyvips.I
     """
     turned = _turned(image, orientation)
     if channels(profile) != turned.bands - bool(turned.hasalpha()):
-        return _as_srgb(turned)
+        return as_srgb(turned)
     tagged = turned.copy()
     tagged.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
     return tagged.icc_transform("srgb", embedded=True, intent="relative", depth=8)
 
 
-def _as_srgb(image: pyvips.Image) -> pyvips.Image:
+def as_srgb(image: pyvips.Image) -> pyvips.Image:
     """Return the picture in 8-bit sRGB; as it is where it is that already: operations that do nothing take time too."""
     if (image.interpretation, image.format) == ("srgb", "uchar"):
         return image

@@ -108,7 +108,7 @@ def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image) ->
     """
     values, before = index.tobytes(), drawn.tobytes()[:-1]
     turns = ImageChops.difference(index, Image.frombytes("L", index.size, values[:1] + values[:-1]))
-    inside = ImageChops.subtract(turns, Image.frombytes("L", index.size, b"\xff" + before))
+    inside = ImageChops.subtract(turns, Image.frombytes("L", index.size, _DRAWN + before))
     mixed = ImageChops.lighter(inside, ImageChops.invert(fullest)).point([0] + [_MIXED] * 255)
     marks = _DRAWN + ImageChops.lighter(mixed, drawn).tobytes() + _DRAWN
     mask = _PLAIN_RUN.sub(lambda run: _DRAWN * len(run[0]), marks).translate(_ABSENT)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pyvips
 
+from ...pixels.display import as_srgb
 from .proxy import Reference, sample
 
 
@@ -32,4 +33,4 @@ def on(image: pyvips.Image, ground: int) -> pyvips.Image:
     """Return the picture on a ground, without alpha, as sRGB of 8 bits."""
     if image.hasalpha():
         image = image.flatten(background=ground)
-    return image.colourspace("srgb").cast("uchar")
+    return as_srgb(image)
