@@ -106,6 +106,14 @@ def judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
     return Accept(candidate) if len(candidate) < len(original) else NotSmaller()
 
 
+def until(happens: Callable[[], object]) -> None:
+    """Wait for what another process does in its own time, such as a line of the log after its reply."""
+    end = time.monotonic() + PATIENCE
+    while not happens():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.02)
+
+
 class Served:
     """One server and the folder that outlives it. Use as a context, or `start` and `kill` at will."""
 

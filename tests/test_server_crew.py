@@ -26,7 +26,7 @@ from imgshrink.server.leases import Leases
 from imgshrink.server.limits import Limits
 from imgshrink.server.store import Store
 from making import chunk, png
-from serving import Served, Trim, judge
+from serving import Served, Trim, judge, until
 
 SOON = {"lease": 1.0}
 
@@ -50,13 +50,6 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 def asked(tmp_path: Path) -> int:
     log = tmp_path / "asked"
     return len(log.read_text().splitlines()) if log.exists() else 0
-
-
-def until(happens: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not happens():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.02)
 
 
 def pictures(count: int) -> list[bytes]:
