@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from parts import Bench
+
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 WHY_SKIPPED = "needs the image corpus in ../shared/corpus, which is not part of this repository"
 
@@ -71,6 +73,14 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     return folder
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """An empty folder, and one engine."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    return Bench(folder)
 
 
 @pytest.fixture

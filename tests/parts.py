@@ -11,9 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imgshrink.asking import Desk
 from imgshrink.errors import EngineError
 from imgshrink.model import Accept, Entry, ImageInfo, Judgement, NotSmaller, Outcome, Plan, Recipe, Refuse, Source
+from imgshrink.pipeline import Policy, run
+from imgshrink.work import Begun
 
+IN_PLACE = Policy(in_place=True)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -57,6 +61,7 @@ class Deflate:
 
     def __init__(self, name: str = "builtin", before: Callable[[bytes], bytes | None] = lambda data: None) -> None:
         self.name = name
+        self.local = name != "hosted"
         self.fingerprint = f"{name} 1"
         self.asked: list[bytes] = []
         self.closed = False
@@ -153,3 +158,51 @@ def source(path: Path, *, quality: int = 80, engines: tuple[str, ...] = ("builti
 def by_name(outcomes: list[Outcome]) -> dict[str, Outcome]:
     """Outcomes by the name of their file."""
     return {outcome.path: outcome for outcome in outcomes}
+
+
+class Bench:
+    """A folder with a pipeline over it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.engines = [Deflate()]
+        self.cache = Memory()
+        self.claims = Free()
+        self.place = Written()
+        self.watcher = Watcher()
+        self.verify = same_rows
+        self.desk_options: dict[str, object] = {}
+
+    def put(self, name: str, data: bytes) -> Path:
+        """Write a file."""
+        path = self.folder / name
+        path.write_bytes(data)
+        return path
+
+    def desk(self) -> Desk:
+        """A desk over the bench's parts."""
+        return Desk(self.engines, self.cache, self.claims, self.verify, **self.desk_options)  # type: ignore[arg-type]
+
+    def sources(self) -> list[Source]:
+        """Every file of the folder, for the engines in their order."""
+        names = tuple(engine.name for engine in self.engines)
+        return [source(path, engines=names) for path in sorted(self.folder.iterdir())]
+
+    def run(
+        self, policy: Policy = IN_PLACE, sources: list[Source] | None = None, begun: Begun | None = None
+    ) -> dict[str, Outcome]:
+        """Run over the folder."""
+        steps = run(
+            self.sources() if sources is None else sources,
+            desk=self.desk(), place=self.place, policy=policy, observer=self.watcher, begun=begun,
+        )  # fmt: skip
+        return by_name(list(steps))
+
+
+def raising(error: Exception) -> Callable[[bytes], bytes | None]:
+    """What an engine does that fails."""
+
+    def fail(data: bytes) -> bytes | None:
+        raise error
+
+    return fail

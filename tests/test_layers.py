@@ -40,18 +40,11 @@ THIRD_PARTY = {
     "cli": {"click", "mkdocs", "yaml"},
     "mkdocs_plugin": {"mkdocs", "jinja2"},
 }
+_PARTS = {"engine/builtin", "engine/hosted", "cache/local", "verify", "pixels", "workers", "settings", "runtime"}
 # part -> the parts of the house it may not import, beyond the faces
 FORBIDDEN = {
-    "pipeline": {
-        "engine/builtin",
-        "engine/hosted",
-        "cache/local",
-        "verify",
-        "pixels",
-        "workers",
-        "settings",
-        "runtime",
-    },
+    "pipeline": _PARTS,
+    "work": _PARTS | {"pipeline"},
     "engine": {"cache", "runtime", "pipeline", "settings", "server", "files"},
     "cache": {"engine", "runtime", "pipeline", "settings", "server"},
     "server": {"engine/hosted", "cache", "pipeline", "runtime", "settings"},

@@ -5,89 +5,32 @@ from __future__ import annotations
 import struct
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from imgshrink.asking import BUSY, LATE, NOBODY, PENDING, Desk
+from imgshrink.asking import BUSY, LATE, NOBODY, PENDING
 from imgshrink.errors import AccountError, Declined, FileChanged, Pending, Rejected, Unavailable, Unwritable
 from imgshrink.keys import cache_key, content_hash
-from imgshrink.model import Entry, Format, Judgement, Outcome, Recipe, Source, Status, Verdict
+from imgshrink.model import Entry, Format, Judgement, Recipe, Source, Status, Verdict
 from imgshrink.pipeline import CHANGED, Policy, run, survey
 from imgshrink.seal import COST, read_seal, seal, unseal
 from parts import (
+    IN_PLACE,
     SIGNATURE,
+    Bench,
     Deflate,
     Free,
     Memory,
-    Watcher,
-    Written,
-    by_name,
     chunk,
     deflated,
     png,
+    raising,
     rows_of,
     same_rows,
     source,
 )
 
 BIG = png(1)
-IN_PLACE = Policy(in_place=True)
-
-
-class Bench:
-    """A folder with a pipeline over it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.engines = [Deflate()]
-        self.cache = Memory()
-        self.claims = Free()
-        self.place = Written()
-        self.watcher = Watcher()
-        self.verify = same_rows
-        self.desk_options: dict[str, object] = {}
-
-    def put(self, name: str, data: bytes) -> Path:
-        """Write a file."""
-        path = self.folder / name
-        path.write_bytes(data)
-        return path
-
-    def desk(self) -> Desk:
-        """A desk over the bench's parts."""
-        return Desk(self.engines, self.cache, self.claims, self.verify, **self.desk_options)  # type: ignore[arg-type]
-
-    def sources(self) -> list[Source]:
-        """Every file of the folder, for the engines in their order."""
-        names = tuple(engine.name for engine in self.engines)
-        return [source(path, engines=names) for path in sorted(self.folder.iterdir())]
-
-    def run(self, policy: Policy = IN_PLACE, sources: list[Source] | None = None) -> dict[str, Outcome]:
-        """Run over the folder."""
-        steps = run(
-            self.sources() if sources is None else sources,
-            desk=self.desk(), place=self.place, policy=policy, observer=self.watcher,
-        )  # fmt: skip
-        return by_name(list(steps))
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """An empty folder, and one engine."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    return Bench(folder)
-
-
-def raising(error: Exception) -> Callable[[bytes], bytes | None]:
-    """What an engine does that fails."""
-
-    def fail(data: bytes) -> bytes | None:
-        raise error
-
-    return fail
 
 
 def test_shrinks_and_seals(bench: Bench) -> None:

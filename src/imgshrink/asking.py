@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter
@@ -43,6 +44,11 @@ class Task(Question):
 
     engines: tuple[str, ...]
     files: tuple[Examined, ...]
+
+    @property
+    def key(self) -> tuple[str, Recipe, tuple[str, ...]]:
+        """What makes two files one task."""
+        return self.content, self.recipe, self.engines
 
 
 @dataclass(frozen=True)
@@ -127,15 +133,17 @@ class Desk:
 
     def first(self, task: Task) -> str:
         """Return the name of the engine that will be asked first for `task`, "" if there is none."""
-        return next((engine.name for engine in self._order(task) if engine.name not in self._lookup_only), "")
+        return next((engine.name for engine in self._asked(task)), "")
+
+    def local(self, task: Task) -> bool:
+        """Whether `task` will be worked on here first, at the cost of time alone."""
+        return any(engine.local for engine in itertools.islice(self._asked(task), 1))
 
     def ask(self, task: Task, data: bytes, *, wait: bool) -> Answer:
         """Ask engine after engine for `data`; without `wait`, a content that another process works on is `busy`."""
         complete = True
         refusal: Entry | None = None
-        for engine in self._order(task):
-            if engine.name in self._lookup_only:
-                continue
+        for engine in self._asked(task):
             try:
                 entry, from_cache = self._one(engine, task, data, wait=wait)
             except _Left as left:
@@ -153,6 +161,9 @@ class Desk:
 
     def _order(self, task: Task) -> Iterator[Engine]:
         return (self._engines[name] for name in task.engines if name in self._engines)
+
+    def _asked(self, task: Task) -> Iterator[Engine]:
+        return (engine for engine in self._order(task) if engine.name not in self._lookup_only)
 
     def _one(self, engine: Engine, task: Task, data: bytes, *, wait: bool) -> tuple[Entry, bool]:
         key = cache_key(task.content, task.recipe, engine.fingerprint)

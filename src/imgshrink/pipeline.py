@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from .asking import Answer, Desk, Task
 from .errors import EngineError, FileChanged, ImgshrinkError
 from .examine import Examined, State, examine
-from .keys import content_hash
 from .model import Entry, Format, Outcome, Plan, Source, Status, Verdict
 from .seal import COST, seal, unseal, why_not_sealable
+from .work import CHANGED, Begun, answers, grouped, read
 
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-CHANGED = "edited while we worked on it"
 NOTHING_TO_GAIN = "nothing to gain"
 MIN_SAVED_BYTES = 100
-TICK = 0.5
-PIXELS_A_BYTE = 6
-"""Pixels that take our codecs as long as a byte of the file does, over screenshots of 0.1 to 1 MB."""
 
 _LEFT = {
     State.FINISHED: Status.KEPT,
@@ -67,12 +60,20 @@ class Place(Protocol):
 
 
 def run(
-    sources: Iterable[Source], *, desk: Desk, place: Place, policy: Policy, observer: Observer
+    sources: Iterable[Source],
+    *,
+    desk: Desk,
+    place: Place,
+    policy: Policy,
+    observer: Observer,
+    begun: Begun | None = None,
 ) -> Iterator[Outcome]:
     """Yield one outcome a source, each after its file is placed, in order of completion.
 
-    A consumer that stops cancels what has not begun. Whatever goes wrong with one image is that image's outcome.
+    A consumer that stops cancels what has not begun. Whatever goes wrong with one image is that image's outcome. What
+    is in `begun` is new to this run, and waited for.
     """
+    begun = begun or {}
     found: list[Examined] = []
     for source in sources:
         seen = examine(source, policy.min_size)
@@ -81,13 +82,14 @@ def run(
             yield _left(seen, _LEFT[seen.state], seen.reason)
     new: list[Task] = []
     for task in grouped(found):
-        answer = desk.look_up(task)
+        answer = None if task.key in begun else desk.look_up(task)
         if answer is None:
             new.append(task)
         else:
             yield from _settle(task, answer, place, policy)
     observer.planned(_plan(found, new, desk))
-    yield from _work(new, desk, place, policy, observer)
+    for task, outcome in answers(new, desk, begun, observer.waiting):
+        yield from _settle(task, outcome, place, policy)
     for name, error in desk.retired.items():
         observer.retired(name, error, desk.passed_on[name])
 
@@ -110,15 +112,6 @@ class Survey:
     answer: Answer | None
 
 
-def grouped(found: Iterable[Examined]) -> list[Task]:
-    """Group open files by content and treatment, in the order in which they were found."""
-    groups: dict[tuple[object, ...], list[Examined]] = {}
-    for seen in found:
-        if seen.state is State.OPEN:
-            groups.setdefault((seen.content, seen.source.recipe, seen.source.engines), []).append(seen)
-    return [_task(tuple(files)) for files in groups.values()]
-
-
 def _plan(found: Sequence[Examined], new: Sequence[Task], desk: Desk) -> Plan:
     asked: dict[str, list[Task]] = {}
     for task in new:
@@ -132,91 +125,18 @@ def _plan(found: Sequence[Examined], new: Sequence[Task], desk: Desk) -> Plan:
     )
 
 
-def _task(files: tuple[Examined, ...]) -> Task:
-    first = files[0]
-    assert first.info is not None
-    return Task(first.content, first.source.recipe, first.info, first.size, first.source.engines, files)
-
-
-def _work(tasks: Sequence[Task], desk: Desk, place: Place, policy: Policy, observer: Observer) -> Iterator[Outcome]:
-    """Ask for every task in threads; those that another process works on are asked for again at the end, waiting."""
-    if not tasks:
-        return
-    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-
-    pool = ThreadPoolExecutor(desk.threads(tasks), thread_name_prefix="imgshrink")
-    try:
-        running = {pool.submit(_ask, desk, task, wait=False): task for task in _in_order(tasks, desk)}
-        busy: list[Task] = []
-        while running:
-            done, _ = wait(running, timeout=TICK, return_when=FIRST_COMPLETED)
-            for future in done:
-                task = running.pop(future)
-                if _is_busy(future) and task not in busy:
-                    busy.append(task)
-                    running[pool.submit(_ask, desk, task, wait=True)] = task
-                else:
-                    yield from _finish(task, future, place, policy)
-            observer.waiting()
-    except BaseException:
-        desk.stop.set()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _in_order(tasks: Sequence[Task], desk: Desk) -> list[Task]:
-    """Return what takes our codecs longest first, so that workers end together; uploads by their bytes.
-
-    So most bytes are saved when a quota ends.
-    """
-
-    def weight(task: Task) -> int:
-        return task.size + (task.info.pixels // PIXELS_A_BYTE if desk.first(task) == "builtin" else 0)
-
-    return sorted(tasks, key=weight, reverse=True)
-
-
-def _ask(desk: Desk, task: Task, *, wait: bool) -> Answer:
+def _settle(task: Task, answer: Answer | BaseException, place: Place, policy: Policy) -> Iterator[Outcome]:
     for seen in task.files:
-        data = _read(seen)
-        if data is not None:
-            return desk.ask(task, unseal(data), wait=wait)
-    return Answer(None, complete=False, reason=CHANGED)
-
-
-def _read(seen: Examined) -> bytes | None:
-    """Return the bytes that were examined, or None where they are no longer there."""
-    try:
-        data = seen.source.path.read_bytes()
-    except OSError:
-        return None
-    return data if content_hash(data) == seen.digest else None
-
-
-def _is_busy(future: Future[Answer]) -> bool:
-    return future.exception() is None and future.result().busy
-
-
-def _finish(task: Task, future: Future[Answer], place: Place, policy: Policy) -> Iterator[Outcome]:
-    error = future.exception()
-    if error is None:
-        yield from _settle(task, future.result(), place, policy)
-        return
-    for seen in task.files:
-        yield _left(seen, Status.FAILED, f"{type(error).__name__}: {error}")
-
-
-def _settle(task: Task, answer: Answer, place: Place, policy: Policy) -> Iterator[Outcome]:
-    for seen in task.files:
-        if answer.entry is None:
+        if isinstance(answer, BaseException):
+            yield _left(seen, Status.FAILED, f"{type(answer).__name__}: {answer}")
+        elif answer.entry is None:
             yield _left(seen, Status.SKIPPED, answer.reason)
         else:
             yield _place(seen, answer.entry, answer, place, policy)
 
 
 def _place(seen: Examined, entry: Entry, answer: Answer, place: Place, policy: Policy) -> Outcome:
-    data = _read(seen)
+    data = read(seen)
     if data is None:
         return _left(seen, Status.SKIPPED, CHANGED)
     status, result = decide(seen, data, entry, policy, complete=answer.complete)

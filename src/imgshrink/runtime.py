@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .originals import Originals
     from .report.page import Portrait
     from .settings import Override
+    from .work import Ahead
     from .workers import Workers
 
 ENGINES = {"auto": ("hosted", "builtin"), "hosted": ("hosted",), "builtin": ("builtin",)}
@@ -38,8 +39,8 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stop = threading.Event()
-        self._begun = time.monotonic()
         self._engines: list[Engine] = []
+        self._ahead: Ahead | None = None
 
     @cached_property
     def cache(self) -> LocalCache:
@@ -95,22 +96,33 @@ class Runtime:
             engine = "builtin"
         return Source(path, name, Recipe(quality), ENGINES[engine])
 
+    def begin(self, sources: Iterable[Source]) -> None:
+        """Begin in the background what the run over `sources` will need and our codecs alone are asked about."""
+        from .work import Ahead
+
+        settings = self.settings
+        self._ahead = Ahead(sources, desk=self.desk(), min_size=settings.min_size, threads=settings.jobs + 1)
+
     def run(
         self, sources: Iterable[Source], *, place: Place, observer: Observer, in_place: bool, known_only: bool = False
     ) -> Iterator[Outcome]:
         """Run the pipeline over `sources`; with `known_only` no engine is asked.
 
-        What a run that was killed left behind beside the sources is swept first.
+        What a run that was killed left behind beside the sources is swept first. `max_time` counts from here.
         """
         from .files import sweep
 
+        max_time = self.settings.max_time
+        end = None if max_time is None else time.monotonic() + max_time
+        begun = self._ahead.take() if self._ahead else None
         sources = list(sources)
         for folder in {source.path.parent for source in sources}:
             sweep(folder)
-        desk = self.desk(known_only=known_only)
+        desk = self.desk(known_only=known_only, end=end)
         if self.album is not None:
             place = self.album.watched(place, sources)
-        return run(sources, desk=desk, place=place, policy=self._policy(in_place=in_place), observer=observer)
+        policy = self._policy(in_place=in_place)
+        return run(sources, desk=desk, place=place, policy=policy, observer=observer, begun=begun)
 
     def portraits(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Portrait]:
         """Make what the report shows of the images of a run, by their names; nothing where it shows none."""
@@ -124,14 +136,13 @@ class Runtime:
         """Return the place that rewrites the originals of `sources`, each kept before it is replaced."""
         return InPlace(lambda: self.originals, sources)
 
-    def desk(self, *, known_only: bool = False) -> Desk:
-        """Return the desk of one run."""
+    def desk(self, *, known_only: bool = False, end: float | None = None) -> Desk:
+        """Return the desk of one run, which begins nothing after `end`, in monotonic seconds."""
         from .flight import Flight
 
         engines = self._make_engines()
         names = frozenset(engine.name for engine in engines)
         unpaid = frozenset() if self.settings.api_key else frozenset({"hosted"})
-        max_time = self.settings.max_time
         return Desk(
             engines,
             self.cache,
@@ -140,7 +151,7 @@ class Runtime:
             lookup_only=names if known_only else unpaid,
             slots={"builtin": self.settings.jobs + 1},
             verify_version=VERIFY_VERSION,
-            end=None if max_time is None else self._begun + max_time,
+            end=end,
             stop=self.stop,
         )
 

@@ -15,6 +15,10 @@ class Engine(Protocol):
         """`hosted` or `builtin`: the word in settings and reports."""
 
     @property
+    def local(self) -> bool:
+        """Whether it works on this machine: no byte leaves it, and asking costs nothing but time."""
+
+    @property
     def fingerprint(self) -> str:
         """Everything about this engine that can change its output, as text: protocol and origin, or codec versions.
 

@@ -38,6 +38,7 @@ class Hosted:
     """
 
     name = "hosted"
+    local = False
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ class Builtin:
     """The Engine over `workers`, which it does not own: several engines and verify may share them."""
 
     name = "builtin"
+    local = True
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
