@@ -28,6 +28,7 @@ SLOTS = 16
 VERIFYING = 8
 POLL = 0.1
 
+TaskKey = tuple[str, Recipe, tuple[str, ...]]
 Verify = Callable[[bytes, bytes, Recipe], Judgement]
 
 
@@ -46,7 +47,7 @@ class Task(Question):
     files: tuple[Examined, ...]
 
     @property
-    def key(self) -> tuple[str, Recipe, tuple[str, ...]]:
+    def key(self) -> TaskKey:
         """What makes two files one task."""
         return self.content, self.recipe, self.engines
 

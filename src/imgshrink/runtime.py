@@ -19,6 +19,7 @@ from .place import InPlace
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from .ahead import Ahead
     from .album import Album
     from .cache.local import LocalCache
     from .engine import Engine
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from .originals import Originals
     from .report.page import Portrait
     from .settings import Override
-    from .work import Ahead
     from .workers import Workers
 
 ENGINES = {"auto": ("hosted", "builtin"), "hosted": ("hosted",), "builtin": ("builtin",)}
@@ -98,7 +98,7 @@ class Runtime:
 
     def begin(self, sources: Iterable[Source]) -> None:
         """Begin in the background what the run over `sources` will need and our codecs alone are asked about."""
-        from .work import Ahead
+        from .ahead import Ahead
 
         settings = self.settings
         self._ahead = Ahead(sources, desk=self.desk(), min_size=settings.min_size, threads=settings.jobs + 1)

@@ -1,17 +1,13 @@
-"""Asking for many contents at once, in threads: what takes longest first; some may be begun before their run."""
+"""Asking for many contents at once, in threads: what takes longest first."""
 
 from __future__ import annotations
 
-import heapq
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .asking import Answer, Desk, Task
-from .examine import Examined, State, examine
+from .asking import Answer, Desk, Task, TaskKey
+from .examine import Examined, State
 from .keys import content_hash
-from .model import Recipe, Source
 from .seal import unseal
 
 if TYPE_CHECKING:
@@ -22,11 +18,8 @@ TICK = 0.5
 PIXELS_A_BYTE = 6
 """Pixels that take our codecs as long as a byte of the file does, over screenshots of 0.1 to 1 MB."""
 
-WARM = 8
-"""Images: where so many need no work, the run will find little to do."""
-
-Begun = Mapping[tuple[str, Recipe, tuple[str, ...]], "Future[Answer]"]
-"""What is in work or done already, by the keys of the tasks."""
+Begun = Mapping[TaskKey, "Future[Answer]"]
+"""What is in work or done before a run, by the keys of its tasks."""
 
 
 def grouped(found: Iterable[Examined]) -> list[Task]:
@@ -76,7 +69,12 @@ def in_order(tasks: Iterable[Task], desk: Desk) -> list[Task]:
 
     So most bytes are saved when a quota ends.
     """
-    return sorted(tasks, key=lambda task: _weight(task, desk), reverse=True)
+    return sorted(tasks, key=lambda task: weight(task, desk), reverse=True)
+
+
+def weight(task: Task, desk: Desk) -> int:
+    """Return about how long our codecs take, or the bytes to upload, where others are asked first."""
+    return task.size + (task.info.pixels // PIXELS_A_BYTE if desk.local(task) else 0)
 
 
 def ask(desk: Desk, task: Task, *, wait: bool = False) -> Answer:
@@ -97,78 +95,6 @@ def read(seen: Examined) -> bytes | None:
     return data if content_hash(data) == seen.digest else None
 
 
-class Ahead:
-    """Work on what a run will need, begun while the caller is still busy with something else.
-
-    Only for contents that an engine on this machine is asked about first: no byte leaves, nothing is paid. It takes
-    `threads` threads, which keep no process alive; what goes wrong in them the run meets again, and tells.
-    """
-
-    def __init__(self, sources: Iterable[Source], *, desk: Desk, min_size: int, threads: int) -> None:
-        self._desk = desk
-        self._min_size = min_size
-        self._lock = threading.Lock()
-        self._free = threads
-        self._over = False
-        self._waiting: list[tuple[int, int, Task]] = []
-        self._found: set[object] = set()
-        self._begun: dict[tuple[str, Recipe, tuple[str, ...]], Future[Answer]] = {}
-        _in_background(self._look_at, list(sources))
-
-    def take(self) -> Begun:
-        """Begin nothing more; return what is in work or done."""
-        with self._lock:
-            self._over = True
-            return self._begun
-
-    def _look_at(self, sources: Sequence[Source]) -> None:
-        for number, source in enumerate(sources):
-            if self._is_over() or (number == WARM and not self._found):
-                return
-            for task in grouped([examine(source, self._min_size)]):
-                if self._desk.local(task) and task.key not in self._found and self._desk.look_up(task) is None:
-                    self._add(task)
-
-    def _add(self, task: Task) -> None:
-        with self._lock:
-            heapq.heappush(self._waiting, (-_weight(task, self._desk), len(self._found), task))
-            self._found.add(task.key)
-            hired = bool(self._free)
-            self._free -= hired
-        if hired:
-            _in_background(self._work)
-
-    def _work(self) -> None:
-        while begun := self._begin():
-            task, future = begun
-            try:
-                future.set_result(ask(self._desk, task))
-            except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits for this future
-                future.set_exception(error)
-
-    def _begin(self) -> tuple[Task, Future[Answer]] | None:
-        from concurrent.futures import Future
-
-        with self._lock:
-            if self._is_over() or not self._waiting:
-                self._free += 1
-                return None
-            _, _, task = heapq.heappop(self._waiting)
-            future = self._begun[task.key] = Future()
-            return task, future
-
-    def _is_over(self) -> bool:
-        return self._over or self._desk.stop.is_set()
-
-
-def _in_background(work: Callable[..., None], *arguments: object) -> None:
-    def quietly() -> None:
-        with suppress(Exception):
-            work(*arguments)
-
-    threading.Thread(target=quietly, name="imgshrink ahead", daemon=True).start()
-
-
 def _is_open(future: Future[Answer], *, before: bool) -> bool:
     """Whether to ask again: another process is at work on it, or what was begun before the run came to nothing."""
     if future.exception() is not None:
@@ -181,7 +107,3 @@ def _task(files: tuple[Examined, ...]) -> Task:
     first = files[0]
     assert first.info is not None
     return Task(first.content, first.source.recipe, first.info, first.size, first.source.engines, files)
-
-
-def _weight(task: Task, desk: Desk) -> int:
-    return task.size + (task.info.pixels // PIXELS_A_BYTE if desk.local(task) else 0)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
+from imgshrink.ahead import WARM, Ahead
 from imgshrink.asking import LATE
 from imgshrink.errors import Unavailable
 from imgshrink.model import Status
 from imgshrink.pipeline import Policy
-from imgshrink.work import WARM, Ahead
 from parts import Bench, Deflate, Free, deflated, png, raising
 
 
