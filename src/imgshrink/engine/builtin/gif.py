@@ -9,9 +9,9 @@ from PIL import Image, ImageChops
 
 from ...model import ImageInfo, Recipe
 from .carry import carry
-from .gif_canvas import Canvas, Change, Player, compare, union
+from .gif_canvas import Canvas, Change, Player, compare, placed, union
 from .gif_sink import Pending, header, write
-from .gif_source import Box, Frame, Unusual, read_frames, read_screen
+from .gif_source import Frame, Unusual, read_frames, read_screen
 
 _MOST_COLOURS = 256
 _WORTH_IT = 0.99
@@ -25,8 +25,9 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     """Return the GIF in fewer bytes, exact in its timeline; `data` itself where it does something unusual."""
     screen = read_screen(data)
     try:
-        palette = _shared_palette(data)
-        blocks = list(_written(data, palette, _threshold(recipe.quality), info))
+        palette, complete = _shared_palette(data)
+        screens = Canvas(screen.size, complete=complete), Canvas(screen.size, complete=complete)
+        blocks = list(_written(data, palette, screens, _threshold(recipe.quality), alpha=info.alpha))
     except Unusual:
         return data
     result = carry(data, header(screen, palette) + b"".join(blocks) + b"\x3b")
@@ -40,8 +41,11 @@ def _threshold(quality: int) -> int:
     return 4 if quality >= 80 else 6 if quality >= 65 else 8
 
 
-def _shared_palette(data: bytes) -> list[bytes]:
-    """Return at most 256 colours: all, so that frames use low ones, or those that spare most frames their own table."""
+def _shared_palette(data: bytes) -> tuple[list[bytes], bool]:
+    """Return at most 256 colours, and whether these are all that are drawn.
+
+    All lie so that frames use low ones; some are those that spare most frames their own table.
+    """
     frames: Counter[bytes] = Counter()
     uses: list[bytes] = []
     before: Frame | None = None
@@ -54,10 +58,10 @@ def _shared_palette(data: bytes) -> list[bytes]:
         before = frame
     order = sorted(frames, key=lambda colour: (-frames[colour], colour))
     if len(order) <= _MOST_COLOURS:
-        return _nested(order, uses)
+        return _nested(order, uses), True
     opening = _colours(uses[0])
     first = sorted(order, key=lambda colour: colour not in opening)
-    return max(order[:_MOST_COLOURS], first[:_MOST_COLOURS], key=lambda palette: _spared(set(palette), uses))
+    return max(order[:_MOST_COLOURS], first[:_MOST_COLOURS], key=lambda palette: _spared(set(palette), uses)), False
 
 
 def _colours(table: bytes) -> set[bytes]:
@@ -92,32 +96,33 @@ def _nested(order: list[bytes], uses: Sequence[bytes]) -> list[bytes]:
     return nested
 
 
-def _written(data: bytes, palette: list[bytes], threshold: int, info: ImageInfo) -> Iterator[bytes]:
+def _written(
+    data: bytes, palette: list[bytes], screens: tuple[Canvas, Canvas], threshold: int, *, alpha: bool
+) -> Iterator[bytes]:
     """Yield the blocks of each frame, one frame late: what comes next decides how much of it must be cleared."""
-    size = (info.width, info.height)
-    player = Player(Canvas(size), {colour: place for place, colour in enumerate(palette)})
-    shown = Canvas(size)
+    shown, wanted = screens
+    player = Player(wanted, {colour: place for place, colour in enumerate(palette)})
     pending: Pending | None = None
     for frame in read_frames(data):
-        change = compare(shown, player.canvas, player.show(frame), threshold)
+        change = compare(shown, wanted, player.show(frame), threshold)
         if pending is not None:
             if _same(change) and _mergeable(pending, frame):
                 pending = _longer(pending, frame.delay)
                 continue
-            if (cleared := change.cleared.getbbox()) is not None:
-                pending = pending.grown(_placed(cleared, change.box))
-            yield write(pending, shown, palette, alpha=info.alpha)
+            if change.cleared is not None:
+                pending = pending.grown(change.cleared)
+            yield write(pending, shown, palette, alpha=alpha)
             if pending.disposal == 2:
                 shown.clear(pending.box)
-                change = compare(shown, player.canvas, union(change.box, pending.box), threshold)
+                change = compare(shown, wanted, union(change.box, pending.box), threshold)
         pending = _pending(change, frame)
-        shown.take(player.canvas, pending.box, pending.drawn)
+        shown.take(wanted, pending.box, pending.drawn)
     if pending is not None:
-        yield write(pending, shown, palette, alpha=info.alpha)
+        yield write(pending, shown, palette, alpha=alpha)
 
 
 def _same(change: Change) -> bool:
-    return change.drawn.getbbox() is None and change.cleared.getbbox() is None
+    return change.drawn.getbbox() is None and change.cleared is None
 
 
 def _mergeable(pending: Pending, frame: Frame) -> bool:
@@ -133,8 +138,4 @@ def _pending(change: Change, frame: Frame) -> Pending:
     box = change.drawn.getbbox()
     if box is None:
         return Pending((0, 0, 1, 1), Image.new("L", (1, 1)), frame, frame.delay)
-    return Pending(_placed(box, change.box), change.drawn.crop(box), frame, frame.delay)
-
-
-def _placed(box: Box, within: Box) -> Box:
-    return box[0] + within[0], box[1] + within[1], box[2] + within[0], box[3] + within[1]
+    return Pending(placed(box, change.box), change.drawn.crop(box), frame, frame.delay)

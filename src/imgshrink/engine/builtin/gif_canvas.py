@@ -11,31 +11,54 @@ from .gif_source import Box, Frame
 Palette = dict[bytes, int]
 
 
+class Mask:
+    """Marks pixels of the screen; `full` once all are marked, which costs nothing to mark again."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.full = False
+        self._marks = Image.new("L", size)
+
+    def mark(self, box: Box, pixels: Image.Image) -> None:
+        """Mark those in `box` that `pixels` marks."""
+        if not self.full:
+            self._marks.paste(255, box, pixels)
+            self.full = self._marks.getextrema() == (255, 255)
+
+    def paste(self, marks: Image.Image | int, box: Box, pixels: Image.Image | None = None) -> None:
+        """Put `marks` into `box`, where `pixels` marks."""
+        self._marks.paste(marks, box, pixels)
+        self.full = False
+
+    def crop(self, box: Box) -> Image.Image:
+        """Return the marks in `box`."""
+        return self._marks.crop(box)
+
+
 class Canvas:
     """The screen: colours, what of it is opaque, and the indices in the shared palette of the colours that it holds.
 
-    `known` marks the opaque pixels whose colour is in the shared palette; `index` means something there only.
+    `known` marks the opaque pixels whose colour is in the shared palette; `index` means something there only. Where the
+    palette is `complete`, which holds every colour, both masks are one.
     """
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], *, complete: bool) -> None:
         self.rgb = Image.new("RGB", size)
-        self.opaque = Image.new("L", size)
+        self.opaque = Mask(size)
         self.index = Image.new("L", size)
-        self.known = Image.new("L", size)
+        self.known = self.opaque if complete else Mask(size)
 
-    def take(self, other: Canvas, box: Box, mask: Image.Image) -> None:
-        """Copy the pixels of `other` in `box` that `mask` marks."""
-        for mine, theirs in zip(self._planes, other._planes, strict=True):
-            mine.paste(theirs.crop(box), box, mask)
+    def take(self, other: Canvas, box: Box, pixels: Image.Image) -> None:
+        """Copy what `other` shows in `box` where `pixels` marks: only opaque pixels."""
+        self.rgb.paste(other.rgb.crop(box), box, pixels)
+        self.index.paste(other.index.crop(box), box, pixels)
+        self.opaque.mark(box, pixels)
+        if self.known is not self.opaque and not (self.known.full and other.known.full):
+            self.known.paste(other.known.crop(box), box, pixels)
 
     def clear(self, box: Box) -> None:
         """Make the pixels in `box` transparent."""
-        self.opaque.paste(0, box)
-        self.known.paste(0, box)
-
-    @property
-    def _planes(self) -> tuple[Image.Image, ...]:
-        return self.rgb, self.opaque, self.index, self.known
+        for mask in self._masks:
+            mask.paste(0, box)
 
     def draw(self, frame: Frame, palette: Palette) -> None:
         """Draw a stored frame."""
@@ -43,10 +66,12 @@ class Canvas:
         coloured = frame.index.copy()
         coloured.putpalette(b"".join(frame.colours))
         self.rgb.paste(coloured.convert("RGB"), frame.box, drawn)
-        self.opaque.paste(255, frame.box, drawn)
+        self.opaque.mark(frame.box, drawn)
         places = [palette.get(colour) for colour in frame.colours] + [None] * (256 - len(frame.colours))
         self.index.paste(frame.index.point([place or 0 for place in places]), frame.box, drawn)
-        self.known.paste(frame.index.point([0 if place is None else 255 for place in places]), frame.box, drawn)
+        if self.known is not self.opaque:
+            held = frame.index.point([0 if place is None else 255 for place in places])
+            self.known.paste(held, frame.box, drawn)
 
     def crops(self, box: Box) -> tuple[Image.Image, ...]:
         """Return copies of the planes in `box`."""
@@ -56,6 +81,14 @@ class Canvas:
         """Put back what `crops` returned."""
         for plane, crop in zip(self._planes, crops, strict=True):
             plane.paste(crop, box)
+
+    @property
+    def _planes(self) -> tuple[Image.Image | Mask, ...]:
+        return (self.rgb, self.index, *self._masks)
+
+    @property
+    def _masks(self) -> tuple[Mask, ...]:
+        return (self.opaque,) if self.known is self.opaque else (self.opaque, self.known)
 
 
 class Player:
@@ -89,21 +122,24 @@ class Player:
 
 @dataclass(frozen=True)
 class Change:
-    """Where two canvases differ within `box`: pixels to draw, and pixels that must turn transparent."""
+    """Where two canvases differ within `box`: pixels to draw, and around those that must turn transparent `cleared`."""
 
     box: Box
     drawn: Image.Image
-    cleared: Image.Image
+    cleared: Box | None
 
 
 def compare(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Change:
     """Return what separates `shown` from `wanted`; colours within `threshold` in every channel count as equal."""
-    before, after = shown.opaque.crop(box), wanted.opaque.crop(box)
     red, green, blue = ImageChops.difference(shown.rgb.crop(box), wanted.rgb.crop(box)).split()
     largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     differs = largest.point([0 if value <= threshold else 255 for value in range(256)])
+    if shown.opaque.full and wanted.opaque.full:
+        return Change(box, differs, None)
+    before, after = shown.opaque.crop(box), wanted.opaque.crop(box)
     drawn = ImageChops.multiply(after, ImageChops.lighter(differs, ImageChops.invert(before)))
-    return Change(box, drawn, ImageChops.subtract(before, after))
+    cleared = ImageChops.subtract(before, after).getbbox()
+    return Change(box, drawn, None if cleared is None else placed(cleared, box))
 
 
 def union(first: Box, second: Box) -> Box:
@@ -116,6 +152,6 @@ def union(first: Box, second: Box) -> Box:
     )
 
 
-def moved(box: Box, by: Box) -> Box:
-    """Return `box` in the coordinates whose origin is the corner of `by`."""
-    return box[0] + by[0], box[1] + by[1], box[2] + by[0], box[3] + by[1]
+def placed(box: Box, within: Box) -> Box:
+    """Return `box` as it lies on the screen, where its own origin is the corner of `within`."""
+    return box[0] + within[0], box[1] + within[1], box[2] + within[0], box[3] + within[1]

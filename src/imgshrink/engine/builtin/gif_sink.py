@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from struct import pack
 
@@ -69,8 +70,9 @@ def write(frame: Pending, shown: Canvas, palette: list[bytes], *, alpha: bool) -
 
     `palette` are the colours of the shared table.
     """
-    known, index = shown.known.crop(frame.box), shown.index.crop(frame.box)
-    if ImageChops.subtract(frame.drawn, known).getbbox() is None:
+    index = shown.index.crop(frame.box)
+    known = None if shown.known.full else shown.known.crop(frame.box)
+    if known is None or ImageChops.subtract(frame.drawn, known).getbbox() is None:
         ways = _shared_ways(index, known, frame.drawn, palette)
     else:
         ways = _local_ways(frame)
@@ -80,48 +82,62 @@ def write(frame: Pending, shown: Canvas, palette: list[bytes], *, alpha: bool) -
     return _blocks(frame, replace(best, transparent=best.free) if alpha and best.transparent is None else best)
 
 
-def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image) -> list[Image.Image]:
-    """Return what may be drawn: what must be, its neighbours in plain runs too, and where it costs little all."""
-    if drawn.getextrema() == (255, 255):
-        return [drawn]
-    fullest = ImageChops.lighter(drawn, drawable)
-    masks = [drawn, _plain_runs(index, drawn, fullest)]
-    pixels = index.width * index.height
-    return [*masks, fullest] if pixels <= _SMALL or drawn.histogram()[255] > pixels * _MOSTLY else masks
+def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image | None) -> list[tuple[Image.Image, list[int]]]:
+    """Return what may be drawn, and how often each index then is.
+
+    That is what must be, its neighbours in plain runs too, and where it costs little all. `drawable` marks the pixels
+    that can be drawn, None where all can.
+    """
+    counts, pixels = index.histogram(drawn), index.width * index.height
+    if sum(counts) == pixels:
+        return [(drawn, counts)]
+    fullest = Image.new("L", index.size, 255) if drawable is None else ImageChops.lighter(drawn, drawable)
+    others = [_plain_runs(index, drawn, None if drawable is None else fullest)]
+    if pixels <= _SMALL or sum(counts) > pixels * _MOSTLY:
+        others.append(fullest)
+    return [(drawn, counts), *((mask, index.histogram(mask)) for mask in others)]
 
 
-def _shared_ways(index: Image.Image, known: Image.Image, drawn: Image.Image, palette: list[bytes]) -> list[_Coded]:
+def _shared_ways(
+    index: Image.Image, known: Image.Image | None, drawn: Image.Image, palette: list[bytes]
+) -> list[_Coded]:
     """Return the frame in the shared colours, and with a table of its own where its few lie far apart: short codes."""
-    ways = [way for mask in _masks(index, drawn, known) if (way := _coded(index, mask)) is not None]
-    used = [value for value, count in enumerate(index.histogram(drawn)) if count]
+    masks = _masks(index, drawn, known)
+    ways = [_coded(index, mask, counts) for mask, counts in masks]
+    counts = masks[0][1]
+    used = [value for value, count in enumerate(counts) if count]
     bits = len(used).bit_length()
     table = 6 << bits
-    if bits < max(used, default=0).bit_length() and all(way.size > _TABLES_WORTH * table for way in ways):
-        ways += filter(None, [_compact(index, drawn, palette)])
-    return ways
+    if bits < max(used, default=0).bit_length() and all(way.size > _TABLES_WORTH * table for way in ways if way):
+        ways.append(_compact(index, drawn, counts, palette))
+    return [way for way in ways if way]
 
 
-def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image) -> Image.Image:
+def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image | None) -> Image.Image:
     """Return the mask that also draws the pixels there already wherever a run of them has one colour.
 
     Such a run is likely to be in the code table already; a run of several colours is longer as a transparent one.
     """
     values, before = index.tobytes(), drawn.tobytes()[:-1]
     turns = ImageChops.difference(index, Image.frombytes("L", index.size, values[:1] + values[:-1]))
-    inside = ImageChops.subtract(turns, Image.frombytes("L", index.size, _DRAWN + before))
-    mixed = ImageChops.lighter(inside, ImageChops.invert(fullest)).point([0] + [_MIXED] * 255)
+    mixed = ImageChops.subtract(turns, Image.frombytes("L", index.size, _DRAWN + before))
+    if fullest is not None:
+        mixed = ImageChops.lighter(mixed, ImageChops.invert(fullest))
+    mixed = mixed.point([0] + [_MIXED] * 255)
     marks = _DRAWN + ImageChops.lighter(mixed, drawn).tobytes() + _DRAWN
     mask = _PLAIN_RUN.sub(lambda run: _DRAWN * len(run[0]), marks).translate(_ABSENT)
     return Image.frombytes("L", index.size, mask[1:-1])
 
 
-def _coded(index: Image.Image, mask: Image.Image, table: bytes = b"") -> _Coded | None:
-    """Return the frame with the pixels of `mask` drawn; the transparent index is the lowest free one: short codes."""
-    used = index.histogram(mask)
-    highest = max((value for value in range(256) if used[value]), default=0)
-    free = next((value for value in range(256) if not used[value]), None)
+def _coded(index: Image.Image, mask: Image.Image, counts: Sequence[int], table: bytes = b"") -> _Coded | None:
+    """Return the frame with the pixels of `mask` drawn; the transparent index is the lowest free one: short codes.
+
+    `counts` says how often each index is drawn.
+    """
+    highest = max((value for value in range(256) if counts[value]), default=0)
+    free = next((value for value in range(256) if not counts[value]), None)
     transparent = None
-    if mask.getextrema() != (255, 255):
+    if sum(counts) < index.width * index.height:
         transparent = free
         if transparent is None:
             return None
@@ -138,21 +154,21 @@ def _local_ways(frame: Pending) -> list[_Coded]:
     index, known = frame.source.index.crop(box), frame.source.drawn.crop(box)
     if ImageChops.subtract(frame.drawn, known).getbbox() is not None:
         raise Unusual("more than 256 colours with restored pixels")
-    masks = _masks(index, frame.drawn, known)
-    return [way for mask in masks if (way := _compact(index, mask, frame.source.colours)) is not None]
+    ways = (_compact(index, *mask, frame.source.colours) for mask in _masks(index, frame.drawn, known))
+    return [way for way in ways if way]
 
 
-def _compact(index: Image.Image, mask: Image.Image, colours: list[bytes]) -> _Coded | None:
-    used = index.histogram(mask)
-    order = sorted((value for value in range(256) if used[value]), key=lambda value: -used[value])
+def _compact(index: Image.Image, mask: Image.Image, counts: Sequence[int], colours: list[bytes]) -> _Coded | None:
+    order = sorted((value for value in range(256) if counts[value]), key=lambda value: -counts[value])
     places = {value: place for place, value in enumerate(order)}
     table = [colours[value] for value in order]
-    if mask.getextrema() != (255, 255):
+    if sum(counts) < index.width * index.height:
         table.append(bytes(3))
     if len(table) > 256:
         return None
     compact = index.point([places.get(value, 0) for value in range(256)])
-    return _coded(compact, mask, _table(table)[1])
+    ordered = [counts[value] for value in order] + [0] * (256 - len(order))
+    return _coded(compact, mask, ordered, _table(table)[1])
 
 
 def _blocks(frame: Pending, way: _Coded) -> bytes:

@@ -46,6 +46,11 @@ class Screen:
     aspect: int
     extensions: bytes
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
 
 def read_screen(data: bytes) -> Screen:
     """Return what holds for the whole file."""
