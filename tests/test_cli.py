@@ -171,6 +171,54 @@ def test_output_leaves_the_files_alone(project: Path, tmp_path: Path) -> None:
     assert hashes(tmp_path / "out")["dot.png"] == state["dot.png"]
 
 
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("", ["docs/photo.jpg", "--output", "docs"]),
+        ("docs", ["photo.jpg", "--output", "."]),
+        ("docs", [".", "../docs", "--output", ".."]),
+        ("", ["docs", "--output", "."]),
+    ],
+)
+def test_output_over_the_images_themselves(project: Path, folder: str, words: list[str]) -> None:
+    """A folder that holds the images is refused: their results would be written over them."""
+    state = hashes(project)
+    done = run("optimize", *words, cwd=project / folder, code=2)
+    assert "where results could be written over images: choose a folder beside it" in done.stderr
+    assert hashes(project) == state
+
+
+def test_output_of_paths_that_lead_upward(project: Path, tmp_path: Path) -> None:
+    """However paths are named, no file but those in the output folder is written."""
+    (project / "img").mkdir()
+    shutil.copy(IMAGES / "photo.jpg", project / "img" / "b.jpg")
+    state = hashes(project)
+    run("optimize", "../img", ".", "--output", tmp_path / "there" / ".." / "out", cwd=project / "docs")
+    assert hashes(project) == state
+    assert {"img/b.jpg", "docs/photo.jpg"} <= hashes(tmp_path / "out").keys()
+
+
+def test_original_of_a_named_file_is_kept_though_git_ignores_it(project: Path, photo: Path) -> None:
+    """A file that git ignores can be had back where it was named itself."""
+    (project / ".gitignore").write_text("docs/\n")
+    original = photo.read_bytes()
+    done = run("optimize", "docs/photo.jpg", cwd=project)
+    assert "Get the originals back:   imgshrink restore docs/photo.jpg" in done.stdout
+    assert "1 original put back of 1 image" in run("restore", "docs/photo.jpg", cwd=project).stdout
+    assert photo.read_bytes() == original
+
+
+def test_no_way_back_is_promised_for_a_folder_that_git_ignores(project: Path) -> None:
+    """Of a built site nothing is kept, which is said; and restore says that it knows no originals."""
+    (project / ".gitignore").write_text("docs/\n")
+    done = run("optimize", "docs", cwd=project)
+    shrunk = done.stdout.count("\n  docs/") + done.stdout.startswith("  docs/")
+    assert shrunk > 1
+    assert "Get the originals back" not in done.stdout
+    assert f"imgshrink: {shrunk} originals not kept: git ignores those files" in done.stdout
+    assert "0 originals put back of 5 images; no original of" in run("restore", "docs", cwd=project).stdout
+
+
 def test_warm_touches_nothing(project: Path) -> None:
     """Warming fills the cache without touching a file; then everything is known."""
     state = hashes(project)
@@ -333,6 +381,9 @@ def test_baseline(project: Path, photo: Path) -> None:
     assert (
         "1 of 5 images is not shrunk" in run("check", "--baseline", "baseline.txt", "docs", cwd=project, code=1).stdout
     )
+    both = ("--baseline", "baseline.txt", "--write-baseline", "baseline.txt")
+    assert "imgshrink: 4 images listed in baseline.txt" in run("check", *both, "docs", cwd=project).stdout
+    run("check", "--baseline", "baseline.txt", "docs", cwd=project)
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"no hash", "line 1 is no SHA-256"), (b"\xff", "it is not text")])
@@ -363,6 +414,26 @@ def test_restore_and_keep(project: Path, photo: Path) -> None:
     run("optimize", "docs", cwd=project)
     assert photo.read_bytes() == original
     assert "1 excluded" in run("check", "docs", cwd=project).stdout
+
+
+def test_restore_and_keep_from_another_folder(project: Path, photo: Path) -> None:
+    """However the path is written, the pattern is the one that matches."""
+    run("optimize", "docs", cwd=project)
+    (project / "img").mkdir()
+    (project / "imgshrink.toml").write_text("")
+    run("restore", "--keep", "../docs/photo.jpg", cwd=project / "img")
+    assert '"/docs/photo.jpg"' in (project / "imgshrink.toml").read_text()
+
+
+def test_what_can_not_be_excluded_is_not_put_back(project: Path, photo: Path, tmp_path: Path) -> None:
+    """With --keep an image outside of the project is an error before anything is changed."""
+    run("optimize", "docs", cwd=project)
+    state = photo.read_bytes()
+    (tmp_path / "other").mkdir()
+    git(tmp_path / "other", "init", "-q")
+    done = run("restore", "--keep", photo, cwd=tmp_path / "other", code=2)
+    assert "lies outside of" in done.stderr
+    assert photo.read_bytes() == state
 
 
 @pytest.fixture
@@ -485,10 +556,18 @@ def test_cache_commands(project: Path, tmp_path: Path) -> None:
     assert "0 left" in run("cache", "prune", "--size", "0", cwd=project).stdout
 
 
+def test_pruning_is_said(project: Path) -> None:
+    """A run whose results do not fit into the cache says that it removed some."""
+    done = run("warm", "docs", "--cache-size", "1kB", cwd=project)
+    assert "was over its size: " in done.stderr
+
+
 def test_cache_is_not_cleared_without_a_yes(project: Path) -> None:
-    """Clearing the cache asks, and without an answer leaves it."""
+    """Clearing the cache asks, and without an answer, or with a no, leaves it."""
     run("warm", "docs", cwd=project)
     run("cache", "clear", cwd=project, code=130)
+    refused = subprocess.run([*PROGRAM, "cache", "clear"], cwd=project, input="n\n", capture_output=True, text=True)
+    assert (refused.returncode, refused.stdout) == (0, "imgshrink: nothing removed\n")
     assert "0 new" in run("optimize", "--dry-run", "docs", cwd=project).stdout
 
 
@@ -591,6 +670,21 @@ def test_usage(project: Path, tmp_path: Path) -> None:
 def test_usage_without_a_key(project: Path) -> None:
     """Without a key there is nothing to ask, and the cure is named."""
     assert "set TINYJPG_API_KEY" in run("usage", cwd=project, code=2).stderr
+
+
+def test_overrides_alone_upload_and_say_so(project: Path, tmp_path: Path) -> None:
+    """Where only an override names the API, its host is said before the upload; `--engine builtin` uploads nothing."""
+    rows = [(["*.jpg"], "hosted"), (["*.png", "*.webp"], "builtin")]
+    text = "".join(f'[[overrides]]\npaths = {json.dumps(paths)}\nengine = "{engine}"\n' for paths, engine in rows)
+    (project / "imgshrink.toml").write_text(text)
+    with Served(tmp_path / "server") as served:
+        environ = {"TINYJPG_API_KEY": served.key, "TINYJPG_API_URL": served.url}
+        private = run("warm", "--engine", "builtin", "docs", cwd=project, environ=environ)
+        assert "uploading" not in private.stderr
+        assert "0 uploads" in private.stdout
+        done = run("warm", "docs", cwd=project, environ=environ)
+    assert "imgshrink: uploading 1 image (" in done.stderr
+    assert f") to {served.url.removeprefix('http://')}; quota left: 10000" in done.stderr
 
 
 def test_dry_run_counts_uploads(project: Path, tmp_path: Path) -> None:

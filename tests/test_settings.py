@@ -465,3 +465,15 @@ def test_loading_imports_nothing_slow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_overrides_yield_to_what_is_said_in_person(repository: Path) -> None:
+    """An engine or a quality of the command line or the environment holds for all images; other sources leave rows."""
+    (repository / "imgshrink.toml").write_text(
+        'quality = 70\n[[overrides]]\npaths = ["*.png"]\nengine = "hosted"\nquality = 60\n'
+    )
+    rows = ("*.png",)
+    everything = load(repository, environ={}, mkdocs={"quality": 90, "engine": "builtin"}).overrides
+    assert everything == (Override(rows, 60, "hosted"),)
+    assert load(repository, environ={}, arguments={"engine": "builtin"}).overrides == (Override(rows, 60, None),)
+    assert load(repository, environ={"IMGSHRINK_QUALITY": "100"}).overrides == (Override(rows, None, "hosted"),)

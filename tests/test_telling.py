@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,13 +29,11 @@ class Clock:
 class Spending:
     """An account of a stated host, uploads and quota."""
 
-    def __init__(
-        self, host: str = "", uploads: int = 0, images: tuple[int, int] = (0, 0), left: int | None = None
-    ) -> None:
+    def __init__(self, host: str = "", uploads: int = 0, images: tuple[int, ...] = (), left: int | None = None) -> None:
         self.host, self.uploads, self._images, self._left = host, uploads, images, left
 
-    def to_upload(self, plan: Plan) -> tuple[int, int]:
-        return self._images
+    def to_upload(self, plan: Plan) -> list[int]:
+        return list(self._images)
 
     def quota_left(self) -> int | None:
         return self._left
@@ -70,8 +69,16 @@ def test_work_is_announced_at_once(settings):
 def test_uploads_are_announced_before_the_first(settings):
     """What will be uploaded, where to and what is left of the quota is said before the first upload."""
     said: list[str] = []
-    Telling(settings, said.append, Spending("api.test", images=(12, 3 * MB), left=137)).planned(plan(12, 3 * MB))
+    Telling(settings, said.append, Spending("api.test", images=(MB // 4,) * 12, left=137)).planned(plan(12, 3 * MB))
     assert said[-1] == "uploading 12 images (3.0 MB) to api.test; quota left: 137"
+
+
+def test_no_more_uploads_are_announced_than_may_be_made(settings):
+    """What max_uploads forbids is not announced: the largest come first."""
+    said: list[str] = []
+    few = dataclasses.replace(settings, max_uploads=2)
+    Telling(few, said.append, Spending("api.test", images=(3 * MB, 2 * MB, MB))).planned(plan(3, 6 * MB))
+    assert said[-1] == "uploading 2 images (5.0 MB) to api.test"
 
 
 def test_silence_lasts_ten_seconds_at_most(settings):
@@ -185,7 +192,7 @@ def test_hosted_without_a_key_names_the_cure(settings):
 def test_summary_counts_time_and_what_is_left_of_the_quota(settings):
     """The numbers hold the time since the start, the uploads, and the quota less those."""
     clock = Clock()
-    telling = Telling(settings, lambda _: None, Spending("api.test", 5, (5, MB), 20), clock=clock)
+    telling = Telling(settings, lambda _: None, Spending("api.test", 5, (MB // 5,) * 5, 20), clock=clock)
     telling.planned(plan(5, MB))
     clock.now += 3
     summary = telling.summary([outcome()])

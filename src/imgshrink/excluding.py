@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .errors import SettingsError
 from .files import write
+from .names import absolute, shown
 from .settings.project import OWN, Project
 from .settings.toml import parse_toml, read, text_of
 
@@ -18,8 +19,14 @@ SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 
 
 def pattern_of(path: Path, base: Path) -> str:
-    """Return the gitignore pattern that matches the file at `path` alone, for a file in `base`."""
-    inner = path.absolute().relative_to(base.absolute()).as_posix()
+    """Return the gitignore pattern that matches the file at `path` alone, for a file in `base`.
+
+    Raises `SettingsError` for what lies outside of `base`.
+    """
+    place, folder = absolute(path), absolute(base)
+    if not place.is_relative_to(folder):
+        raise SettingsError(f"{shown(path)} lies outside of {shown(folder)}, whose settings can't exclude it")
+    inner = place.relative_to(folder).as_posix()
     return "/" + SPECIAL.sub(r"\\\1", inner)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given, names = parse(sys.argv[1:] if arguments is None else arguments)
         baseline = str(given.pop("baseline", ""))
         settings = load(Path.cwd(), face="hook", environ=os.environ, arguments=given)
+        settings = dataclasses.replace(settings, report=None)  # a commit is run in several parts: no report is of all
         return 0 if _all_finished(settings, names) else _shrink(settings, names, baseline)
     except SettingsError as error:
         _say(f"imgshrink: {error}")
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
     """Split arguments into settings and file names; everything behind `--` is a name."""
-    fields = {row.flag: row.name for row in fields_of("argument")} | {"--baseline": "baseline"}
+    fields = {row.flag: row.name for row in fields_of("argument") if row.name != "report"} | {"--baseline": "baseline"}
     given: dict[str, object] = {}
     names: list[str] = []
     words = iter(arguments)
@@ -102,7 +104,7 @@ def _run(runtime: Runtime, waiting: Sequence[Source], left: Sequence[Examined]) 
 
     watched = sys.stderr.isatty() or runtime.host  # pre-commit shows output only at the end; uploads are said anyway
     telling = Telling(runtime.settings, _say if watched else lambda _: None, runtime)
-    place = runtime.in_place(waiting)
+    place = runtime.in_place(waiting, named=(source.path for source in waiting))
     run = runtime.run(waiting, place=place, observer=telling, in_place=True) if waiting else iter(())
     outcomes = as_outcomes(left) + list(telling.counted(run))
     notes = telling.notes(outcomes, runtime.notes(), next_run="pre-commit run imgshrink --all-files")

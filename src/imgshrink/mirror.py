@@ -9,23 +9,28 @@ from pathlib import Path
 from .errors import SettingsError, Unwritable
 from .files import write
 from .model import Source
-from .names import shown
+from .names import absolute, shown
 
 
 class Mirror:
     """A `Place` below `folder` for the images at `paths`, each at the path it has below the folder that they share.
 
-    Raises `SettingsError` where `folder` lies inside of `paths`.
+    Raises `SettingsError` where `folder` lies inside of `paths` or holds one of them, so that no image is written over.
     """
 
     def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
-        inside = next((path for path in paths if path.is_dir() and _within(folder, path)), None)
-        if inside is not None:
-            raise SettingsError(
-                f"{shown(folder)} lies inside of {shown(inside)}, so that the next run would take its own results: "
-                "choose a folder beside it"
-            )
-        self._folder = folder.absolute()
+        for path in paths:
+            if path.is_dir() and _within(folder, path):
+                raise SettingsError(
+                    f"{shown(folder)} lies inside of {shown(path)}, so that the next run would take its own results: "
+                    "choose a folder beside it"
+                )
+            if _within(path, folder):
+                raise SettingsError(
+                    f"{shown(path)} lies inside of {shown(folder)}, where results could be written over images: "
+                    "choose a folder beside it"
+                )
+        self._folder = absolute(folder)
         self._base = _base(paths)
         self._written: set[Source] = set()
 
@@ -46,7 +51,7 @@ class Mirror:
         return notes
 
     def _write(self, source: Source, data: bytes) -> None:
-        target = self._folder / source.path.absolute().relative_to(self._base)
+        target = self._folder / absolute(source.path).relative_to(self._base)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -55,7 +60,7 @@ class Mirror:
 
 
 def _base(paths: Sequence[Path]) -> Path:
-    folders = [path.absolute() if path.is_dir() else path.absolute().parent for path in paths]
+    folders = [absolute(path) if path.is_dir() else absolute(path).parent for path in paths]
     return Path(os.path.commonpath(folders))
 
 

@@ -19,6 +19,11 @@ def pictures_folder(report: Path) -> str:
     return f"{report.stem}-pictures"
 
 
+def absolute(path: Path) -> Path:
+    """Return the path from the root, without `..`; symlinks in it stay as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  `resolve` would follow them
+
+
 def shown(path: Path | str) -> str:
     """Return the path, or another program's words, for a message: on one line, control characters escaped."""
     return "".join(letter if letter.isprintable() else _escaped(letter) for letter in os.fspath(path))

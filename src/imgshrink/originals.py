@@ -16,7 +16,7 @@ from pathlib import Path
 from .errors import Unwritable
 from .files import sweep, write
 from .keys import content_hash
-from .names import shown
+from .names import absolute, shown
 from .seal import unseal
 
 DAY = 86400
@@ -57,7 +57,7 @@ class Originals:
                 f"an original is larger than all originals may be ({self._size / 10**6:.0f} MB): not kept"
             )
             return False
-        kept = Kept(Path(os.path.abspath(path)), content_hash(original), len(original), int(self._clock()))  # noqa: PTH100  the name as it is
+        kept = Kept(absolute(path), content_hash(original), len(original), int(self._clock()))
         try:
             with self._lock:
                 self._keep(original, content_hash(unseal(replaced_by)), kept)
@@ -137,7 +137,7 @@ class Originals:
 
     def _replaced_by(self, output: str, path: Path) -> bytes | None:
         """The original that the bytes with this hash replaced: at this path, else the one kept last."""
-        here = self._records / _record_name(output, Path(os.path.abspath(path)))  # noqa: PTH100  as above
+        here = self._records / _record_name(output, absolute(path))
         records = sorted(self._all(f"{output}-*.json"), key=lambda item: (item[0] == here, item[1].kept), reverse=True)
         return next((data for _, kept in records if (data := self.get(kept.original)) is not None), None)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .errors import Unwritable
 from .model import Source
+from .names import absolute
 from .seal import unseal
 
 if TYPE_CHECKING:
@@ -18,12 +19,18 @@ if TYPE_CHECKING:
 class InPlace:
     """Rewrites the original file; what it held before is kept first, where its pixels may have changed.
 
-    `sources` are those of the run: git is asked about all of a repository together when the first of them is replaced.
+    Not kept is what git ignores, which is made anew by whoever made it, but for the files that are `named`; `unkept`
+    are the names of those. `sources` are those of the run: git is asked about all of a repository together when the
+    first of them is replaced.
     """
 
-    def __init__(self, originals: Callable[[], Originals], sources: Iterable[Source] = ()) -> None:
+    def __init__(
+        self, originals: Callable[[], Originals], sources: Iterable[Source] = (), *, named: Iterable[Path] = ()
+    ) -> None:
+        self.unkept: set[str] = set()
         self._originals = originals
-        self._places = [source.path.absolute() for source in sources]
+        self._named = {absolute(path) for path in named}
+        self._places = [place for source in sources if (place := absolute(source.path)) not in self._named]
         self._asked: dict[Path, _Answer] = {}
 
     def __call__(self, source: Source, seen: bytes, data: bytes) -> None:
@@ -31,21 +38,22 @@ class InPlace:
         from .files import replace
 
         if unseal(seen) != unseal(data):
-            self._keep(source.path, seen, data)
+            self._keep(source, seen, data)
         replace(source.path, data, seen)
 
-    def _keep(self, path: Path, seen: bytes, data: bytes) -> None:
-        """Keep the original, but for what git ignores: that is made anew by whoever made it. Git may hold it too."""
+    def _keep(self, source: Source, seen: bytes, data: bytes) -> None:
+        """Keep the original, unless git ignores it. Git may hold it too."""
         from .files.ignored import Silent, repository_of
 
-        place = path.absolute()
+        place = absolute(source.path)
         repository = repository_of(place.parent)
         try:
-            if repository is not None and self._is_ignored(repository, place):
+            if repository is not None and place not in self._named and self._is_ignored(repository, place):
+                self.unkept.add(source.name)
                 return
         except Silent:  # a repository that git does not answer for is kept like any folder
             repository = None
-        if not self._originals().keep(seen, data, path) and repository is None:
+        if not self._originals().keep(seen, data, place) and repository is None:
             raise Unwritable("left as it is: its original can't be kept, and no git repository holds it")
 
     def _is_ignored(self, repository: Path, place: Path) -> bool:

@@ -132,9 +132,9 @@ class Runtime:
         """Return what a run would find and do, without doing it."""
         return survey(sources, desk=self.desk(), policy=self._policy(in_place=True))
 
-    def in_place(self, sources: Iterable[Source]) -> InPlace:
-        """Return the place that rewrites the originals of `sources`, each kept before it is replaced."""
-        return InPlace(lambda: self.originals, sources)
+    def in_place(self, sources: Iterable[Source], *, named: Iterable[Path] = ()) -> InPlace:
+        """Return the place that rewrites the originals of `sources`; `named` are those files that a person named."""
+        return InPlace(lambda: self.originals, sources, named=named)
 
     def desk(self, *, known_only: bool = False, end: float | None = None) -> Desk:
         """Return the desk of one run, which begins nothing after `end`, in monotonic seconds."""
@@ -158,25 +158,25 @@ class Runtime:
     @property
     def host(self) -> str:
         """Where uploads go, "" where nothing is uploaded."""
-        return self.hosted.host if self.settings.api_key and self.settings.engine != "builtin" else ""
+        return self.hosted.host if self.settings.api_key and "hosted" in self._wanted else ""
 
     @property
     def uploads(self) -> int:
         """How many uploads this run has cost."""
         return self.hosted.uploads if "hosted" in self.__dict__ else 0
 
-    def to_upload(self, plan: Plan) -> tuple[int, int]:
-        """Return how many contents of `plan` will be uploaded, and their bytes; what is paid for is collected free."""
+    def to_upload(self, plan: Plan) -> list[int]:
+        """Return the bytes of each content of `plan` to be uploaded, largest first; what is paid for is free."""
         asked = plan.asked.get("hosted", ())
         if not asked:
-            return 0, 0
+            return []
         hosted = self.hosted
         sizes = [
             question.size
             for question in asked
             if not hosted.declines(question.info, question.size) and not hosted.paid(question.content, question.recipe)
         ]
-        return len(sizes), sum(sizes)
+        return sorted(sizes, reverse=True)
 
     def quota_left(self) -> int | None:
         """Ask the API what is left of the quota; None where it does not say."""
@@ -184,16 +184,16 @@ class Runtime:
         return None if quota is None else quota.left
 
     def notes(self) -> list[str]:
-        """What a person should know about the parts that were used, one line each."""
+        """What a person should know about the parts that were used, one line each; the cache is pruned before."""
+        if "cache" in self.__dict__:
+            self.cache.close()
         used = [part for name in ("cache", "originals", "hosted", "album") if (part := self.__dict__.get(name))]
         return [*self.settings.notes, *(note for part in used for note in part.notes())]
 
     def close(self) -> None:
         """End what still runs within 2 seconds, write what is pending. Safe to call twice."""
         self.stop.set()
-        for engine in self._engines:
-            engine.close()
-        for name in ("workers", "cache", "album"):
+        for name in ("hosted", "workers", "cache", "album"):
             if part := self.__dict__.get(name):
                 part.close()
 
@@ -217,9 +217,7 @@ class Runtime:
         if not self._engines:
             from .engine.builtin import Builtin
 
-            wanted = {"builtin"} if self.settings.privacy else {*ENGINES[self.settings.engine]}
-            wanted |= {name for _, override in self._overrides for name in ENGINES[override.engine or "builtin"]}
-            self._engines = [self.hosted] if "hosted" in wanted and not self.settings.privacy else []
+            self._engines = [self.hosted] if "hosted" in self._wanted else []
             self._engines.append(Builtin(self.workers))
         return self._engines
 
@@ -236,6 +234,14 @@ class Runtime:
     def _policy(self, *, in_place: bool) -> Policy:
         settings = self.settings
         return Policy(settings.min_saving, settings.min_size, settings.seal, in_place)
+
+    @cached_property
+    def _wanted(self) -> set[str]:
+        """The engines that any image may be for."""
+        if self.settings.privacy:
+            return {"builtin"}
+        rows = [self.settings.engine, *(override.engine or "builtin" for override in self.settings.overrides)]
+        return {name for row in rows for name in ENGINES[row]}
 
     @cached_property
     def _include(self) -> Patterns | None:

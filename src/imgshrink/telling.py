@@ -28,8 +28,8 @@ class Spending(Protocol):
     def uploads(self) -> int:
         """How many uploads this run has cost."""
 
-    def to_upload(self, plan: Plan) -> tuple[int, int]:
-        """Return how many contents of `plan` will be uploaded, and their bytes."""
+    def to_upload(self, plan: Plan) -> list[int]:
+        """Return the bytes of each content of `plan` that is to be uploaded, in the order of the uploads."""
 
     def quota_left(self) -> int | None:
         """Ask the API what is left of the quota; None where it does not say."""
@@ -57,10 +57,10 @@ class Telling:
         self._work_begun = self._said = self._clock()
         if plan.new:
             self._say(report.announcement(plan, host=self._spending.host))
-        images, count = self._spending.to_upload(plan)
-        if images:
+        sizes = self._spending.to_upload(plan)[: self._settings.max_uploads]
+        if sizes:
             self._quota_left = self._spending.quota_left()
-            self._say(report.uploading(images, count, self._spending.host, self._quota_left))
+            self._say(report.uploading(len(sizes), sum(sizes), self._spending.host, self._quota_left))
 
     def waiting(self) -> None:
         """Say how far the work is, where nothing has been said for ten seconds."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SettingsError
-from ..names import shown
+from ..names import absolute, shown
 
 
 @dataclass(frozen=True)
@@ -38,4 +38,4 @@ def build_of(file: Path) -> Build:
     published = (row.abs_src_path for row in files if row.inclusion.is_included())  # type: ignore[no-untyped-call]  # untyped there
     plugin = config.plugins.get("imgshrink")
     options = dict(plugin.config) if plugin is not None else {}
-    return Build(Path(config.docs_dir), frozenset(Path(path) for path in published if path), options)
+    return Build(Path(config.docs_dir), frozenset(absolute(Path(path)) for path in published if path), options)

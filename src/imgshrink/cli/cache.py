@@ -81,7 +81,9 @@ def clear(*, yes: bool) -> None:
     with _opened() as opened_cache:
         if not yes:
             held = opened_cache.info()
-            click.confirm(f"Remove {_entries(held.entries)}, {size(held.bytes)}?", abort=True, err=True)
+            if not click.confirm(f"Remove {_entries(held.entries)}, {size(held.bytes)}?", err=True):
+                tell("imgshrink: nothing removed")
+                return
         _tell_removed(opened_cache.clear())
 
 

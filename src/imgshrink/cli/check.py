@@ -36,7 +36,9 @@ def check(
     with opened(settings_of(options)) as runtime:
         settings = runtime.settings
         images = found(runtime, paths)
-        listed = baselines.read_baseline(baseline) if baseline is not None else frozenset[str]()
+        listed = frozenset[str]()
+        if baseline is not None and write_baseline is None:  # a new list is of all that are unfinished
+            listed = baselines.read_baseline(baseline)
         checked = look(images.sources, min_size=settings.min_size, seal=settings.seal, baseline=listed)
     for note in images.notes:
         say(f"imgshrink: {note}")

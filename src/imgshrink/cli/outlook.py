@@ -33,6 +33,6 @@ def outlook(runtime: Runtime, images: Found) -> int:
         )
     )
     if "hosted" in plan.asked:
-        needed, _ = runtime.to_upload(plan)
+        needed = len(runtime.to_upload(plan))
         tell(f"imgshrink: {uploads_needed(needed, runtime.settings.max_uploads, runtime.quota_left())}")
     return 0

@@ -44,7 +44,8 @@ def optimize(
         if redo:
             start_again(runtime, images.sources)
         if output is None:
-            return work(runtime, images, runtime.in_place(images.sources), in_place=True, verbose=verbose)
+            place = runtime.in_place(images.sources, named=paths)
+            return work(runtime, images, place, in_place=True, verbose=verbose, unkept=place.unkept)
         mirror = Mirror(output, paths)
         return work(runtime, images, mirror, verbose=verbose, complete=mirror.complete)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from ..files.ignored import repository_of
 from ..model import Source
 from ..report import counted, shown, size
 from ..runtime import opened
+from ..seal import read_seal
 from ..settings.folders import home
-from ..settings.project import find_project
+from ..settings.project import Project, find_project
 from ..undo import Original, find_original, same_picture
 from .options import paths_argument, settings_of
 from .output import say, tell
@@ -36,15 +37,20 @@ def restore(paths: tuple[Path, ...], *, keep: bool) -> int:
     with opened(settings_of({})) as runtime:
         images = discover(paths)
         originals = list(_originals(runtime, images.found))
+        project = _project()
+        patterns = {original.path: pattern_of(original.path, project.folder) for original in originals if keep}
         done = [original for original in originals if _put_back(original)]
     for note in images.notes:
         say(f"imgshrink: {note}")
     for original in done:
         sizes = f"{size(len(original.now))} -> {size(len(original.data))}"
         tell(f"  {shown(str(original.path))}   {sizes}, from {original.source}")
-    tell(f"imgshrink: {counted(len(done), 'original')} put back of {counted(len(images.found), 'image')}")
+    lost = sum(map(_is_sealed, {*images.found} - {original.path for original in originals}))
+    why = f"; no original of {lost} is known" if lost else ""
+    tell(f"imgshrink: {counted(len(done), 'original')} put back of {counted(len(images.found), 'image')}{why}")
     if keep and done:
-        _exclude([original.path for original in done])
+        file = add_excludes(project, [patterns[original.path] for original in done])
+        tell(f"imgshrink: excluded in {shown(str(file))}")
     return FINE if len(done) == len(originals) else FAILURES
 
 
@@ -60,6 +66,13 @@ def _originals(runtime: Runtime, paths: Iterable[Path]) -> Iterable[Original]:
     return (original for original in found if original is not None and original.data != original.now)
 
 
+def _is_sealed(path: Path) -> bool:
+    try:
+        return read_seal(path.read_bytes()) is not None
+    except OSError:
+        return False
+
+
 def _put_back(original: Original) -> bool:
     try:
         original.put_back()
@@ -69,10 +82,7 @@ def _put_back(original: Original) -> bool:
     return True
 
 
-def _exclude(paths: Sequence[Path]) -> None:
+def _project() -> Project:
     here = Path.cwd()
     project = find_project(here, home(os.environ))
-    if project.file is None:
-        project = find_project(repository_of(here) or here, home(os.environ))
-    file = add_excludes(project, [pattern_of(path, project.folder) for path in paths])
-    tell(f"imgshrink: excluded in {shown(str(file))}")
+    return project if project.file is not None else find_project(repository_of(here) or here, home(os.environ))

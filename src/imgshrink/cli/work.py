@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import report
 from ..model import Outcome, Source
+from ..names import absolute
 from ..publish import publish
 from .bar import say_line, teller
 from .output import tell
@@ -35,7 +36,7 @@ class Found:
 def found(runtime: Runtime, paths: Sequence[Path], *, among: frozenset[Path] | None = None) -> Found:
     """Find the images at `paths`, where given only those that are `among` absolute paths."""
     discovery = runtime.discover(paths)
-    images = [path for path in discovery.found if among is None or path.absolute() in among]
+    images = [path for path in discovery.found if among is None or absolute(path) in among]
     sources = tuple(runtime.source(path, path.as_posix()) for path in images)
     return Found(sources, len(discovery.excluded), tuple(discovery.notes))
 
@@ -47,9 +48,13 @@ def work(
     *,
     in_place: bool = False,
     verbose: bool = False,
+    unkept: Collection[str] = (),
     complete: Callable[[Sequence[Source]], list[str]] | None = None,
 ) -> int:
-    """Run the pipeline over `images`, say what became of them, and return the exit code."""
+    """Run the pipeline over `images`, say what became of them, and return the exit code.
+
+    `unkept` holds at the end the names of replaced files whose originals are not kept.
+    """
     settings = runtime.settings
     if verbose:
         _say_sources(settings)
@@ -64,7 +69,7 @@ def work(
     summary = telling.summary(outcomes)
     portraits = runtime.portraits(outcomes, say_line)
     others += publish(outcomes, summary, report=settings.report, environ=os.environ, portraits=portraits)
-    _tell_result(outcomes, summary, in_place=in_place)
+    _tell_result(outcomes, summary, in_place=in_place, unkept=unkept)
     notes = telling.notes(outcomes, [*images.notes, *runtime.notes(), *others], next_run="the next run")
     for note in notes:
         say_line(note.text)
@@ -86,13 +91,18 @@ def _line(outcome: Outcome) -> str:
     return f"  {report.shown(outcome.path)}   {sizes}   {outcome.status.value}{reason}{by}"
 
 
-def _tell_result(outcomes: Sequence[Outcome], summary: report.Summary, *, in_place: bool) -> None:
+def _tell_result(
+    outcomes: Sequence[Outcome], summary: report.Summary, *, in_place: bool, unkept: Collection[str]
+) -> None:
     shrunk = report.savings(outcomes)
     for line in report.table(shrunk):
         tell(line)
     tell(f"imgshrink: {report.result(summary)}")
-    if in_place and shrunk:
-        tell(f"Get the originals back:   {_undo([row.path for row in shrunk])}")
+    names = [row.path for row in shrunk if in_place and row.path not in unkept]
+    if names:
+        tell(f"Get the originals back:   {_undo(names)}")
+    if unkept:
+        tell(f"imgshrink: {report.not_kept(len(unkept))}")
 
 
 def _undo(names: Sequence[str]) -> str:

@@ -71,6 +71,11 @@ def empty_cache(seconds: float) -> str:
     return f"the cache was empty; keep it between runs to save these {span(seconds)}: {CI_PAGE}"
 
 
+def not_kept(images: int) -> str:
+    """Say that there is no way back for what git ignores."""
+    return f"{counted(images, 'original')} not kept: git ignores {'that file' if images == 1 else 'those files'}"
+
+
 def time_over(limit: float, images: int, count: int, *, next_run: str = "the next build") -> str:
     """Say what stays as it is because `max_time`, in seconds, is over; `count` is bytes."""
     stay, them = ("stays as it is", "it") if images == 1 else ("stay as they are", "them")

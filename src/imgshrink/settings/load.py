@@ -15,6 +15,7 @@ from .project import find_project
 from .source import Source, given_in_environment, read
 
 PRIVATE = "builtin"
+IN_PERSON = (ENVIRONMENT, ARGUMENT)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def load(
         taken |= {name: Taken(value, source) for name, value in read(source, project.folder)}
     privacy = sources[0].values.get("engine") == PRIVATE
     notes = _keep_promise(taken, sources[0]) if privacy else []
+    _yield_to_the_person(taken)
     settings = _settings(taken, face, environ, read_account(environ))
     return replace(settings, base=project.folder, privacy=privacy, notes=tuple(notes))
 
@@ -72,6 +74,15 @@ def _settings(taken: Mapping[str, Taken], face: str, environ: Mapping[str, str],
         api_url=account.api_url,
         download_hosts=account.download_hosts,
     )
+
+
+def _yield_to_the_person(taken: dict[str, Taken]) -> None:
+    """Take from overrides what the environment or the command line names for all images."""
+    spoken = [name for name in ("quality", "engine") if name in taken and taken[name].source.kind in IN_PERSON]
+    if spoken and "overrides" in taken:
+        row = taken["overrides"]
+        kept = tuple(replace(override, **dict.fromkeys(spoken)) for override in row.value)
+        taken["overrides"] = Taken(kept, row.source)
 
 
 def _keep_promise(taken: dict[str, Taken], project: Source) -> list[str]:
