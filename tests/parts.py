@@ -15,7 +15,6 @@ from imgshrink.asking import Desk
 from imgshrink.errors import EngineError
 from imgshrink.model import Accept, Entry, ImageInfo, Judgement, NotSmaller, Outcome, Plan, Recipe, Refuse, Source
 from imgshrink.pipeline import Policy, run
-from imgshrink.work import Begun
 
 IN_PLACE = Policy(in_place=True)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -188,13 +187,11 @@ class Bench:
         names = tuple(engine.name for engine in self.engines)
         return [source(path, engines=names) for path in sorted(self.folder.iterdir())]
 
-    def run(
-        self, policy: Policy = IN_PLACE, sources: list[Source] | None = None, begun: Begun | None = None
-    ) -> dict[str, Outcome]:
+    def run(self, policy: Policy = IN_PLACE, sources: list[Source] | None = None) -> dict[str, Outcome]:
         """Run over the folder."""
         steps = run(
             self.sources() if sources is None else sources,
-            desk=self.desk(), place=self.place, policy=policy, observer=self.watcher, begun=begun,
+            desk=self.desk(), place=self.place, policy=policy, observer=self.watcher,
         )  # fmt: skip
         return by_name(list(steps))
 

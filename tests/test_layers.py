@@ -44,8 +44,7 @@ _PARTS = {"engine/builtin", "engine/hosted", "cache/local", "verify", "pixels", 
 # part -> the parts of the house it may not import, beyond the faces
 FORBIDDEN = {
     "pipeline": _PARTS,
-    "work": _PARTS | {"pipeline", "ahead"},
-    "ahead": _PARTS | {"pipeline"},
+    "work": _PARTS | {"pipeline"},
     "engine": {"cache", "runtime", "pipeline", "settings", "server", "files"},
     "cache": {"engine", "runtime", "pipeline", "settings", "server"},
     "server": {"engine/hosted", "cache", "pipeline", "runtime", "settings"},

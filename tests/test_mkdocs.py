@@ -193,69 +193,6 @@ def test_unexpected_exception_becomes_one_line_and_an_untouched_site(tmp_path):
     assert (site / "site/a.png").read_bytes() == PNG.read_bytes()
 
 
-WAITS = """
-import time
-from pathlib import Path
-from imgshrink.cache.local import LocalCache
-def on_post_build(config):
-    cache = LocalCache(Path({cache!r}), size=10**9, verify_version=0)
-    end = time.monotonic() + 60
-    while cache.info().entries < 2:
-        assert time.monotonic() < end, "nothing was begun while the site was built"
-        time.sleep(0.05)
-    cache.close()
-"""
-
-
-def test_codecs_work_while_the_site_is_built(tmp_path):
-    """Our codecs begin before MkDocs is done, and what they did by then counts as new."""
-    site, cache = make_site(tmp_path / "site", {"a.png": OTHER_PNG}, config="hooks: [waits.py]"), tmp_path / "cache"
-    (site / "waits.py").write_text(WAITS.format(cache=str(cache)))
-    done = build(site, "--strict", environ={"IMGSHRINK_CACHE_DIR": str(cache)})
-    assert done.returncode == 0, done.stdout
-    assert "(0 known, 2 new)" in lines(done)[-1]
-
-
-FAILS = """
-import time
-from mkdocs.exceptions import PluginError
-def on_page_markdown(markdown, page, config, files):
-    time.sleep({seconds})
-    raise PluginError("this build fails")
-"""
-
-
-@pytest.mark.parametrize("seconds", [0.0, 0.5])
-def test_build_that_fails_ends_as_without_us(tmp_path, seconds):
-    """A build that fails while our codecs work says why, and only that; no process of ours stays."""
-    pictures = {f"{number}.png": OTHER_PNG.read_bytes() + bytes(number) for number in range(9)}
-    site = make_site(tmp_path, pictures, config="hooks: [fails.py]")
-    (site / "fails.py").write_text(FAILS.format(seconds=seconds))
-    done = build(site, environ={"MARK_OF_THIS_TEST": str(tmp_path)})
-    assert (done.returncode, lines(done)) == (1, [])
-    assert "this build fails" in done.stdout
-    assert "Traceback" not in done.stdout
-    mark = f"MARK_OF_THIS_TEST={tmp_path}".encode()
-    assert [path for path in Path("/proc").glob("[0-9]*/environ") if mark in _content(path)] == []
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-@pytest.mark.slow
-def test_nothing_is_uploaded_for_a_build_that_fails(tmp_path):
-    """With a key nothing is uploaded before the site is built."""
-    site = make_site(tmp_path, {"a.jpg": JPEG}, config="hooks: [fails.py]")
-    (site / "fails.py").write_text(FAILS.format(seconds=2))
-    with lying_server() as api:
-        done = build(site, environ={"TINYJPG_API_KEY": "key", "TINYJPG_API_URL": api.url})
-        assert (done.returncode, api.posts) == (1, 0)
-
-
 def test_job_summary_gets_the_table(tmp_path):
     """Where GitHub offers a job summary, the Markdown table is appended to what stands there."""
     page = tmp_path / "summary.md"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -180,6 +181,28 @@ def test_interrupted(make_workers, end):
             with pytest.raises(errors.Unavailable, match="interrupted"):
                 caller.result(timeout=2)
     assert gone(process)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_fork_keeps_nobody_waiting(make_workers):
+    """Where a forked process holds the workers' pipes open, all idle ones together are given a second to leave."""
+    workers = make_workers(6)
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda _: workers.call("rest"), range(6)))
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    try:
+        processes = [worker._process for worker in workers._idle]
+        assert len(processes) > 3
+        begun = time.monotonic()
+        workers.close()
+        assert time.monotonic() - begun < 3
+        assert all(process.poll() is not None for process in processes)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_closed(make_workers):

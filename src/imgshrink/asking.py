@@ -28,7 +28,6 @@ SLOTS = 16
 VERIFYING = 8
 POLL = 0.1
 
-TaskKey = tuple[str, Recipe, tuple[str, ...]]
 Verify = Callable[[bytes, bytes, Recipe], Judgement]
 
 
@@ -45,11 +44,6 @@ class Task(Question):
 
     engines: tuple[str, ...]
     files: tuple[Examined, ...]
-
-    @property
-    def key(self) -> TaskKey:
-        """What makes two files one task."""
-        return self.content, self.recipe, self.engines
 
 
 @dataclass(frozen=True)

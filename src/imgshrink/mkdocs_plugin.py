@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -50,8 +49,6 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def __init__(self) -> None:
         self._serving = False
-        self._fresh = False
-        self._runtime: Runtime | None = None
         self._origins: dict[str, Path | None] = {}
         self._said: set[str] = set()
 
@@ -75,15 +72,11 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         if self._serving and self._settings.report and pictured(self._settings.report):  # too slow for every save
             self._settings = dataclasses.replace(self._settings, report=None)
         self._origins.clear()
-        self._close()
 
     @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
-        """Note where every file comes from, after all plugins have added theirs, and begin with the docs' images."""
+        """Note where every file comes from, after all plugins have added theirs."""
         self._note_origins(files, config)
-        if self._settings.enabled and not self._serving:
-            with suppress(Exception):  # what it is will come up once the site is built, and be told then
-                self._begin(config)
 
     @event_priority(100)
     def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> None:  # noqa: ARG002  as above
@@ -105,38 +98,16 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             log.info("imgshrink: an error of its own, the images stay as they are: %s. Please report it", reason)
             log.debug("imgshrink: where it happened", exc_info=True)
 
-    def on_build_error(self, *, error: Exception) -> None:  # noqa: ARG002  as above
-        """End what was begun for a site that will not be."""
-        self._close()
-
-    def _begin(self, config: MkDocsConfig) -> None:
-        """Let our codecs work while MkDocs renders: so a build with new images is over earlier."""
-        from .runtime import Runtime
-
-        runtime = self._runtime = Runtime(self._settings)
-        self._fresh = "CI" in os.environ and not runtime.cache.info().entries
-        origins = sorted({origin for name, origin in self._origins.items() if origin and _is_image(name)})
-        places = ((origin, origin, True) for origin in origins)
-        runtime.begin(_sources(places, runtime, config))
-
-    def _close(self) -> None:
-        if self._runtime is not None:
-            with suppress(Exception):  # the error of the build is the one to be told
-                self._runtime.close()
-            self._runtime = None
-
     def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
         from .place import in_build
         from .publish import publish
-        from .runtime import Runtime
+        from .runtime import opened
         from .telling import Telling
 
-        runtime, self._runtime = self._runtime or Runtime(self._settings), None
-        with closing(runtime):
+        with opened(self._settings) as runtime:
             telling = Telling(self._settings, self._say_new, runtime)
-            if taken := _taken_by_material(config):
-                log.warning("imgshrink: " + CLASH, ", ".join(sorted(taken)))
-            sources = list(_sources(self._places(config), runtime, config))
+            sources = list(self._sources(config, runtime))
+            fresh = not self._serving and "CI" in os.environ and not runtime.cache.info().entries
             run = runtime.run(sources, place=in_build, observer=telling, in_place=False, known_only=known_only)
             outcomes = list(telling.counted(run))
             summary = telling.summary(outcomes)
@@ -144,14 +115,16 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             others = runtime.notes()
         environ = {} if self._serving else os.environ
         others += publish(outcomes, summary, report=self._settings.report, environ=environ, portraits=portraits)
-        self._tell(telling, outcomes, summary, others)
+        self._tell(telling, outcomes, summary, others, fresh=fresh)
 
-    def _tell(self, telling: Telling, outcomes: list[Outcome], summary: Summary, others: list[str]) -> None:
+    def _tell(
+        self, telling: Telling, outcomes: list[Outcome], summary: Summary, others: list[str], *, fresh: bool
+    ) -> None:
         from . import report
 
         if not self._serving or summary.answered:
             log.info("imgshrink: %s", report.result(summary))
-        if self._fresh and summary.answered and summary.seconds > SLOW:
+        if fresh and summary.answered and summary.seconds > SLOW:
             log.info("imgshrink: %s", report.empty_cache(summary.seconds))
         notes = telling.notes(outcomes, others, next_run="the next build")
         for note in notes:
@@ -166,15 +139,21 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             self._said.add(text)
             log.info("imgshrink: %s", text)
 
-    def _places(self, config: MkDocsConfig) -> Iterator[tuple[Path, Path, bool]]:
-        """Yield each image of the site, the path that patterns are matched against, and whether it may be uploaded."""
-        site, folder = Path(config.site_dir), _folder(config)
+    def _sources(self, config: MkDocsConfig, runtime: Runtime) -> Iterator[Source]:
+        site, start = Path(config.site_dir), _start(config)
+        folder = start.parent if start.is_file() else start
         shown = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
+        taken = _taken_by_material(config)
         for place in _images(site):
             inside = place.relative_to(site)
+            if place.suffix in taken:
+                continue
             origin = self._origins.get(inside.as_posix())
-            upload = origin is not None or self._settings.upload_generated
-            yield place, origin or folder / shown / inside, upload
+            matched = origin or folder / shown / inside
+            if not runtime.excluded(matched):
+                name = matched.relative_to(folder) if matched.is_relative_to(folder) else matched
+                upload = origin is not None or self._settings.upload_generated
+                yield runtime.source(place, name.as_posix(), matched=matched, upload=upload)
 
     def _note_origins(self, files: Files, config: MkDocsConfig) -> None:
         """Read `File` objects here, in the main thread, and never again: other plugins change and remove them."""
@@ -184,22 +163,10 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             self._origins[file.dest_uri] = origin if origin is not None and origin.is_relative_to(docs) else None
 
 
-def _sources(places: Iterable[tuple[Path, Path, bool]], runtime: Runtime, config: MkDocsConfig) -> Iterator[Source]:
-    folder, taken = _folder(config), _taken_by_material(config)
-    for place, matched, upload in places:
-        if place.suffix not in taken and not runtime.excluded(matched):
-            name = matched.relative_to(folder) if matched.is_relative_to(folder) else matched
-            yield runtime.source(place, name.as_posix(), matched=matched, upload=upload)
-
-
 def _images(site: Path) -> list[Path]:
     """Every image of the site by its name's ending; a symlink's target is somebody else's or here already."""
     found = (Path(folder, name) for folder, _, names in os.walk(site) for name in names)
-    return sorted(path for path in found if _is_image(path.name) and not path.is_symlink())
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(ENDINGS)
+    return sorted(path for path in found if path.name.lower().endswith(ENDINGS) and not path.is_symlink())
 
 
 def _start(config: MkDocsConfig) -> Path:
@@ -208,17 +175,14 @@ def _start(config: MkDocsConfig) -> Path:
     return file if file.is_file() else Path.cwd()
 
 
-def _folder(config: MkDocsConfig) -> Path:
-    """What names of images are relative to."""
-    start = _start(config)
-    return start.parent if start.is_file() else start
-
-
 def _taken_by_material(config: MkDocsConfig) -> set[str]:
-    """The endings that Material's own plugin takes care of."""
+    """The endings that Material's own plugin takes care of; a warning where there are any."""
     taken: dict[str, tuple[str, ...]] = {}
     for name in (name for name in config.plugins if name.startswith(MATERIAL)):
         options: Mapping[str, object] = config.plugins[name].config
         if options.get("enabled") and options.get("optimize"):
             taken |= {option: endings for option, endings in MATERIAL_TAKES.items() if options.get(option)}
-    return {ending for group in taken.values() for ending in group}
+    endings = {ending for group in taken.values() for ending in group}
+    if endings:
+        log.warning("imgshrink: " + CLASH, ", ".join(sorted(endings)))
+    return endings

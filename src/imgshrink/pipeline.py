@@ -11,7 +11,7 @@ from .errors import EngineError, FileChanged, ImgshrinkError
 from .examine import Examined, State, examine
 from .model import Entry, Format, Outcome, Plan, Source, Status, Verdict
 from .seal import COST, seal, unseal, why_not_sealable
-from .work import CHANGED, Begun, answers, grouped, read
+from .work import CHANGED, answers, grouped, read
 
 NOTHING_TO_GAIN = "nothing to gain"
 MIN_SAVED_BYTES = 100
@@ -66,14 +66,11 @@ def run(
     place: Place,
     policy: Policy,
     observer: Observer,
-    begun: Begun | None = None,
 ) -> Iterator[Outcome]:
     """Yield one outcome a source, each after its file is placed, in order of completion.
 
-    A consumer that stops cancels what has not begun. Whatever goes wrong with one image is that image's outcome. What
-    is in `begun` is new to this run, and waited for.
+    A consumer that stops cancels what has not begun. Whatever goes wrong with one image is that image's outcome.
     """
-    begun = begun or {}
     found: list[Examined] = []
     for source in sources:
         seen = examine(source, policy.min_size)
@@ -82,13 +79,13 @@ def run(
             yield _left(seen, _LEFT[seen.state], seen.reason)
     new: list[Task] = []
     for task in grouped(found):
-        answer = None if task.key in begun else desk.look_up(task)
+        answer = desk.look_up(task)
         if answer is None:
             new.append(task)
         else:
             yield from _settle(task, answer, place, policy)
     observer.planned(_plan(found, new, desk))
-    for task, outcome in answers(new, desk, begun, observer.waiting):
+    for task, outcome in answers(new, desk, observer.waiting):
         yield from _settle(task, outcome, place, policy)
     for name, error in desk.retired.items():
         observer.retired(name, error, desk.passed_on[name])

@@ -19,7 +19,6 @@ from .place import InPlace
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .ahead import Ahead
     from .album import Album
     from .cache.local import LocalCache
     from .engine import Engine
@@ -40,7 +39,6 @@ class Runtime:
         self.settings = settings
         self.stop = threading.Event()
         self._engines: list[Engine] = []
-        self._ahead: Ahead | None = None
 
     @cached_property
     def cache(self) -> LocalCache:
@@ -96,13 +94,6 @@ class Runtime:
             engine = "builtin"
         return Source(path, name, Recipe(quality), ENGINES[engine])
 
-    def begin(self, sources: Iterable[Source]) -> None:
-        """Begin in the background what the run over `sources` will need and our codecs alone are asked about."""
-        from .ahead import Ahead
-
-        settings = self.settings
-        self._ahead = Ahead(sources, desk=self.desk(), min_size=settings.min_size, threads=settings.jobs + 1)
-
     def run(
         self, sources: Iterable[Source], *, place: Place, observer: Observer, in_place: bool, known_only: bool = False
     ) -> Iterator[Outcome]:
@@ -114,7 +105,6 @@ class Runtime:
 
         max_time = self.settings.max_time
         end = None if max_time is None else time.monotonic() + max_time
-        begun = self._ahead.take() if self._ahead else None
         sources = list(sources)
         for folder in {source.path.parent for source in sources}:
             sweep(folder)
@@ -122,7 +112,7 @@ class Runtime:
         if self.album is not None:
             place = self.album.watched(place, sources)
         policy = self._policy(in_place=in_place)
-        return run(sources, desk=desk, place=place, policy=policy, observer=observer, begun=begun)
+        return run(sources, desk=desk, place=place, policy=policy, observer=observer)
 
     def portraits(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Portrait]:
         """Make what the report shows of the images of a run, by their names; nothing where it shows none."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .asking import Answer, Desk, Task, TaskKey
+from .asking import Answer, Desk, Task
 from .examine import Examined, State
 from .keys import content_hash
 from .seal import unseal
@@ -18,9 +18,6 @@ TICK = 0.5
 PIXELS_A_BYTE = 6
 """Pixels that take our codecs as long as a byte of the file does, over screenshots of 0.1 to 1 MB."""
 
-Begun = Mapping[TaskKey, "Future[Answer]"]
-"""What is in work or done before a run, by the keys of its tasks."""
-
 
 def grouped(found: Iterable[Examined]) -> list[Task]:
     """Group open files by content and treatment, in the order in which they were found."""
@@ -32,12 +29,12 @@ def grouped(found: Iterable[Examined]) -> list[Task]:
 
 
 def answers(
-    tasks: Sequence[Task], desk: Desk, begun: Begun, waiting: Callable[[], None]
+    tasks: Sequence[Task], desk: Desk, waiting: Callable[[], None]
 ) -> Iterator[tuple[Task, Answer | BaseException]]:
     """Ask for every task and yield what comes of each, as it comes; `waiting` is called about twice a second.
 
-    What another process works on is asked for again at the end, waiting; so is what was begun and came to nothing. A
-    consumer that stops cancels what has not begun.
+    What another process works on is asked for again at the end, waiting. A consumer that stops cancels what has not
+    begun.
     """
     if not tasks:
         return
@@ -45,15 +42,15 @@ def answers(
 
     pool = ThreadPoolExecutor(desk.threads(tasks), thread_name_prefix="imgshrink")
     try:
-        running = {begun.get(task.key) or pool.submit(ask, desk, task): task for task in in_order(tasks, desk)}
-        again: list[Task] = []
+        running = {pool.submit(_ask, desk, task): task for task in _in_order(tasks, desk)}
+        busy: list[Task] = []
         while running:
             done, _ = wait(running, timeout=TICK, return_when=FIRST_COMPLETED)
             for future in done:
                 task = running.pop(future)
-                if task not in again and _is_open(future, before=task.key in begun):
-                    again.append(task)
-                    running[pool.submit(ask, desk, task, wait=True)] = task
+                if task not in busy and _is_busy(future):
+                    busy.append(task)
+                    running[pool.submit(_ask, desk, task, wait=True)] = task
                 else:
                     yield task, future.exception() or future.result()
             waiting()
@@ -64,20 +61,20 @@ def answers(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def in_order(tasks: Iterable[Task], desk: Desk) -> list[Task]:
+def _in_order(tasks: Iterable[Task], desk: Desk) -> list[Task]:
     """Return what takes our codecs longest first, so that workers end together; uploads by their bytes.
 
     So most bytes are saved when a quota ends.
     """
-    return sorted(tasks, key=lambda task: weight(task, desk), reverse=True)
+    return sorted(tasks, key=lambda task: _weight(task, desk), reverse=True)
 
 
-def weight(task: Task, desk: Desk) -> int:
+def _weight(task: Task, desk: Desk) -> int:
     """Return about how long our codecs take, or the bytes to upload, where others are asked first."""
     return task.size + (task.info.pixels // PIXELS_A_BYTE if desk.local(task) else 0)
 
 
-def ask(desk: Desk, task: Task, *, wait: bool = False) -> Answer:
+def _ask(desk: Desk, task: Task, *, wait: bool = False) -> Answer:
     """Ask for the content of `task`, from the first of its files that still holds it."""
     for seen in task.files:
         data = read(seen)
@@ -95,12 +92,8 @@ def read(seen: Examined) -> bytes | None:
     return data if content_hash(data) == seen.digest else None
 
 
-def _is_open(future: Future[Answer], *, before: bool) -> bool:
-    """Whether to ask again: another process is at work on it, or what was begun before the run came to nothing."""
-    if future.exception() is not None:
-        return before
-    answer = future.result()
-    return answer.busy or (before and answer.entry is None)
+def _is_busy(future: Future[Answer]) -> bool:
+    return future.exception() is None and future.result().busy
 
 
 def _task(files: tuple[Examined, ...]) -> Task:

@@ -20,6 +20,12 @@ def crash(*blobs: bytes) -> tuple[bytes, ...]:
     return blobs
 
 
+def rest(*blobs: bytes) -> tuple[bytes, ...]:
+    """Take so long that callers at once need a worker each."""
+    time.sleep(0.5)
+    return blobs
+
+
 def hang(*blobs: bytes) -> tuple[bytes, ...]:
     time.sleep(600)
     return blobs
@@ -96,4 +102,4 @@ def environment(name: bytes) -> tuple[bytes, ...]:
 
 FAULTS = (echo, crash, hang, hang_locked, eat, abort_for_memory, decline, unavailable, stumble, stumble_silently)
 FAULTS = (echo, crash, hang, hang_locked, eat, abort_for_memory, decline, unavailable, stumble, stumble_silently)
-TASKS = {task.__name__: task for task in (*FAULTS, chatter, whoami, environment, hoard, need, resident)}
+TASKS = {task.__name__: task for task in (*FAULTS, chatter, whoami, environment, hoard, need, resident, rest)}

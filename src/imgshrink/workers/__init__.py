@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
@@ -109,8 +110,9 @@ class Workers:
             idle, self._idle = self._idle, []
         for worker in idle:
             worker.dismiss()
+        end = time.monotonic() + _LEAVE
         for worker in idle:
-            worker.wait(_LEAVE)
+            worker.wait(max(0.0, end - time.monotonic()))
             worker.bury()
         self.stop()
 
