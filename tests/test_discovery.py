@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imgshrink import git as asking_git
 from imgshrink.errors import SettingsError
-from imgshrink.files import Patterns, discover, ignored
+from imgshrink.files import Patterns, discover
 from imgshrink.names import shown
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
@@ -441,7 +442,7 @@ def test_a_git_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "bin" / "git").write_text("#!/bin/sh\nexec sleep 600\n")
     (tmp_path / "bin" / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(ignored, "SECONDS", 0.2)
+    monkeypatch.setattr(asking_git, "SECONDS", 0.2)
     result = discover([tmp_path / "work"])
     assert result.found == [tmp_path / "work" / "a.png"]
     assert "no answer within 0.2 s" in result.notes[0]

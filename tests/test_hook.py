@@ -30,6 +30,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_rewrites_what_shrinks_and_says_what_to_do(folder, capsys):
     """Files that shrink are rewritten and sealed, exit code 1; the block names them, how to add and how to go back."""
+    make_repository(folder)
+    git(folder, "add", ".")
     assert hook.main(["docs/a.png", "docs/b.png"]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("imgshrink: 2 images made smaller, 91 kB -> ")

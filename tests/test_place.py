@@ -79,9 +79,19 @@ def test_without_a_copy_the_file_stays(picture: Path, tmp_path: Path) -> None:
 def test_a_repository_is_a_copy_too(picture: Path, tmp_path: Path) -> None:
     """In a git repository a commit goes through where the state folder can't be written."""
     subprocess.run(["git", "init", "--quiet", str(picture.parent)], check=True)
+    subprocess.run(["git", "-C", str(picture.parent), "add", picture.name], check=True)
     store = unkept(tmp_path)
     InPlace(lambda: store)(source(picture), BIG, SMALL)
     assert picture.read_bytes() == SMALL
+
+
+def test_a_repository_is_no_copy_of_what_it_does_not_hold(picture: Path, tmp_path: Path) -> None:
+    """A file that git does not know is not replaced where its original can't be kept."""
+    subprocess.run(["git", "init", "--quiet", str(picture.parent)], check=True)
+    store = unkept(tmp_path)
+    with pytest.raises(Unwritable, match="no git repository holds it"):
+        InPlace(lambda: store)(source(picture), BIG, SMALL)
+    assert picture.read_bytes() == BIG
 
 
 def test_a_repository_that_git_does_not_answer_for(picture: Path, kept: Originals) -> None:

@@ -28,14 +28,14 @@ LOCAL = f"""repos:
 """
 
 
-def commit(repository: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Commit what is staged, as a person does, with hooks."""
+def commit(repository: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Commit what is staged, or what `words` say, as a person does, with hooks."""
     who = {
         f"GIT_{role}_{part}": value
         for role in ("AUTHOR", "COMMITTER")
         for part, value in (("NAME", "A"), ("EMAIL", "a@b.c"))
     }
-    return run("git", "commit", "-m", "Change", cwd=repository, environ={**who, **environ})
+    return run("git", "commit", "-m", "Change", *words, cwd=repository, environ={**who, **environ})
 
 
 def printed(done: subprocess.CompletedProcess[str], words: str) -> list[str]:
@@ -74,6 +74,29 @@ def test_line_to_get_the_originals_back_works(repository):
     assert (repository / "docs/b.jpg").read_bytes() == JPEG.read_bytes()
 
 
+@pytest.mark.parametrize("words", [["-a"], ["docs/a.png"]])
+def test_line_to_get_back_what_is_not_in_the_index(repository, words):
+    """During `git commit -a` and `git commit FILE` git would bring the old picture back: another line does better."""
+    commit(repository, SKIP="imgshrink")
+    shutil.copyfile(OTHER_PNG, repository / "docs/a.png")
+    first = commit(repository, *words)
+    assert first.returncode == 1
+    command = printed(first, "Get the originals back")
+    assert command[0] != "git"
+    assert run(*command, cwd=repository).returncode == 0
+    assert (repository / "docs/a.png").read_bytes() == OTHER_PNG.read_bytes()
+
+
+def test_lines_work_from_a_folder_of_the_repository(repository):
+    """Called from a folder, git gets names that count from the top."""
+    first = commit(repository / "docs")
+    git(repository / "docs", *printed(first, "Get the originals back")[1:])
+    assert (repository / "docs/a.png").read_bytes() == PNG.read_bytes()
+    commit(repository / "docs")
+    git(repository / "docs", *printed(first, "Look at them")[1:])
+    assert commit(repository / "docs").returncode == 0
+
+
 @pytest.mark.slow
 def test_line_to_skip_works(repository):
     """`SKIP=imgshrink` commits the originals."""
@@ -108,6 +131,18 @@ def test_partly_staged_images_are_reported(repository):
         "else pre-commit takes our result back each time"
     ) in done.stdout
     assert {name: (repository / name).read_bytes() for name in unstaged} == unstaged
+    assert "git restore" not in done.stdout
+    assert "git add docs" not in done.stdout
+
+
+def test_all_results_are_said_to_be_taken_back(repository):
+    """One image with unstaged changes takes the others' results back too; nothing is advised that would lose them."""
+    (repository / "docs/a.png").write_bytes(OTHER_PNG.read_bytes())
+    done = commit(repository)
+    assert "docs/a.png has unstaged changes too" in done.stdout
+    assert "else pre-commit takes all our results back each time" in done.stdout
+    assert (repository / "docs/b.jpg").read_bytes() == JPEG.read_bytes()
+    assert "restore" not in done.stdout
 
 
 @pytest.mark.slow

@@ -20,6 +20,16 @@ from imgshrink.model import Format, Outcome, Plan, Recipe, Source, Status
 GOLDEN = Path(__file__).parent / "golden"
 
 
+class Everything:
+    """A collection that holds every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+EVERY = report.Ways(Everything(), "python -m imgshrink")  # type: ignore[arg-type]
+
+
 def golden(name: str, lines: Iterable[str]) -> None:
     """Compare with a golden file; `WRITE_GOLDEN=1` writes it anew."""
     text = "".join(f"{line}\n" for line in lines)
@@ -320,36 +330,58 @@ def test_summary_counts() -> None:
 def test_block_of_shrunk_images() -> None:
     """The hook shows what it made smaller and the commands to go on, to go back, and to do without."""
     rows = [shrunk("docs/img/logo.png", 32_000, 17_000), shrunk("docs/img/setup.png", 380_000, 121_000)]
-    golden("hook_shrunk.txt", report.rewritten(rows))
+    golden("hook_shrunk.txt", report.rewritten(rows, EVERY))
 
 
 def test_block_of_many_images() -> None:
     """Over five images, the largest savings are shown, and the commands name the folder they share."""
     rows = [shrunk(f"docs/img/{number:03}.png", 1000 * (number + 10), 1000) for number in range(800)]
-    golden("hook_many.txt", report.rewritten(rows))
+    golden("hook_many.txt", report.rewritten(rows, EVERY))
 
 
 def test_block_of_many_images_in_the_root() -> None:
     """Images that share no folder are named by their endings, never by everything that changed."""
     rows = [shrunk(f"{number}/x.{'png' if number % 2 else 'gif'}", 9000, 1000) for number in range(8)]
-    golden("hook_root.txt", report.rewritten(rows))
+    golden("hook_root.txt", report.rewritten(rows, EVERY))
 
 
 def test_block_of_sealed_images() -> None:
     """Images that gain nothing are said to be marked, with what to add."""
     rows = [Outcome(f"docs/{name}.png", Status.SEALED, 2000, 2052) for name in "cab"]
-    golden("hook_sealed.txt", [*report.rewritten(rows), *report.rewritten(rows[:1])])
+    golden("hook_sealed.txt", [*report.rewritten(rows, EVERY), *report.rewritten(rows[:1], EVERY)])
 
 
 def test_block_of_shrunk_and_sealed_images() -> None:
     """Commands name the shrunk and the sealed images alike."""
     rows = [shrunk("docs/a b.png", 38_000, 12_000), Outcome("docs/-c.png", Status.SEALED, 2000, 2052)]
-    golden("hook_mixed.txt", report.rewritten(rows))
+    golden("hook_mixed.txt", report.rewritten(rows, EVERY))
+
+
+def test_block_of_images_that_git_would_not_bring_back() -> None:
+    """What is staged otherwise or not at all comes back by our own command; a folder of both by it alone."""
+    rows = [shrunk(f"docs/{name}.png", 9000, 1000) for name in "abcdefg"]
+    first = report.Ways({"docs/a.png"}, "python -m imgshrink")
+    most = report.Ways({row.path for row in rows[:6]}, "python -m imgshrink")
+    none = report.Ways((), "python -m imgshrink")
+    blocks = [report.rewritten(rows[:2], first), report.rewritten(rows[:2], none), report.rewritten(rows, most)]
+    golden("hook_not_staged.txt", [line for block in blocks for line in block])
+
+
+def test_block_below_the_top() -> None:
+    """Called from a folder of the repository, the commands name files from its top."""
+    rows = [shrunk(f"docs/{name}.png", 9000, 1000) for name in ("a b", "[c]", *"defgh")]
+    every = report.Ways({row.path for row in rows}, "python -m imgshrink", "/repo")
+    root = [shrunk(f"{name}/x.png", 9000, 1000) for name in "abcdef"]
+    whole = report.Ways({row.path for row in root}, "python -m imgshrink", "/repo")
+    other = report.Ways((), "python -m imgshrink", "/repo")
+    blocks = [report.rewritten(rows[:2], every), report.rewritten(rows, every), report.rewritten(root, whole)]
+    blocks.append(report.rewritten(rows[:1], other))
+    golden("hook_below.txt", [line for block in blocks for line in block])
 
 
 def test_nothing_rewritten_is_silent() -> None:
     """There is no block where nothing was rewritten."""
-    assert report.rewritten([Outcome("a", Status.KEPT, 9, 9)]) == []
+    assert report.rewritten([Outcome("a", Status.KEPT, 9, 9)], EVERY) == []
 
 
 def test_partly_staged() -> None:
@@ -357,7 +389,11 @@ def test_partly_staged() -> None:
     names = [f"docs/{number}.png" for number in range(8)]
     golden(
         "hook_partly_staged.txt",
-        [report.partly_staged(["docs/a.png"]), report.partly_staged(names[:2]), report.partly_staged(names)],
+        [
+            report.partly_staged(["docs/a.png"]),
+            report.partly_staged(names[:2], "prek"),
+            report.partly_staged(names, others=1),
+        ],
     )
 
 

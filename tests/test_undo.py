@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from imgshrink.errors import SettingsError
-from imgshrink.history import MOST, present, versions
+from imgshrink.git import program
+from imgshrink.history import MOST, versions
 from imgshrink.mirror import Mirror
 from imgshrink.model import Recipe, Source
 from imgshrink.originals import Originals
@@ -88,7 +89,7 @@ def test_versions_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch)
     fake.chmod(0o755)
     monkeypatch.chdir(repository)
     monkeypatch.setenv("PATH", ".")
-    assert (present(), list(versions(repository / "a.jpg")), (repository / "owned").exists()) == (False, [], False)
+    assert (program(), list(versions(repository / "a.jpg")), (repository / "owned").exists()) == (None, [], False)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a program is a script there")

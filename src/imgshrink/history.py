@@ -1,16 +1,13 @@
-"""What git remembers of a file, read without running anything that the repository names."""
+"""What git remembers of a file."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
+from . import git
+
 MOST = 20
-SECONDS = 20
-SAFE = ("--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "protocol.allow=never")
 
 
 def versions(path: Path) -> Iterator[bytes]:
@@ -23,27 +20,14 @@ def versions(path: Path) -> Iterator[bytes]:
             yield blob
 
 
-def present() -> bool:
-    """Return whether there is a git to ask."""
-    return _program() is not None
+def holds(folder: Path, data: bytes) -> bool:
+    """Whether the repository of `folder` holds a file of these bytes: committed or staged."""
+    name = _git(folder, "hash-object", "--stdin", given=data).decode("ascii", "replace").strip()
+    return bool(name) and _git(folder, "cat-file", "-t", name) == b"blob\n"
 
 
-def _program() -> str | None:
-    git = shutil.which("git")
-    # One that lies in the working folder is not the system's.
-    return git if git is not None and Path(git).is_absolute() else None
-
-
-def _git(folder: Path, *arguments: str) -> bytes:
-    program = _program()
-    if program is None:
-        return b""
-    command: Sequence[str] = [program, *SAFE, "--literal-pathspecs", "-C", os.fspath(folder), *arguments]
-    # What git sets for its hooks would point at another repository than the one that is asked.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+def _git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
     try:
-        done = subprocess.run(command, capture_output=True, timeout=SECONDS, env=environment, check=False)  # noqa: S603  a fixed command
-    except (OSError, subprocess.SubprocessError):
+        return git.ask(folder, "--literal-pathspecs", *arguments, given=given)
+    except git.Silent:
         return b""
-    return done.stdout if done.returncode == 0 else b""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .errors import SettingsError
 from .examine import Examined, State, examine
-from .model import Recipe, Source
+from .model import Recipe, Source, Status
 from .settings import fields_of, load
 
 if TYPE_CHECKING:
@@ -99,20 +99,37 @@ def _sources(runtime: Runtime, names: Sequence[str]) -> Iterator[Source]:
 
 def _run(runtime: Runtime, waiting: Sequence[Source], left: Sequence[Examined]) -> int:
     from .checking import as_outcomes
-    from .report import rewritten
+    from .staging import restorable, set_aside
     from .telling import Telling
 
     watched = sys.stderr.isatty() or runtime.host  # pre-commit shows output only at the end; uploads are said anyway
-    telling = Telling(runtime.settings, _say if watched else lambda _: None, runtime)
+    telling = Telling(runtime.settings, _say_ours if watched else lambda _: None, runtime)
+    staged = restorable([source.name for source in waiting])
     place = runtime.in_place(waiting, named=(source.path for source in waiting))
     run = runtime.run(waiting, place=place, observer=telling, in_place=True) if waiting else iter(())
     outcomes = as_outcomes(left) + list(telling.counted(run))
     notes = telling.notes(outcomes, runtime.notes(), next_run="pre-commit run imgshrink --all-files")
-    block = rewritten(outcomes)
-    for line in (*block, *_rolled_back(outcomes), *(f"imgshrink: {note.text}" for note in notes)):
+    rewrote = {row.path for row in outcomes if row.status in (Status.OPTIMIZED, Status.SEALED)}
+    for line in _block(outcomes, rewrote, staged, rewrote & set_aside(os.environ) if rewrote else set()):
         _say(line)
+    for note in notes:
+        _say_ours(note.text)
     strict = runtime.settings.strict and any(note.failure for note in notes)
-    return STRICT if strict else REWROTE if block else 0
+    return STRICT if strict else REWROTE if rewrote else 0
+
+
+def _block(outcomes: Sequence[Outcome], rewrote: set[str], staged: set[str], set_aside: set[str]) -> list[str]:
+    """What was rewritten, and what to do: nothing where pre-commit is about to roll it back."""
+    from . import report
+
+    if set_aside:
+        runner = "prek" if os.environ.get("PREK_HOOK_STAGE") else "pre-commit"
+        others = len(rewrote - set_aside)
+        return [*report.summed_up(outcomes), report.partly_staged(sorted(set_aside), runner, others=others)]
+    program = f"{report.quoted(sys.executable)} -m imgshrink"
+    return report.rewritten(
+        outcomes, report.Ways(staged, program, base=os.getcwd() if os.environ.get("GIT_PREFIX") else "")
+    )
 
 
 def _unlisted(found: Sequence[Examined], baseline: str) -> Sequence[Examined]:
@@ -124,15 +141,8 @@ def _unlisted(found: Sequence[Examined], baseline: str) -> Sequence[Examined]:
     return [seen for seen in found if seen.digest not in listed]
 
 
-def _rolled_back(outcomes: Sequence[Outcome]) -> list[str]:
-    """Name what we rewrote and pre-commit is about to roll back."""
-    from .model import Status
-    from .report import partly_staged
-    from .staging import set_aside
-
-    rewrote = {row.path for row in outcomes if row.status in (Status.OPTIMIZED, Status.SEALED)}
-    names = sorted(rewrote & set_aside(os.environ)) if rewrote else []
-    return [partly_staged(names)] if names else []
+def _say_ours(text: str) -> None:
+    _say(f"imgshrink: {text}")
 
 
 def _say(text: str) -> None:

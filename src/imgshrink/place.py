@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import Unwritable
+from .history import holds
 from .model import Source
 from .names import absolute
 from .seal import unseal
@@ -43,7 +44,8 @@ class InPlace:
 
     def _keep(self, source: Source, seen: bytes, data: bytes) -> None:
         """Keep the original, unless git ignores it. Git may hold it too."""
-        from .files.ignored import Silent, repository_of
+        from .files.ignored import repository_of
+        from .git import Silent
 
         place = absolute(source.path)
         repository = repository_of(place.parent)
@@ -53,7 +55,7 @@ class InPlace:
                 return
         except Silent:  # a repository that git does not answer for is kept like any folder
             repository = None
-        if not self._originals().keep(seen, data, place) and repository is None:
+        if not self._originals().keep(seen, data, place) and not (repository and holds(repository, seen)):
             raise Unwritable("left as it is: its original can't be kept, and no git repository holds it")
 
     def _is_ignored(self, repository: Path, place: Path) -> bool:
@@ -74,7 +76,8 @@ class _Answer:
 
 def _ask(repository: Path, places: Iterable[Path]) -> _Answer:
     """Ask git about those of `places` that `repository` holds; nothing is known where one of them silences it."""
-    from .files.ignored import Silent, ignored, repository_of
+    from .files.ignored import ignored, repository_of
+    from .git import Silent
 
     holders = {folder: repository_of(folder) for folder in {place.parent for place in places}}
     held = frozenset(place for place in places if holders[place.parent] == repository)

@@ -1,14 +1,39 @@
-"""What pre-commit and prek have set aside for the time of a run: files with changes that are not staged."""
+"""What is staged during a hook: what git could restore, and what pre-commit and prek have set aside."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from . import git
+
 LONGEST_RUN = 3600
+_AT_ONCE = 200
+
+
+def restorable(names: Sequence[str]) -> set[str]:
+    """Return those of `names` that `git restore` would bring back as they are now.
+
+    They are in the index of the repository, and as they are there. During `git commit -a` and `git commit FILE` that
+    index is still the old one.
+    """
+    found: set[str] = set()
+    with suppress(git.Silent):  # what git does not answer for, it does not restore
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            staged = _listed("ls-files", "-z", "--", *some)
+            found |= staged - _listed(
+                "diff", "--name-only", "-z", "--relative", "--no-ext-diff", "--no-textconv", "--", *some
+            )
+    return found
+
+
+def _listed(*words: str) -> set[str]:
+    answer = git.ask(Path.cwd(), "--literal-pathspecs", *words)
+    return {os.fsdecode(name) for name in answer.split(b"\0") if name}
 
 
 def set_aside(environ: Mapping[str, str]) -> set[str]:
@@ -31,10 +56,9 @@ def _patches(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _named(patch: Path) -> list[str]:
     """Let git read the patch: names may be quoted in it."""
-    command = ["git", "apply", "--numstat", "-z", str(patch)]
     try:
-        answer = subprocess.run(command, capture_output=True, check=False, timeout=10)  # noqa: S603  git, and a path
-    except (OSError, subprocess.TimeoutExpired):
+        answer = git.ask(Path.cwd(), "apply", "--numstat", "-z", str(patch))
+    except git.Silent:
         return []
-    rows = answer.stdout.decode("utf-8", "surrogateescape").split("\0")
+    rows = answer.decode("utf-8", "surrogateescape").split("\0")
     return [row.split("\t", 2)[2] for row in rows if row.count("\t") >= 2]

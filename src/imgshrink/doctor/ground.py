@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImgshrinkError
-from ..history import present
+from ..git import program
 
 if TYPE_CHECKING:
     from ..runtime import Runtime
@@ -63,6 +63,6 @@ def programs(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iter
     """Say whether git is there, which tells what is ignored and may hold originals."""
     yield (
         "git is there"
-        if present()
+        if program()
         else "! no git: images that git ignores are treated too, and no original is found there"
     )

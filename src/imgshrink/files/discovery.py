@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SettingsError
+from ..git import Silent
 from ..names import REPORT_MARK, shown
 from . import ignored
 from .patterns import Patterns
@@ -129,7 +130,7 @@ class _Scan:
 def _ask(repository: Path, paths: list[Path], notes: list[str]) -> set[Path]:
     try:
         return ignored.ignored(repository, [path for path in paths if path.is_relative_to(repository)])
-    except ignored.Silent as silent:
+    except Silent as silent:
         notes.append(f"git does not say what it ignores in {shown(repository)}, so nothing of it is left out: {silent}")
         return set()
 

@@ -24,7 +24,7 @@ from .build import (
     uploading,
     uploads_needed,
 )
-from .commit import finished, partly_staged, rewritten, under, unfinished
+from .commit import Ways, finished, partly_staged, rewritten, summed_up, under, unfinished
 from .documents import DOCUMENTS, to_json, to_markdown
 from .names import fitting, folder_of, pathspec, quoted, shown
 from .numbers import about, counted, part, share, size, span
@@ -38,6 +38,7 @@ __all__ = [
     "NOBODY",
     "SMALL",
     "Summary",
+    "Ways",
     "about",
     "announcement",
     "counted",
@@ -70,6 +71,7 @@ __all__ = [
     "sizes",
     "span",
     "summarize",
+    "summed_up",
     "table",
     "time_over",
     "to_json",

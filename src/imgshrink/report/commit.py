@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import posixpath
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..model import Outcome, Status
 from .names import folder_of, pathspec, quoted, shown
@@ -13,22 +15,57 @@ from .summary import savings
 KIB = 1024
 
 
-def rewritten(outcomes: Iterable[Outcome]) -> list[str]:
+@dataclass(frozen=True)
+class Ways:
+    """How originals come back: by `git restore` those that are `restorable`, the others by `program`.
+
+    `base` is the folder that names count from, where a person called git from below it.
+    """
+
+    restorable: Collection[str]
+    program: str
+    base: str = ""
+
+
+def rewritten(outcomes: Iterable[Outcome], ways: Ways) -> list[str]:
     """Return the block about the files that a hook rewrote, empty where it rewrote none."""
     rows = list(outcomes)
     shrunk = savings(rows)
     sealed = sorted(row.path for row in rows if row.status is Status.SEALED)
     if not shrunk:
-        return [f"{_sealed(len(sealed))}: git add {_targets(sealed)}"] if sealed else []
+        return [f"{_sealed(len(sealed))}: git add {_targets(sealed, ways)}"] if sealed else []
     names = [row.path for row in shrunk] + sealed
     return [
-        _headline(shrunk),
-        *table(shrunk),
-        *([_sealed(len(sealed))] if sealed else []),
-        f"Look at them, then add and commit again:   git add {_targets(names)}",
-        f"Get the originals back:                    git restore {_restored(names)}",
+        *summed_up(rows),
+        f"Look at them, then add and commit again:   git add {_targets(names, ways)}",
+        *_back(names, ways),
         "Commit without shrinking:                  SKIP=imgshrink git commit",
     ]
+
+
+def summed_up(rows: Iterable[Outcome]) -> list[str]:
+    """Return what was gained, and where, without anything to do; empty where nothing was rewritten."""
+    rows = list(rows)
+    shrunk = savings(rows)
+    sealed = sum(row.status is Status.SEALED for row in rows)
+    gained = [_headline(shrunk), *table(shrunk)] if shrunk else []
+    return gained + ([_sealed(sealed)] if sealed else [])
+
+
+def _back(names: Sequence[str], ways: Ways) -> list[str]:
+    """Return the lines that undo it; never one that would bring back anything but what was there."""
+    staged = [name for name in names if name in ways.restorable]
+    if LISTED < len(staged) < len(names):  # the folder that they share holds the others too
+        staged = []
+    others = [name for name in names if name not in staged]
+    lines = [f"Get the originals back:                    git restore {_restored(staged, ways)}"] if staged else []
+    if others:
+        words = "Get the other originals back:" if staged else "Get the originals back:"
+        targets = others if len(others) <= LISTED else [folder_of(others) or "."]
+        lines.append(
+            f"{words:<43}{ways.program} restore {' '.join(quoted(posixpath.join(ways.base, target)) for target in targets)}"
+        )
+    return lines
 
 
 def _headline(shrunk: Sequence[Outcome]) -> str:
@@ -46,33 +83,35 @@ def _sealed(count: int) -> str:
     )
 
 
-def _targets(names: Sequence[str]) -> str:
+def _targets(names: Sequence[str], ways: Ways) -> str:
     """The end of a `git add`: the files, or for many the folder that they share; in the root the kinds of files."""
     if len(names) <= LISTED:
-        return " ".join(map(pathspec, names))
-    return f"-u -- {_wide(names)}"
+        return " ".join(pathspec(name, top=bool(ways.base)) for name in names)
+    return f"-u -- {_wide(names, ways)}"
 
 
-def _restored(names: Sequence[str]) -> str:
+def _restored(names: Sequence[str], ways: Ways) -> str:
     if len(names) <= LISTED:
-        return " ".join(map(pathspec, names))
-    return f"-- {_wide(names)}   (and with them all unstaged changes there)"
+        return " ".join(pathspec(name, top=bool(ways.base)) for name in names)
+    return f"-- {_wide(names, ways)}   (and with them all unstaged changes there)"
 
 
-def _wide(names: Sequence[str]) -> str:
+def _wide(names: Sequence[str], ways: Ways) -> str:
     folder = folder_of(names)
     if folder:
-        return pathspec(folder)
+        return pathspec(folder, top=bool(ways.base))
     endings = sorted({"*." + name.rpartition(".")[2] for name in names if "." in name})
-    return " ".join(map(quoted, endings)) or "."
+    top = ":/" if ways.base else ""
+    return " ".join(quoted(top + ending) for ending in endings) or top or "."
 
 
-def partly_staged(names: Sequence[str]) -> str:
-    """Say that pre-commit will roll our result back, and what to do."""
+def partly_staged(names: Sequence[str], runner: str = "pre-commit", *, others: int = 0) -> str:
+    """Say that `runner` is about to take the whole run back, `others` of our results too, and what to do."""
     have, them = ("has", "it") if len(names) == 1 else ("have", "them")
+    result = "all our results" if others else "our result"
     return (
         f"imgshrink: {_listed(names)} {have} unstaged changes too; git add {them} or stash them, "
-        "else pre-commit takes our result back each time"
+        f"else {runner} takes {result} back each time"
     )
 
 

@@ -36,10 +36,15 @@ def _spelled(letter: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", "surrogateescape"))
 
 
-def pathspec(name: str) -> str:
-    """Return `name` as one word that git takes for this very file, whatever it begins with or holds."""
+def pathspec(name: str, *, top: bool = False) -> str:
+    """Return `name` as one word that git takes for this very file, whatever it begins with or holds.
+
+    With `top` it counts from the top of the work tree, wherever below it git is called.
+    """
     if GLOB & set(name):
-        return quoted(f":(literal){name}")
+        return quoted(f":({'top,' if top else ''}literal){name}")
+    if top:
+        return quoted(f":/{name}")
     return quoted(f"./{name}" if name.startswith(":") else name)
 
 
