@@ -7,12 +7,14 @@ import json
 import os
 import pty
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -526,7 +528,7 @@ def test_doctor(project: Path) -> None:
     done = run("doctor", cwd=project, environ={"TINYJPG_API_KEY": "secret-key"}).stdout
     assert "the built-in codecs work" in done
     assert f"strict           true (strict in {project / 'imgshrink.toml'})" in done
-    assert "a key is set (TINYJPG_API_KEY), for https://www.tinyjpg.co" in done
+    assert "a key is set (TINYJPG_API_KEY), for www.tinyjpg.co" in done
     assert "secret-key" not in done
     assert "! 1 image of Git LFS not fetched: docs/lfs.png: git lfs pull" in done
     assert "! 1 temporary file of an interrupted run" in done
@@ -535,9 +537,20 @@ def test_doctor(project: Path) -> None:
     assert "Material's optimize is on as well" in done
 
 
-def test_doctor_without_a_key(tmp_path: Path) -> None:
+def test_doctor_shows_no_password(project: Path) -> None:
+    """An address that holds a password is refused without being shown."""
+    environ = {"TINYJPG_API_KEY": "secret-key", "TINYJPG_API_URL": "https://user:secret-word@www.tinyjpg.co"}
+    done = run("doctor", cwd=project, environ=environ).stdout
+    assert "! a key is set (TINYJPG_API_KEY), but TINYJPG_API_URL is no plain web address" in done
+    assert "secret" not in done.replace("secret-key", "")
+
+
+def test_doctor_without_a_key(tmp_path: Path, home: Path) -> None:
     """The doctor tells no key from an empty one, and finds nothing wrong in an empty folder."""
-    assert "no key: images go to the built-in codecs" in run("doctor", cwd=tmp_path).stdout
+    done = run("doctor", cwd=tmp_path).stdout
+    assert "no key: images go to the built-in codecs" in done
+    assert str(home / ".config" / "imgshrink" / "config.toml") in done
+    assert f"{home / '.state' / 'imgshrink'}: 0 originals" in done
     done = run("doctor", cwd=tmp_path, environ={"TINYJPG_API_KEY": ""}).stdout
     assert "set and empty" in done
     assert "none found" in done
@@ -602,6 +615,50 @@ def test_reader_that_goes_away(project: Path) -> None:
     done = subprocess.run([*PROGRAM, "doctor"], cwd=project, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">/dev/full", "2>/dev/full"])
+def test_streams_that_take_nothing(project: Path, closed: str) -> None:
+    """Where a stream is closed or full the work is done all the same, and nothing complains."""
+    if "full" in closed and not Path("/dev/full").exists():
+        pytest.skip("needs a device that is always full")
+    command = shlex.join([*PROGRAM, "optimize", "docs/photo.jpg"])
+    done = subprocess.run(["sh", "-c", f"{command} {closed}"], cwd=project, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert read_seal((project / "docs" / "photo.jpg").read_bytes()) == 80
+
+
+def test_escape_sequences_of_a_project_file(project: Path) -> None:
+    """What a repository's file says is shown, and never obeyed by a terminal."""
+    (project / "imgshrink.toml").write_text('"\\u001b]0;owned\\u0007" = 1\n')
+    said = run("check", "docs", cwd=project, code=2).stderr
+    assert r"\x1b]0;owned\x07" in said
+    assert "\x1b" not in said
+
+
+def test_explain_takes_one_image(project: Path) -> None:
+    """A folder is no image, and the error says so."""
+    assert "docs: a folder: name one image" in run("explain", "docs", cwd=project, code=2).stderr
+
+
+def test_bar_fits_the_terminal(project: Path) -> None:
+    """However narrow the terminal is, the bar's line is narrower: one that wraps would not be cleared."""
+    main, other = pty.openpty()
+    environ = os.environ | {"COLUMNS": "40"}
+    subprocess.run(
+        [*PROGRAM, "optimize", "docs"], cwd=project, stdout=subprocess.PIPE, stderr=other, env=environ, check=True
+    )
+    os.close(other)
+    shown = b""
+    with suppress(OSError):  # how a terminal says that its other end is closed
+        while piece := os.read(main, 65536):
+            shown += piece
+    os.close(main)
+    drawn = [part.partition(b"\r")[0] for part in shown.split(b"\x1b[K")[1:]]
+    lengths = [len(line) for line in drawn if b" of 4 images, " in line]
+    assert lengths
+    assert max(lengths) < 40
 
 
 def test_bar_on_a_terminal(project: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -84,6 +86,31 @@ def test_the_owner_stays(image: Path) -> None:
     os.chown(image, 65534, 65534)
     replace(image, NEW, OLD)
     assert (image.stat().st_uid, image.stat().st_gid) == (65534, 65534)
+
+
+@POSIX
+def test_the_group_stays_where_it_is_one_of_ours() -> None:
+    """Where only the owner can't be kept, the group is: its members go on reading."""
+    if os.geteuid() != 0:
+        pytest.skip("needs another user's file, and a second group")
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    image = folder / "image.png"
+    image.write_bytes(OLD)
+    os.chown(image, 1, 65534)
+    image.chmod(0o660)
+    before = os.getgroups()
+    os.setgroups([65534])
+    os.setegid(65533)
+    os.seteuid(65533)
+    try:
+        replace(image, NEW, OLD)
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(before)
+    assert (image.stat().st_uid, image.stat().st_gid) == (65533, 65534)
+    shutil.rmtree(folder)
 
 
 @POSIX
@@ -339,6 +366,7 @@ def test_without_relative_paths(image: Path, monkeypatch: pytest.MonkeyPatch, re
 
 REPLACE = """
 import sys
+import tempfile
 from pathlib import Path
 from imgshrink.files import replace
 path = Path(sys.argv[1])

@@ -175,6 +175,17 @@ def test_name_that_the_stream_cannot_hold_is_escaped(folder):
     assert r"docs/\xe4\x07.png" in done.stdout
 
 
+@pytest.mark.parametrize("closed", [">&-", ">/dev/full", "2>&-"])
+def test_output_that_nobody_reads(folder, closed):
+    """Where its output is closed or full, the hook does its work and answers as ever, without a complaint."""
+    if "full" in closed and not Path("/dev/full").exists():
+        pytest.skip("needs a device that is always full")
+    done = run("sh", "-c", f'"{program("imgshrink-hook")}" docs/a.png {closed}', cwd=folder)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout
+    assert read_seal((folder / "docs/a.png").read_bytes()) == 80
+
+
 def test_mode_of_a_file_is_kept(folder):
     """The permissions of a rewritten file stay as they were."""
     (folder / "docs/a.png").chmod(0o640)

@@ -19,7 +19,7 @@ HEADING = (
 def read_baseline(path: Path) -> frozenset[str]:
     """Return the hashes listed in the file at `path`; raises `SettingsError` that names the file and the line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise SettingsError(f"{shown(path)} can't be read as a baseline: {error.strerror}") from error
     except UnicodeDecodeError as error:

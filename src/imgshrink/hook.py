@@ -100,9 +100,12 @@ def _sources(runtime: Runtime, names: Sequence[str]) -> Iterator[Source]:
 def _run(runtime: Runtime, waiting: Sequence[Source], left: Sequence[Examined]) -> int:
     from .checking import as_outcomes
     from .staging import restorable, set_aside
+    from .streams import is_terminal
     from .telling import Telling
 
-    watched = sys.stderr.isatty() or runtime.host  # pre-commit shows output only at the end; uploads are said anyway
+    watched = (
+        is_terminal(sys.stderr) or runtime.host
+    )  # pre-commit shows output only at the end; uploads are said anyway
     telling = Telling(runtime.settings, _say_ours if watched else lambda _: None, runtime)
     staged = restorable([source.name for source in waiting])
     place = runtime.in_place(waiting, named=(source.path for source in waiting))
@@ -127,9 +130,8 @@ def _block(outcomes: Sequence[Outcome], rewrote: set[str], staged: set[str], set
         others = len(rewrote - set_aside)
         return [*report.summed_up(outcomes), report.partly_staged(sorted(set_aside), runner, others=others)]
     program = f"{report.quoted(sys.executable)} -m imgshrink"
-    return report.rewritten(
-        outcomes, report.Ways(staged, program, base=os.getcwd() if os.environ.get("GIT_PREFIX") else "")
-    )
+    base = str(Path.cwd()) if os.environ.get("GIT_PREFIX") else ""
+    return report.rewritten(outcomes, report.Ways(staged, program, base))
 
 
 def _unlisted(found: Sequence[Examined], baseline: str) -> Sequence[Examined]:
@@ -146,9 +148,9 @@ def _say_ours(text: str) -> None:
 
 
 def _say(text: str) -> None:
-    from .report import fitting
+    from .streams import put
 
-    print(fitting(text, sys.stdout.encoding), flush=True)  # noqa: T201  this is a program's output
+    put(sys.stdout, text)
 
 
 if __name__ == "__main__":

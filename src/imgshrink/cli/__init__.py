@@ -73,5 +73,6 @@ def _run(arguments: Sequence[str] | None) -> int:
     except Exception:  # noqa: BLE001  an error of ours must not look like the check's 1
         import traceback
 
-        traceback.print_exc()
+        if sys.stderr is not None:
+            traceback.print_exc()
         return FAILURES

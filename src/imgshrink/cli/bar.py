@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ import click
 
 from ..model import Outcome
 from ..report import progress
+from ..streams import is_terminal
 from ..telling import Telling
 from .output import say
 
@@ -27,7 +29,9 @@ class Bar(Telling):
         plan, left = self._plan, self._left(time.monotonic())
         filled = WIDTH * self._done // plan.new
         line = progress(self._done, plan.new, self._done_bytes, plan.new_bytes, left)
-        click.echo(f"{CLEAR}[{'#' * filled}{'-' * (WIDTH - filled)}] {line}", nl=False, err=True)
+        width = shutil.get_terminal_size().columns - 1  # a longer line would wrap, and only its end be cleared
+        whole = f"[{'#' * filled}{'-' * (WIDTH - filled)}] {line}"
+        click.echo(f"{CLEAR}{(whole if len(whole) <= width else line)[:width]}", nl=False, err=True)
 
     def counted(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Pass `outcomes` on; the line is free for other words while one is looked at, and when all are done."""
@@ -43,7 +47,7 @@ class Bar(Telling):
 
 def teller() -> type[Telling]:
     """Return who tells about a run: the bar on a terminal."""
-    return Bar if sys.stderr.isatty() else Telling
+    return Bar if is_terminal(sys.stderr) else Telling
 
 
 def say_line(text: str) -> None:

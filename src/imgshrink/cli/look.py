@@ -21,7 +21,7 @@ from .output import tell
 def explain(file: Path) -> int:
     """Say all that is known of one image."""
     if not file.is_file():
-        raise SettingsError(f"{shown(file)}: no such file")
+        raise SettingsError(f"{shown(file)}: {'a folder: name one image' if file.is_dir() else 'no such file'}")
     with opened(settings_of({})) as runtime:
         for line in lines_about(file, runtime):
             tell(line)

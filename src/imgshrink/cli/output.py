@@ -1,27 +1,22 @@
-"""Printing: results to standard output, everything else beside it, escaped where a stream can't hold a letter."""
+"""Printing: results to standard output, everything else beside it."""
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
 
-from ..report import fitting
+from ..streams import put
 
 READER_GONE = 141
 
 
 def tell(line: str) -> None:
-    """Print a line of the result; where nobody reads any more, the command ends quietly."""
-    try:
-        click.echo(fitting(line, sys.stdout.encoding))
-    except BrokenPipeError:
-        # The interpreter must not complain about the closed pipe while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise click.exceptions.Exit(READER_GONE) from None
+    """Print a line of the result; where it can't be printed any more, the command ends quietly."""
+    if not put(sys.stdout, line):
+        raise click.exceptions.Exit(READER_GONE)
 
 
 def say(line: str) -> None:
     """Print a line about the work."""
-    click.echo(fitting(line, sys.stderr.encoding), err=True)
+    put(sys.stderr, line)

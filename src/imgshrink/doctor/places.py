@@ -26,7 +26,8 @@ def cache(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterato
     held = f"{counted(info.entries, 'entry', 'entries')}, {size(info.bytes)}{since}"
     yield f"{shown(str(runtime.settings.cache_dir))}: {held}"
     kept = runtime.originals.listing()
-    yield f"originals kept: {len(kept)}, {size(sum(row.size for row in kept))} (imgshrink restore)"
+    held = f"{counted(len(kept), 'original')}, {size(sum(row.size for row in kept))} (imgshrink restore)"
+    yield f"{shown(str(runtime.settings.state_dir))}: {held}"
     for place in (runtime.settings.cache_dir, runtime.settings.state_dir):
         if not _writable(place):
             yield f"! {shown(str(place))} can't be written: nothing is remembered there"

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import SettingsError
 from ..report import shown
-from ..settings import fields_of
+from ..settings import config_folder, fields_of
 
 if TYPE_CHECKING:
     from ..runtime import Runtime
@@ -29,16 +30,20 @@ def _words(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def account(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+def account(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  as above
     """Say whether there is a key and for whom."""
     chosen = runtime.settings
     if chosen.api_key:
-        yield f"a key is set ({chosen.sources['api_key']}), for {chosen.api_url}"
+        try:
+            yield f"a key is set ({chosen.sources['api_key']}), for {runtime.hosted.host}"
+        except SettingsError as error:  # an address may hold a password
+            yield f"! a key is set ({chosen.sources['api_key']}), but {error}"
     elif chosen.key_empty:
         yield "TINYJPG_API_KEY is set and empty (usual on forks): API results come from the cache only"
     else:
         yield "no key: images go to the built-in codecs" + (
             ", but engine is hosted" if chosen.engine == "hosted" else ""
         )
+        yield f"a key may stand in TINYJPG_API_KEY, or in {shown(config_folder(environ) / 'config.toml')}"
     if chosen.privacy:
         yield "nothing is uploaded: engine is builtin in the project file"

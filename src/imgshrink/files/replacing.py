@@ -158,8 +158,11 @@ def _take_over(file: int, path: Path, like: os.stat_result) -> None:
     if sys.platform == "win32":
         path.chmod(mode)
         return
-    with contextlib.suppress(PermissionError):
+    try:
         os.fchown(file, like.st_uid, like.st_gid)
+    except PermissionError:  # somebody else's file: its group may still be one of ours
+        with contextlib.suppress(PermissionError):
+            os.fchown(file, -1, like.st_gid)
     os.fchmod(file, mode)
 
 

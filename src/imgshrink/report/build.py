@@ -37,7 +37,7 @@ def result(summary: Summary) -> str:
         return "no images found"
     sizes = f"{size(summary.before)} -> {size(summary.after)}, {share(summary.before, summary.after)} smaller. "
     ending = f"{counted(summary.uploads, 'upload')}, {span(summary.seconds)}"
-    if not (summary.answered or summary.late or summary.unserved):
+    if not (summary.answered or summary.late or summary.unserved or summary.failed):
         everything = f"All {summary.images} images" if summary.images > 1 else "The only image"
         return f"{sizes}{everything} known, {ending}"
     return f"{sizes}{', '.join(_parts(summary))}. {ending}"

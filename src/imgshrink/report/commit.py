@@ -62,9 +62,8 @@ def _back(names: Sequence[str], ways: Ways) -> list[str]:
     if others:
         words = "Get the other originals back:" if staged else "Get the originals back:"
         targets = others if len(others) <= LISTED else [folder_of(others) or "."]
-        lines.append(
-            f"{words:<43}{ways.program} restore {' '.join(quoted(posixpath.join(ways.base, target)) for target in targets)}"
-        )
+        places = " ".join(quoted(posixpath.join(ways.base, target)) for target in targets)
+        lines.append(f"{words:<43}{ways.program} restore {places}")
     return lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -12,10 +13,12 @@ from ..names import shown
 __all__ = ["fitting", "folder_of", "pathspec", "quoted", "shown"]
 
 GLOB = set("*?[\\")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def fitting(text: str, encoding: str | None) -> str:
-    """Return `text` with what a stream of `encoding` can't hold escaped."""
+    """Return `text` with what a stream of `encoding` can't hold, and what a terminal would obey, escaped."""
+    text = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     return text.encode(encoding or "ascii", "backslashreplace").decode(encoding or "ascii")
 
 
