@@ -366,7 +366,6 @@ def test_without_relative_paths(image: Path, monkeypatch: pytest.MonkeyPatch, re
 
 REPLACE = """
 import sys
-import tempfile
 from pathlib import Path
 from imgshrink.files import replace
 path = Path(sys.argv[1])

@@ -23,6 +23,7 @@ from imgshrink.engine.hosted import Hosted
 from imgshrink.engine.journal import UPLOADED, Journal
 from imgshrink.engine.poll import Timing
 from imgshrink.errors import AccountError, Declined, EngineError, Unavailable
+from imgshrink.flight import Flight
 from imgshrink.keys import cache_key, content_hash
 from imgshrink.metadata import reduce
 from imgshrink.model import Format, ImageInfo, Recipe
@@ -226,7 +227,7 @@ CASES = {
     "status of another": Case(once("status", finished(image_id=99)), "result", 1, 1, "result", 1),
     "status redirected": Case(always("status", redirects("/api/status/1")), "Pending", 1, 1, "result", 1),
     "status 404 once": Case(once("status", replies(404)), "result", 1, 1, "result", 1),
-    "status 404": Case(always("status", replies(404)), "Rejected", 1, 1, "Rejected", 1),
+    "status 404": Case(always("status", replies(404)), "Spent", 1, 1, "result", 1),
     "status 400": Case(once("status", replies(400)), "Rejected", 1, 1, "Rejected", 1),
     "key revoked": Case(once("status", replies(401)), "AccountError", 1, 1, "result", 1),
     # the result itself
@@ -238,7 +239,7 @@ CASES = {
     "download 500": Case(always("download", replies(500)), "Pending", 1, 1, "result", 1),
     "download 429": Case(once("download", replies(429, b"", {"Retry-After": "0.1"})), "result", 1, 1, "result", 1),
     "download expired": Case(once("download", replies(404)), "result", 1, 1, "result", 1),
-    "download gone": Case(always("download", replies(410)), "Rejected", 1, 1, "Rejected", 1),
+    "download gone": Case(always("download", replies(410)), "Spent", 1, 1, "result", 1),
     "download empty": Case(always("download", EMPTY), "Rejected", 1, 1, "Rejected", 1),
     "download bomb": Case(always("download", BOMB), "Rejected", 1, 1, "Rejected", 1),
     "download too long": Case(always("download", ENDLESS), "Rejected", 1, 1, "Rejected", 1),
@@ -309,10 +310,38 @@ def test_a_repeated_upload_is_the_same(server: LyingServer, hosted: Make, image:
 
 
 def test_broken_off_twice(server: LyingServer, hosted: Make, image: bytes) -> None:
-    """An upload that broke off twice is a verdict: no third one, in no run."""
+    """An upload that broke off twice is not made a third time, in no run; that is no verdict on the image."""
     server.always["upload"] = accepts_and_resets
-    assert [word(outcome(hosted(), image)) for _ in range(4)] == ["Unavailable", "Rejected", "Rejected", "Rejected"]
+    assert [word(outcome(hosted(), image)) for _ in range(4)] == ["Unavailable", "Spent", "Spent", "Spent"]
     assert server.posts == 2
+
+
+def test_no_usable_answer_is_quoted(server: LyingServer, hosted: Make, image: bytes) -> None:
+    """What came instead of an answer is said: so a wrong address can be told from a broken network."""
+    server.next("upload", replies(404, b"<html>"))
+    engine = hosted()
+    assert str(outcome(engine, image)) == f"{engine.host} gave no usable answer to an upload (answered 404)"
+    assert "(answered 404), paid or not: a later run tries once more" in engine.notes()[0]
+
+
+def test_two_caches_and_one_journal(server: LyingServer, hosted: Make, image: bytes, tmp_path: Path) -> None:
+    """Two processes that share the journal alone do not upload one image at once: the second collects."""
+    server.seconds = 0.5
+    engines = [hosted(journal=Journal(tmp_path / "j.sqlite3"), claims=Flight(tmp_path / "claims")) for _ in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        results = list(threads.map(lambda engine: engine.optimize(image, info_of(image), RECIPE), engines))
+    assert results == [server.shrink(image)] * 2
+    assert server.posts == 1
+
+
+def test_stopped_while_another_process_uploads(hosted: Make, image: bytes, tmp_path: Path) -> None:
+    """Who waits for another process's upload ends at once when the run is stopped."""
+    stop = threading.Event()
+    engine = hosted(claims=Flight(tmp_path / "claims"), stop=stop)
+    key = engine._name(content_hash(image), RECIPE)
+    with Flight(tmp_path / "claims").claim(key, deadline=None, stop=threading.Event()):
+        threading.Timer(0.2, stop.set).start()
+        assert str(outcome(engine, image)) == f"another process is uploading it to {engine.host}"
 
 
 def test_reset_at_connecting(server: LyingServer, hosted: Make, image: bytes) -> None:
@@ -348,8 +377,17 @@ def test_gone_is_bought_once_more(server: LyingServer, hosted: Make, image: byte
     assert word(outcome(hosted(), image)) == "result"
     assert server.posts == 2
     server.next("status", replies(404), replies(404))
-    assert word(outcome(hosted(), image)) == "Rejected"
+    assert word(outcome(hosted(), image)) == "Spent"
     assert server.posts == 2
+
+
+def test_lost_at_once_is_not_bought_again(server: LyingServer, hosted: Make, image: bytes) -> None:
+    """A server that loses what it has just been sent is not paid a second time, and asked again for nothing."""
+    server.always["status"] = replies(404)
+    assert [word(outcome(hosted(), image)) for _ in range(3)] == ["Spent"] * 3
+    assert server.posts == 1
+    server.always.clear()
+    assert word(outcome(hosted(), image)) == "result"
 
 
 def test_gone_gets_a_new_idempotency_key(server: LyingServer, hosted: Make, image: bytes) -> None:

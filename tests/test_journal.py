@@ -195,6 +195,31 @@ def test_a_transaction_that_fails_leaves_nothing(ledger: Ledger) -> None:
         assert database.execute("SELECT COUNT(*) FROM uploads").fetchone() == (0,)
 
 
+def test_locked_is_waited_for_once(ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has waited for a locked journal in vain does not wait again in this run, image after image."""
+    monkeypatch.setattr("imgshrink.engine.journal.PATIENCE", 0.2)
+    before = begun(ledger)
+    ledger.journal.close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(JournalError, match="locked"):
+        ledger.begin("other", "token", instead_of=None)
+    other.execute("ROLLBACK")
+    other.close()
+    with pytest.raises(JournalError, match="locked"):
+        ledger.begin("other", "token", instead_of=None)
+    assert reopened(path, Clock()).find("key") == before
+
+
+def test_rows_of_a_stranger(ledger: Ledger) -> None:
+    """A row that no imgshrink wrote is trouble with a name, not a crash."""
+    ledger.settle("key", begun(ledger))
+    with ledger.journal.writing() as database:
+        database.execute("UPDATE uploads SET attempts = 'many'")
+    with pytest.raises(JournalError, match="it holds what no imgshrink wrote"):
+        ledger.find("key")
+
+
 def test_threads_do_not_begin_twice(ledger: Ledger) -> None:
     """Of many threads that begin the same image at once, one may."""
     won: list[Row | None] = []

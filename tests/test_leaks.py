@@ -24,7 +24,7 @@ from imgshrink.engine.exchange import Broken
 from imgshrink.engine.hosted import Hosted
 from imgshrink.engine.poll import Timing
 from imgshrink.engine.secret import Secret
-from imgshrink.engine.transport import Transport
+from imgshrink.engine.transport import Transport, _why
 from imgshrink.errors import EngineError, SettingsError
 from imgshrink.model import Recipe
 from imgshrink.sniff import sniff
@@ -304,6 +304,42 @@ def test_usage_is_redacted(api: LyingServer, hosted: Make) -> None:
     """What the API tells of the account does not repeat the key."""
     api.next("stats", says(200, {"data": {"key": KEY, "left": 5}}))
     assert hosted().ask(wire.STATS) == {"data": {"key": "***", "left": 5}}
+
+
+@pytest.mark.parametrize(
+    ("key", "spelled"),
+    [
+        ("tj_abc/defgh", r"tj_abc\/defgh"),
+        ("tj&abcdefgh", r"tj\u0026abcdefgh"),
+        ("tj_ABCDEFGH", "tj_abcdefgh"),
+        ("tj_abc/defgh", "tj_abc%2Fdefgh"),
+        ("48151623421234567890", "48151623421234567890"),
+    ],
+)
+@pytest.mark.parametrize("place", ["message", "errors", "name"])
+def test_a_key_that_a_reply_spells_its_own_way(
+    api: LyingServer, hosted: Make, photo: bytes, key: str, spelled: str, place: str
+) -> None:
+    """However the API quotes the key, no error, no reply and no record holds it."""
+    bodies = {
+        "message": f'{{"success": false, "message": "bad token {spelled}"}}',
+        "errors": f'{{"success": false, "errors": {{"key": ["bad token {spelled}"]}}}}',
+        "name": f'{{"success": false, "errors": {{"{spelled}": ["bad token"]}}, "message": "no"}}',
+    }
+    api.always["upload"] = replies(422, bodies[place].encode())
+    api.always["stats"] = replies(200, bodies[place].replace("false", "true").encode())
+    engine = hosted(key=key)
+    shown = f"{outcome(engine, photo)} {engine.ask(wire.STATS)}".lower()
+    assert key.lower() not in shown
+    assert "tj_abc%2fdefgh" not in shown
+
+
+def test_a_key_at_the_end_of_a_long_error(api: LyingServer, hosted: Make, photo: bytes) -> None:
+    """The key is taken out before a text is cut: no part of it is left at the end."""
+    key = "tj_abcdefghijklmn"
+    transport = hosted(key=key)._shop().transport
+    why = _why(ValueError("x" * 190 + key), transport._key)
+    assert "tj_" not in why
 
 
 def test_a_key_of_digits(api: LyingServer, hosted: Make) -> None:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from imgshrink.asking import BUSY, LATE, NOBODY, PENDING
-from imgshrink.errors import AccountError, Declined, FileChanged, Pending, Rejected, Unavailable, Unwritable
+from imgshrink.errors import AccountError, Declined, FileChanged, Pending, Rejected, Spent, Unavailable, Unwritable
 from imgshrink.keys import cache_key, content_hash
 from imgshrink.model import Entry, Format, Judgement, Recipe, Source, Status, Verdict
 from imgshrink.pipeline import CHANGED, Policy, run, survey
@@ -244,6 +244,26 @@ def test_pending_waits_for_the_next_run(bench: Bench) -> None:
     outcome = bench.run()["a.png"]
     assert (outcome.status, outcome.reason) == (Status.SKIPPED, PENDING)
     assert bench.engines[1].asked == []
+
+
+def test_spent_is_no_verdict(bench: Bench) -> None:
+    """An image that may not be uploaded again is left alone, with the reason: neither remembered nor sealed."""
+    bench.engines = [Deflate("hosted", raising(Spent("no third time")))]
+    path = bench.put("a.png", BIG)
+    outcome = bench.run()["a.png"]
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, "no third time")
+    assert (path.read_bytes(), bench.cache.entries) == (BIG, {})
+
+
+def test_spent_images_do_not_retire_an_engine(bench: Bench) -> None:
+    """However many images may not be uploaded again, the engine is asked about the others, and the next one goes on."""
+    bench.engines = [Deflate("hosted", raising(Spent("no third time"))), Deflate()]
+    for number in range(5):
+        bench.put(f"{number}.png", png(number))
+    outcomes = bench.run()
+    assert {(outcome.status, outcome.engine) for outcome in outcomes.values()} == {(Status.OPTIMIZED, "builtin")}
+    assert len(bench.engines[0].asked) == 5
+    assert bench.watcher.given_up == []
 
 
 def test_account_error_retires_at_once(bench: Bench) -> None:

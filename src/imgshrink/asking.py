@@ -13,7 +13,7 @@ from typing import Protocol
 
 from .cache import Cache
 from .engine import Engine
-from .errors import AccountError, Declined, EngineError, Pending, Rejected, Unavailable
+from .errors import AccountError, Declined, EngineError, Pending, Rejected, Spent, Unavailable
 from .examine import Examined, finishes
 from .keys import cache_key, content_hash, done_key
 from .model import Accept, Entry, ImageInfo, Judgement, NotSmaller, Question, Recipe, Refuse, Verdict
@@ -136,7 +136,7 @@ class Desk:
 
     def ask(self, task: Task, data: bytes, *, wait: bool) -> Answer:
         """Ask engine after engine for `data`; without `wait`, a content that another process works on is `busy`."""
-        complete = True
+        complete, why = True, NOBODY
         refusal: Entry | None = None
         for engine in self._asked(task):
             try:
@@ -145,6 +145,9 @@ class Desk:
                 return Answer(None, complete=False, reason=str(left), busy=str(left) == BUSY)
             except Pending:
                 return Answer(None, complete=False, reason=PENDING)
+            except Spent as error:
+                complete, why = False, str(error)
+                continue
             except EngineError as error:
                 self._strike(engine, task, error)
                 complete = False
@@ -152,7 +155,7 @@ class Desk:
             if entry.verdict is not Verdict.REFUSED:
                 return Answer(entry, from_cache, complete)
             refusal = entry
-        return Answer(refusal, complete=complete, reason="" if refusal else NOBODY)
+        return Answer(refusal, complete=complete, reason="" if refusal else why)
 
     def _order(self, task: Task) -> Iterator[Engine]:
         return (self._engines[name] for name in task.engines if name in self._engines)

@@ -8,6 +8,7 @@ ImgshrinkError
     ├── Declined           free, and not for this engine: the next engine is asked
     ├── Rejected           a verdict on this image, worth remembering: the next engine is asked
     ├── Unavailable        passing trouble: the next engine is asked; two in a row retire the engine for the run
+    ├── Spent              no verdict, and no further try is allowed for now: the next engine is asked
     ├── Pending            paid for and still in work: the image waits for the next run, no other engine is asked
     └── AccountError       nothing will work until a person acts: the engine retires for the run
 """
@@ -49,6 +50,10 @@ class Rejected(EngineError):
 
 class Unavailable(EngineError):
     """The engine can't be reached or answered nonsense; another time it may."""
+
+
+class Spent(EngineError):
+    """What may be spent on the image is spent, and nothing came of it: no verdict on the image."""
 
 
 class Pending(EngineError):

@@ -191,6 +191,7 @@ class Runtime:
     def hosted(self) -> Hosted:
         """The API; without a key it stands for what the cache knows of it."""
         from .engine.hosted import Hosted
+        from .flight import Flight
 
         settings = self.settings
         return Hosted(
@@ -200,6 +201,7 @@ class Runtime:
             journal=settings.state_dir / "journal.sqlite3",
             max_uploads=settings.max_uploads,
             can_remember=self._can_remember,
+            claims=Flight(settings.state_dir / "claims"),
             stop=self.stop,
         )
 

@@ -30,6 +30,7 @@ class Account:
         self._given_up = 0
         self._silence = ""
         self._broken_off = 0
+        self._why_broken = ""
         self._repeated = 0
 
     @property
@@ -74,10 +75,16 @@ class Account:
         with self._lock:
             self._denial = denial
 
-    def broke_off(self) -> None:
-        """Count an upload that nobody answered."""
+    @property
+    def why_broken(self) -> str:
+        """What came instead of an answer to the last upload that broke off."""
+        return self._why_broken
+
+    def broke_off(self, reason: str) -> None:
+        """Count an upload that brought no usable answer, and what came instead."""
         with self._lock:
             self._broken_off += 1
+            self._why_broken = reason
 
     def repeat(self) -> None:
         """Count an upload that was the second of its image."""

@@ -12,7 +12,11 @@ from ..errors import SettingsError
 
 PORTS = {"https": 443, "http": 80}
 HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
+UNLISTED = "a host that nobody has allowed"
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+# Site-local, NAT64 of a network's own, IPv4-compatible: not global, whatever Python's tables say.
+_LOCAL = tuple(map(ipaddress.IPv6Network, ("fec0::/10", "64:ff9b:1::/48", "::/96")))
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -86,7 +90,7 @@ def read_result(url: str, base: str, api: Place, hosts: Sequence[str]) -> Place 
         return f"{place.host}, without encryption"
     if place.origin == api.origin or place.authority in hosts or (place.host in hosts and _own_port(place)):
         return place
-    return f"{place.authority}, which is not in TINYJPG_DOWNLOAD_HOSTS"
+    return f"{place.authority}, {UNLISTED}"
 
 
 def is_loopback_name(host: str) -> bool:
@@ -103,7 +107,7 @@ def is_loopback(address: str) -> bool:
 def is_private(address: str) -> bool:
     """Whether an IP address is anything but a public one; True for what is no IP address."""
     found = _read_address(address)
-    return found is None or not found.is_global or found.is_multicast
+    return found is None or not found.is_global or found.is_multicast or any(found in network for network in _LOCAL)
 
 
 def _read_address(text: str) -> Address | None:

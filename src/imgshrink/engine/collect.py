@@ -9,11 +9,14 @@ from .. import replies, wire
 from ..errors import AccountError, Pending, Rejected
 from ..tolerant import retry_after
 from . import poll
+from .address import UNLISTED
 from .exchange import Broken, Reply
 from .journal import Row
 from .shop import Shop, Silence
 
 GONE = (401, 403, 404, 410)
+_LATER = ": the next run tries to collect what was paid for"
+_TRUST = ". If you trust that host, add it to TINYJPG_DOWNLOAD_HOSTS: the next run collects what was paid for"
 
 
 class Collection:
@@ -101,8 +104,7 @@ class Collection:
                 failure = broken
             if failure.forbidden:
                 raise AccountError(
-                    f"{self._shop.host} {failure}. If you trust that host, add it to TINYJPG_DOWNLOAD_HOSTS: "
-                    "the next run collects what was paid for"
+                    f"{self._shop.host} {failure}{_TRUST if str(failure).endswith(UNLISTED) else _LATER}"
                 )
             if failure.nonsense and patience.last:
                 raise Rejected(f"{self._shop.host} {failure}")

@@ -9,12 +9,12 @@ from functools import cached_property
 from secrets import token_hex
 
 from .. import replies, wire
-from ..errors import EngineError, Pending, Rejected, Unavailable
+from ..errors import EngineError, Pending, Rejected, Spent, Unavailable
 from ..metadata import reduce
 from ..model import ImageInfo, Recipe
 from .collect import Collection
 from .exchange import Reply
-from .journal import REJECTED, UPLOADED, JournalError, Row
+from .journal import REJECTED, UPLOADED, UPLOADS, JournalError, Row
 from .shop import Interrupted, Shop, Silence
 
 
@@ -52,7 +52,7 @@ class Errand:
             if result is not None:
                 return result
         if row is not None and row.spent:
-            raise self._rejected(row, f"{self._shop.host} was sent it twice and has not delivered: no third time")
+            raise Spent(f"{self._shop.host} was sent it twice and has not delivered: no third time")
         return self._buy(row)
 
     @cached_property
@@ -62,8 +62,9 @@ class Errand:
     def _buy(self, before: Row | None) -> bytes:
         row, job = self._upload(before)
         result = self._collect(row, job)
-        if result is None:
-            raise self._rejected(row, f"{self._shop.host} has lost it")
+        if result is None:  # it may be found again, but is not bought again
+            self._note(replace(row, attempts=UPLOADS))
+            raise Spent(f"{self._shop.host} has lost it")
         return result
 
     def _collect(self, row: Row, job: wire.Job | None) -> bytes | None:
@@ -116,8 +117,10 @@ class Errand:
                 raise self._shop.denied(step)
             case replies.Refused(reason):
                 raise self._rejected(row, f"{self._shop.host} {reason}")
-            case _:
-                raise self._broken_off(row)
+            case replies.Unclear(reason):
+                raise self._broken_off(row, reason)
+            case replies.Gone():
+                raise self._broken_off(row, "has nothing under this address")
 
     def _begin(self, before: Row | None) -> Row:
         """Write down that an upload begins; raises `AccountError` or `JournalError` where it may not."""
@@ -144,14 +147,14 @@ class Errand:
         with suppress(JournalError):
             self._shop.ledger.undo(self._key, before)
 
-    def _broken_off(self, row: Row) -> Exception:
+    def _broken_off(self, row: Row, reason: str) -> Exception:
         """Nobody knows whether it was paid for: it is not repeated in this run, and once at most in a later one."""
-        self._shop.account.broke_off()
+        if row.spent:
+            return Spent(f"twice {self._shop.host} gave no usable answer to its upload ({reason}): no third time")
+        self._shop.account.broke_off(reason)
         if self._shop.stop.is_set():
             return Interrupted()
-        if row.spent:
-            return self._rejected(row, f"its upload to {self._shop.host} broke off twice: no third time")
-        return Unavailable(f"its upload to {self._shop.host} broke off without an answer")
+        return Unavailable(f"{self._shop.host} gave no usable answer to an upload ({reason})")
 
     def _rejected(self, row: Row, reason: str) -> Rejected:
         self._note(replace(row, state=REJECTED, reason=reason))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import replies, wire
 from ..errors import AccountError, Declined, EngineError, Unavailable
@@ -21,6 +23,9 @@ from .secret import Secret
 from .shop import Shop, Silence
 from .turns import Turns
 
+if TYPE_CHECKING:
+    from ..flight import Flight
+
 PROTOCOL = "tinyjpg-1"
 LARGEST = 32 * 1024 * 1024
 
@@ -34,7 +39,8 @@ class Hosted:
     """Images go to the API at `api_url`; without a `key` nothing does, and the engine stands for what the cache knows.
 
     Raises `SettingsError` for a bad key or address. `hosts` may hold results beside the API's own host. `can_remember`
-    is asked once, before the first upload: "" or why a result could not be kept. Everything that waits watches `stop`.
+    is asked once, before the first upload: "" or why a result could not be kept. `claims` are shared by all who share
+    the journal. Everything that waits watches `stop`.
     """
 
     name = "hosted"
@@ -49,6 +55,7 @@ class Hosted:
         journal: Journal | Path,
         max_uploads: int = 500,
         can_remember: Callable[[], str] = nothing_wrong,
+        claims: Flight | None = None,
         stop: threading.Event | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -57,6 +64,7 @@ class Hosted:
         self._hosts = tuple(host.lower() for host in hosts)
         self._journal = journal if isinstance(journal, Journal) else Journal(journal)
         self._account = Account(max_uploads, can_remember)
+        self._claims = claims
         self._stop = stop or threading.Event()
         self._turns = Turns(self._stop)
         self._lock = threading.Lock()
@@ -88,7 +96,8 @@ class Hosted:
         if broken:
             uploads = "1 upload" if broken == 1 else f"{broken} uploads"
             notes.append(
-                f"{uploads} to {self.host} broke off without an answer, paid or not: a later run tries once more"
+                f"{uploads} to {self.host} brought no usable answer ({self._account.why_broken}), paid or not: "
+                "a later run tries once more"
             )
         if again:
             images = "1 image was" if again == 1 else f"{again} images were"
@@ -125,9 +134,11 @@ class Hosted:
 
         key = self._name(content_hash(data), recipe)
         try:
-            with self._turns.turn(key) as ours:
+            with self._turns.turn(key) as ours, self._claimed(key) as alone:
                 if not ours:
                     raise Unavailable("interrupted")
+                if not alone:
+                    raise Unavailable(f"another process is uploading it to {self.host}")
                 return Errand(self._shop(), key, data, info, recipe).run()
         except JournalError as error:
             reason = str(error)
@@ -161,6 +172,12 @@ class Hosted:
             if self._opened is not None:
                 self._opened.transport.close()
         self._journal.close()
+
+    def _claimed(self, key: str) -> AbstractContextManager[bool]:
+        """Hold an image against all processes of this journal, whatever their caches: they must not both upload it."""
+        if self._claims is None:
+            return nullcontext(enter_result=True)
+        return self._claims.claim(key, deadline=time.monotonic() + self._timing.job, stop=self._stop)
 
     def _read_key(self, key: str | None) -> tuple[Secret | None, Ledger | None]:
         if key is None:

@@ -20,12 +20,13 @@ from ..errors import ImgshrinkError
 VERSION = 1
 KEPT = 30 * 86400
 UPLOADS = 2
-PATIENCE = 10.0
+PATIENCE = 5.0
 
 SENDING = "sending"
 UPLOADED = "uploaded"
 REJECTED = "rejected"
 
+_TYPES = [str, int, int, str, str, float]
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS uploads (
     key TEXT NOT NULL, origin TEXT NOT NULL, account TEXT NOT NULL,
@@ -68,6 +69,7 @@ class Journal:
         self._clock = clock
         self._lock = threading.Lock()
         self._open: sqlite3.Connection | None = None
+        self._locked = ""
 
     def ledger(self, origin: str, key: str) -> Ledger:
         """Return the pages of one account at one API; of the key only a hash is kept."""
@@ -105,12 +107,16 @@ class Journal:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            why = getattr(error, "strerror", None) or error
-        else:
-            return
+        """Give every trouble one name; who waited for a locked file in vain waits for it no more."""
+        why = self._locked
+        if not why:
+            try:
+                yield
+            except (sqlite3.Error, OSError) as error:
+                why = str(getattr(error, "strerror", None) or error)
+            else:
+                return
+            self._locked = why if "locked" in why else ""
         raise JournalError(f"the record of uploads can't be written ({why}): make {self.path} writable, or remove it")
 
     def _opened(self) -> sqlite3.Connection:
@@ -187,6 +193,8 @@ class Ledger:
         columns = "state, attempts, image_id, token, reason, at"
         query = f"SELECT {columns} FROM uploads WHERE key=? AND origin=? AND account=? AND at>=?"  # noqa: S608 - constants
         found = database.execute(query, (*self._name(key), self.journal.now() - KEPT)).fetchone()
+        if found is not None and [type(value) for value in found] != _TYPES:
+            raise sqlite3.DatabaseError("it holds what no imgshrink wrote")
         return None if found is None else Row(*found)
 
     def _write(self, database: sqlite3.Connection, key: str, row: Row) -> None:

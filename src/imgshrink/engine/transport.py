@@ -98,7 +98,7 @@ class Transport:
             with quiet(), sockets.until(deadline):
                 return _read(client.send(request, stream=True, follow_redirects=False), largest)
         except Exception as error:  # noqa: BLE001 - whatever a client library raises may quote the request, key and all
-            reason = self._key.redact(_why(error))
+            reason = _why(error, self._key)
             unreached = isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout))
             forbidden, nonsense = isinstance(error, ForbiddenPeer), isinstance(error, Broken)
         # Raised out here, so that nothing hangs on it: neither a cause nor a context that holds the request.
@@ -176,8 +176,8 @@ def _read(response: httpx.Response, largest: int) -> Reply:
         return Reply(code, bytes(body), headers.get(RETRY_HEADER, ""))
 
 
-def _why(error: Exception) -> str:
-    said = read_text(str(error)) or type(error).__name__
+def _why(error: Exception, key: Secret) -> str:
+    said = read_text(key.redact(str(error))) or type(error).__name__
     if isinstance(error, (ForbiddenPeer, Broken)):
         return said
     if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout)):
