@@ -80,6 +80,15 @@ class Stumble(Trim):
         raise ZeroDivisionError("secret detail")
 
 
+class Absent(Trim):
+    """An engine that can't work for the first five times that it is asked."""
+
+    def result(self, data: bytes) -> bytes:
+        if len(Path(self._asked).read_text().splitlines()) <= 5:
+            raise Unavailable("no worker process could be started")
+        return super().result(data)
+
+
 class Die(Trim):
     """An engine that takes the whole server with it."""
 
@@ -95,7 +104,7 @@ class Swap(Trim):
 
 
 ENGINES: Mapping[str, Callable[..., Trim]] = {
-    engine.__name__.lower(): engine for engine in (Trim, Crash, Decline, Stumble, Die, Swap)
+    engine.__name__.lower(): engine for engine in (Trim, Crash, Decline, Stumble, Absent, Die, Swap)
 }
 
 
@@ -238,6 +247,10 @@ def main(config: dict[str, Any]) -> None:
         engine, verify = LIES[config["engine"]](config.get("seconds", 0)), lambda _, candidate, __: Accept(candidate)
     else:
         engine = ENGINES[config["engine"]](config.get("seconds", 0), config.get("asked", ""))
+    if config.get("file_size"):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (config["file_size"], config["file_size"]))
     if config.get("faulty"):
         app = run.create_app
         run.create_app = lambda *arguments, **named: Faults(app(*arguments, **named))

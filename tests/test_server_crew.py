@@ -87,6 +87,13 @@ def test_fault_of_our_own(served: Callable[..., Served]) -> None:
     assert "ZeroDivisionError: secret detail" in server.log.read_text()
 
 
+def test_engine_that_can_not_work_for_a_while(served: Callable[..., Served], tmp_path: Path) -> None:
+    """While the engine can't work, an image waits: what was accepted is not lost, and no try of it is used up."""
+    server = served(engine="absent", jobs=1)
+    assert server.ended(server.accepted(png()))["status"] == "completed"
+    assert asked(tmp_path) == 6
+
+
 def test_failed_image_has_no_result(served: Callable[..., Served]) -> None:
     """There is nothing to fetch for a failed image."""
     server = served(engine="decline")

@@ -34,7 +34,7 @@ from .leases import Leases
 from .limits import Limits
 from .openapi import document
 from .rates import Rates
-from .refusal import GONE, NO_IMAGE, NO_KEY, TOO_MANY, TROUBLE, Refusal, invalid, plain
+from .refusal import BUSY, GONE, NO_IMAGE, NO_KEY, TOO_MANY, TROUBLE, Refusal, invalid, plain
 from .store import Store
 
 HEALTH = "/health"
@@ -109,13 +109,26 @@ class Api:
         key = await self._authorized(request)
         idempotency = _idempotency(request)
         await run_in_threadpool(self._intake.check, key, declared_size(request, self._limits), idempotency)
-        async with self._uploads, opened_form(request, self._limits) as form:
+        async with self._turn(), opened_form(request, self._limits) as form:
             image = find_image(form)
             file = image.file if isinstance(image, UploadFile) else image
             job, new = await run_in_threadpool(self._intake.take, key, Asked(file, *read_quality(form), idempotency))
         if new:
             self._crew.look()
         return JSONResponse(wire.accepted(self._told(job, wire.PROCESSING)), headers=NO_STORE)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        """Wait to be one of the few uploads at the same time, but not for ever: slow ones must not keep others out."""
+        try:
+            async with asyncio.timeout(self._limits.turn_seconds):
+                await self._uploads.acquire()
+        except TimeoutError as error:
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=self._limits.turn_seconds) from error
+        try:
+            yield
+        finally:
+            self._uploads.release()
 
     async def status(self, request: Request) -> Response:
         """Tell how far one image is."""

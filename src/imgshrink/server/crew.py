@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from ..engine import Engine
-from ..errors import Declined, EngineError
+from ..errors import Declined, EngineError, Unavailable
 from ..model import Accept, Judgement, Recipe, Refuse
 from ..sniff import sniff
 from .folder import STRAY_SECONDS, Folder
@@ -26,6 +27,7 @@ _LOOK = 1.0
 _SWEEP = 60.0
 _LEAVE = 2.0
 _LONGEST = 300
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EAGAIN)
 _BROKEN = "the image could not be optimized"
 
 
@@ -87,10 +89,16 @@ class Crew:
         try:
             self._complete(job, self._optimized(job), time.monotonic() - begun)
         except EngineError as error:
-            self._failed(job, str(error) or _BROKEN, final=isinstance(error, (Declined, _Refused)))
-        except Exception:
-            log.exception("image %d: unexpected trouble", job.id)
-            self._failed(job, _BROKEN, final=False)
+            if isinstance(error, Unavailable):
+                self._put_off(job, error)
+            else:
+                self._failed(job, str(error) or _BROKEN, final=isinstance(error, (Declined, _Refused)))
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _PASSING:
+                self._put_off(job, error)
+            else:
+                log.exception("image %d: unexpected trouble", job.id)
+                self._failed(job, _BROKEN, final=False)
         finally:
             self._held.pop(job, None)
 
@@ -116,6 +124,12 @@ class Crew:
             self._leases.hand_back(job)
         elif self._leases.fail(job, message[:_LONGEST], final=final):
             log.warning("image %d: try %d: %s", job.id, job.tries, message)
+
+    def _put_off(self, job: Job, error: Exception) -> None:
+        """Give the image back, and the machine a moment: it is no fault of the image, and no try of it is used up."""
+        self._leases.hand_back(job)
+        if not self._stopping.wait(_LOOK):
+            log.warning("image %d: put off: %s", job.id, error)
 
     def _renew(self) -> None:
         while not self._stopped.wait(self._limits.lease / 4):

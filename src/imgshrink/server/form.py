@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from ..wire import DEFAULT_QUALITY, HIGHEST_QUALITY, LOWEST_QUALITY, QUALITY_RANGE
 from .limits import Limits
-from .refusal import BAD, SLOW, TOO_LARGE, Refusal
+from .refusal import BAD, BUSY, RETRY_SECONDS, SLOW, TOO_LARGE, Refusal
 
 FIELDS = 1000
 FIELD_SIZE = 64 * 1024
@@ -56,13 +56,19 @@ async def _parsed(request: Request, limits: Limits) -> FormData:
         raise Refusal(HTTPStatus.REQUEST_TIMEOUT, SLOW) from error
     except MultiPartException as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, BAD, {"body": [error.message]}) from error
-    except (FormParserError, ClientDisconnect) as error:
+    except (FormParserError, ClientDisconnect, LookupError, UnicodeError) as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, BAD) from error
+    except OSError as error:  # the folder of temporary files is full
+        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=RETRY_SECONDS) from error
 
 
 async def _bounded(request: Request, limits: Limits) -> AsyncGenerator[bytes]:
-    size = 0
-    async for chunk in request.stream():
+    size, chunks = 0, aiter(request.stream())
+    while True:
+        async with asyncio.timeout(limits.stall_seconds):
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            return
         size += len(chunk)
         if size > limits.body:
             raise _too_large(limits)

@@ -19,12 +19,11 @@ from .folder import Folder, new_name
 from .form import IMAGE_FILE
 from .jobs import Job, Upload
 from .keys import Key
-from .refusal import BUSY, QUOTA, Refusal, invalid
+from .refusal import BUSY, QUOTA, RETRY_SECONDS, Refusal, invalid
 from .store import Full, KeyReused, QuotaUsed, Store
 
 log = logging.getLogger("imgshrink.server")
 
-RETRY_SECONDS = 10
 KEY_REUSED = "This key was sent before with another body."
 
 

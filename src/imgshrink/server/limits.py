@@ -22,6 +22,14 @@ class Limits:
     """What must stay free on the disk."""
     uploads: int = 8
     """Bodies read at the same time; others wait their turn."""
+    turn_seconds: float = 10
+    """The wait for that turn, after which the server says that it is busy."""
+    stall_seconds: float = 15
+    """The time in which something of a body must arrive."""
+    connections: int = 2000
+    """Connections at the same time, fewer where the system allows fewer open files."""
+    head_seconds: float = 15
+    """The head of a request, from when it may begin."""
     requests: int = 512
     """Requests in work at the same time."""
     rate: float = 100

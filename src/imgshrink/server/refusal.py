@@ -9,6 +9,9 @@ from starlette.responses import JSONResponse
 
 from ..wire import INVALID, RETRY_HEADER, refusal
 
+RETRY_SECONDS = 10
+"""After which a client should try again where the server is short of something."""
+
 BAD = "Bad request"
 NO_KEY = "The API key is missing or invalid"
 QUOTA = "The monthly quota of this API key is used up"

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from ..engine import Engine
 from ..errors import SettingsError
 from .app import create_app
+from .connection import protocol
 from .crew import Verify
 from .database import Database
 from .keys import Keys
@@ -26,8 +27,7 @@ from .limits import Limits
 
 FIRST_KEY = "first"
 KEEP_ALIVE = 15
-CONNECTIONS = 2000
-BACKLOG = 2048
+BACKLOG = 128
 
 
 class ServerProblem(SettingsError):
@@ -64,7 +64,7 @@ def serve(
         app = create_app(engine, verify, data=data, public_url=public_url, limits=limits, jobs=jobs, grace=grace)
         _announce_key(data, announce)
         _log_to_stderr()
-        server = uvicorn.Server(_config(app, grace))
+        server = uvicorn.Server(_config(app, limits, grace))
         with _ended_by_signals(server):
             listener.listen(BACKLOG)
             announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, data in {data}")
@@ -73,11 +73,11 @@ def serve(
         listener.close()
 
 
-def _config(app: ASGIApp, grace: float) -> uvicorn.Config:
+def _config(app: ASGIApp, limits: Limits, grace: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=protocol(limits),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -86,7 +86,6 @@ def _config(app: ASGIApp, grace: float) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, int(grace)),
-        limit_concurrency=CONNECTIONS,
         backlog=BACKLOG,
     )
 
