@@ -153,24 +153,35 @@ def test_workflow_keeps_the_key_and_the_cache(name: str) -> None:
     assert all(step["run"].startswith(("mkdocs build", "imgshrink warm")) for step in keyed)
     assert not any("${{" in step.get("run", "") for step in steps)  # names of branches would be code there
     for cache in (step["with"] for step in steps if "cache@" in step.get("uses", "")):
-        if cache["path"] == "~/.cache/imgshrink":
-            assert "github.run_id" in cache["key"]
-            assert cache["key"].startswith(cache["restore-keys"])
-        else:
-            assert "hashFiles('.pre-commit-config.yaml')" in cache["key"]
+        assert "hashFiles('.pre-commit-config.yaml')" in cache["key"]
+    kept = [step for step in steps if "actions/cache/" in step.get("uses", "")]
+    for restore, save in zip(kept[::2], kept[1::2], strict=True):
+        names = ["~/.cache/imgshrink", "~/.local/state/imgshrink"]
+        assert restore["with"]["path"].split() == save["with"]["path"].split() == names
+        assert restore["with"]["key"] == save["with"]["key"]
+        assert {"run_id", "run_attempt"} <= set(re.findall(r"github\.(\w+)", save["with"]["key"]))
+        assert save["with"]["key"].startswith(restore["with"]["restore-keys"])
+        assert (restore["uses"].partition("@")[0], save["uses"].partition("@")[0]) == (
+            "actions/cache/restore",
+            "actions/cache/save",
+        )
+        assert save["if"] == "always()"
+        assert steps.index(restore) < steps.index(next(step for step in steps if step in keyed)) < steps.index(save)
 
 
 def test_folder_that_workflows_keep_is_the_cache() -> None:
-    """`~/.cache/imgshrink`, which recipes keep, is where results go on Linux."""
-    from imgshrink.settings.folders import cache_folder
+    """The two folders that recipes keep are where results and the record of payments go on Linux."""
+    from imgshrink.settings.folders import cache_folder, state_folder
 
     assert cache_folder({"HOME": "/root"}) == Path("/root/.cache/imgshrink")
+    assert state_folder({"HOME": "/root"}) == Path("/root/.local/state/imgshrink")
 
 
 def test_gitlab_keeps_what_is_inside_the_project() -> None:
     """GitLab's job keeps the folder that it sets, and publishes what it builds."""
     job = read(files("ci")[".gitlab-ci.yml"])["pages"]
-    assert job["variables"]["IMGSHRINK_CACHE_DIR"] == "$CI_PROJECT_DIR/" + job["cache"]["paths"][0]
+    kept = ["$CI_PROJECT_DIR/" + path for path in job["cache"]["paths"]]
+    assert [job["variables"][name] for name in ("IMGSHRINK_CACHE_DIR", "XDG_STATE_HOME")] == kept
     assert job["artifacts"]["paths"] == ["public"]
     assert job["script"][-1].endswith("--site-dir public")
 
@@ -294,7 +305,8 @@ def test_warm_job(tmp_path: Path) -> None:
     (site / "theme").mkdir()
     (site / "theme/main.html").write_text("{{ page.content }}")
     follow(site, "ci", "A warm job, by hand")
-    job = read(files("ci")[".github/workflows/warm.yml"])["jobs"]["warm"]["steps"][-1]["run"]
+    steps = read(files("ci")[".github/workflows/warm.yml"])["jobs"]["warm"]["steps"]
+    job = next(step["run"] for step in steps if "imgshrink warm" in step.get("run", ""))
     assert shell(site, job).returncode == 0
     assert "All 2 images known" in lines(build(site))[-1]
 
