@@ -36,7 +36,7 @@ THIRD_PARTY = {
     "originals": set(),
     "settings": {"platformdirs", "yaml"},
     "workers": {"pyvips"},
-    "server": {"starlette", "uvicorn", "click", "multipart", "python_multipart", "anyio"},
+    "server": {"starlette", "uvicorn", "h11", "click", "multipart", "python_multipart", "anyio"},
     "cli": {"click", "mkdocs", "yaml"},
     "mkdocs_plugin": {"mkdocs", "jinja2"},
 }
