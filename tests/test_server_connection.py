@@ -55,8 +55,11 @@ def test_head_that_does_not_come(tmp_path: Path, said: bytes) -> None:
 def test_second_head_that_does_not_end(tmp_path: Path) -> None:
     """The same holds for the next request of a connection; one whose head is there takes the time it needs."""
     with serving(tmp_path, head_seconds=0.3) as server, connected(server, HALF + b"\r\n") as sock:
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += sock.recv(4000)
         sock.sendall(HALF)
-        assert rest(sock).count(b"HTTP/1.1 200 OK") == 1
+        assert rest(sock) == b""
 
 
 def test_more_connections_than_are_allowed(tmp_path: Path) -> None:
