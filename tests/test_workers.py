@@ -198,7 +198,7 @@ def test_fork_keeps_nobody_waiting(make_workers):
         assert len(processes) > 3
         begun = time.monotonic()
         workers.close()
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 5
         assert all(process.poll() is not None for process in processes)
     finally:
         os.kill(child, signal.SIGKILL)
