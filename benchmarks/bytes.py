@@ -21,8 +21,8 @@ from inputs import corpus_images, folder_images
 from measure import Row, ours, peers, run, short, summed
 from table import markdown
 
-from imgshrink.engine.builtin.versions import RULES, codec_versions
-from imgshrink.model import Format
+from imgshrink.core.model import Format
+from imgshrink.engines.builtin.versions import RULES, codec_versions
 
 FIGURES = Path(__file__).with_name("figures.json")
 QUALITIES = (60, 70, 80, 90, 100)

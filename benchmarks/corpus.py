@@ -15,7 +15,7 @@ from inputs import corpus_images, folder_images
 from measure import ours, peers, run, summed
 from table import markdown
 
-from imgshrink.model import Format
+from imgshrink.core.model import Format
 
 
 def main() -> None:

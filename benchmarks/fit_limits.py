@@ -5,7 +5,7 @@
 Pictures are encoded honestly by several encoders at several qualities, and spoilt in the ways that verify must see.
 The limit is the largest honest difference with a margin, and never grows with quality. Printed for each sample: the
 honest maximum beside the limit, how many wrong pictures each quality refuses and their minimum. Printed last: the table
-for `imgshrink.tolerance`, which joins the samples.
+for `imgshrink.pixels.tolerance`, which joins the samples.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ import pyvips
 from inputs import corpus_images, folder_images
 from PIL import Image
 
-from imgshrink.metadata import read_metadata
-from imgshrink.model import Format, ImageInfo, Recipe
-from imgshrink.pixels import Difference, displayed, measure, still
-from imgshrink.sniff import sniff
-from imgshrink.tolerance import LIMITS
+from imgshrink.core.model import Format, ImageInfo, Recipe
+from imgshrink.image.metadata import read_metadata
+from imgshrink.image.sniff import sniff
+from imgshrink.pixels.color import displayed
+from imgshrink.pixels.compare import Difference, measure
+from imgshrink.pixels.decode import still
+from imgshrink.pixels.tolerance import LIMITS
 
 QUALITIES = (1, 10, 30, 50, 60, 70, 80, 90, 100)
 SAMPLES = (2, 3)
@@ -132,7 +134,7 @@ def encoded(picture: Picture, quality: int, *, builtin: bool) -> Iterator[tuple[
     for name, encode in HONEST[picture.info.format].items():
         yield f"{picture.info.format.value} {name}", encode(picture.image, quality)
     if builtin and not picture.info.animated:
-        from imgshrink.engine.builtin.codecs import optimize
+        from imgshrink.engines.builtin.codecs import optimize
 
         yield f"{picture.info.format.value} imgshrink", optimize(picture.data, picture.info, Recipe(quality))
 
@@ -174,7 +176,7 @@ def largest(looks: Looks, quality: int) -> Difference:
 
 
 def fitted(looks: Looks) -> Table:
-    """Return the table of `imgshrink.tolerance` as these looks would have it."""
+    """Return the table of `imgshrink.pixels.tolerance` as these looks would have it."""
     tops = [(quality, largest(looks, quality)) for quality in QUALITIES]
     return tuple(
         (quality, round(MARGIN_OF_WORST * top.worst, 1), round(MARGIN_OF_MEAN * top.mean, 1)) for quality, top in tops
@@ -225,7 +227,7 @@ def main() -> None:
     paths = corpus_images() + [path for folder in arguments.folders for path in folder_images(folder)]
     tables = [sampled(paths[::every], every, builtin=arguments.builtin) for every in arguments.every]
     print("\nLIMITS =", joined(tables))
-    print("imgshrink.tolerance has", "this table" if joined(tables) == LIMITS else f"another: {LIMITS}")
+    print("imgshrink.pixels.tolerance has", "this table" if joined(tables) == LIMITS else f"another: {LIMITS}")
 
 
 def sampled(paths: list[Path], every: int, *, builtin: bool) -> Table:

@@ -3,7 +3,7 @@
     python benchmarks/fit_proxy.py [--samples FOLDER] [--write]
 
 Two kinds of damage are fitted apart, because a pooled set is worse at both: `lossy` (JPEG and WebP) and `palette`. The
-samples take some minutes; `--samples` keeps them between runs. `--write` replaces engine/builtin/weights.py.
+samples take some minutes; `--samples` keeps them between runs. `--write` replaces engines/builtin/weights.py.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from metric import CROP, score_arrays
 from scipy.optimize import nnls
 from scipy.stats import spearmanr
 
-from imgshrink.engine.builtin.jpeg import encoded as jpeg_encoded
-from imgshrink.engine.builtin.palette import quantized
-from imgshrink.engine.builtin.proxy import POWER, Reference
-from imgshrink.model import Format
-from imgshrink.sniff import sniff
+from imgshrink.core.model import Format
+from imgshrink.engines.builtin.jpeg import encoded as jpeg_encoded
+from imgshrink.engines.builtin.png import quantized
+from imgshrink.engines.builtin.score import POWER, Reference
+from imgshrink.image.sniff import sniff
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "src" / "imgshrink" / "engine" / "builtin" / "weights.py"
+WEIGHTS = Path(__file__).resolve().parents[1] / "src" / "imgshrink" / "engines" / "builtin" / "weights.py"
 LEAST_SCORE = {"lossy": 40.0, "palette": 60.0}
 BLIND = 2.5
 """Chroma detail above which a 4:2:0 sample is left out: that damage has a term of its own."""

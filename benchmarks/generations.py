@@ -18,10 +18,10 @@ from inputs import corpus_images, folder_images
 from measure import short
 from metric import score
 
-from imgshrink.engine.builtin.codecs import optimize
-from imgshrink.model import Accept, Recipe
-from imgshrink.sniff import sniff
-from imgshrink.verify import verify
+from imgshrink.core.model import Accept, Recipe
+from imgshrink.engines.builtin.codecs import optimize
+from imgshrink.image.sniff import sniff
+from imgshrink.pixels.verify import verify
 
 GENERATIONS = 3
 

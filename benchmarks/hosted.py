@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from imgshrink.asking import THREADS
-from imgshrink.wire import KEY_HEADER, upload
+from fakes import deflated, png
+from imgshrink.core.tinyjpg import KEY_HEADER, upload
+from imgshrink.pipeline.resolver import THREADS
 from lying_server import lying_server
-from parts import deflated, png
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from inputs import CORPUS
 from metric import score
 from PIL import Image
 
-from imgshrink.model import Format, Recipe
-from imgshrink.sniff import sniff
+from imgshrink.core.model import Format, Recipe
+from imgshrink.image.sniff import sniff
 
 NODE = "IMGSHRINK_NODE"
 
@@ -62,7 +62,7 @@ class _Ours:
     quality: int
 
     def __call__(self, data: bytes) -> bytes:
-        from imgshrink.engine.builtin.codecs import optimize
+        from imgshrink.engines.builtin.codecs import optimize
 
         info = sniff(data)
         assert info is not None

@@ -15,8 +15,8 @@ from pathlib import Path
 from inputs import corpus_images, folder_images
 from measure import short
 
-from imgshrink.sniff import sniff
-from imgshrink.workers import Workers
+from imgshrink.image.sniff import sniff
+from imgshrink.worker_tasks import worker_pool
 
 QUALITY = 80
 SHOWN = 3
@@ -43,7 +43,7 @@ def main() -> None:
 
 def peak(*contents: bytes) -> int:
     """Return the most memory in MB that a worker ever had in use who treated these images."""
-    workers = Workers(1)
+    workers = worker_pool(1)
     try:
         for data in contents:
             (result,) = workers.call("optimize", data, quality=QUALITY)

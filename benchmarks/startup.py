@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from imgshrink.seal import seal
+from imgshrink.image.seal import seal
 
 PICTURE = Path(__file__).resolve().parents[1] / "example_site" / "docs" / "images" / "pnp" / "ViewPicker1.PNG"
 ROUNDS = 30

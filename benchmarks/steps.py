@@ -19,10 +19,11 @@ from pathlib import Path
 from inputs import corpus_images, folder_images
 from measure import ours
 
-from imgshrink.engine.builtin import codecs, gif, gif_canvas, gif_sink, jpeg, oxide, palette, png, proxy, webp
-from imgshrink.model import Format, Recipe
-from imgshrink.sniff import sniff
-from imgshrink.verify import verify
+from imgshrink.core.model import Format, Recipe
+from imgshrink.engines.builtin import codecs, gif, jpeg, palette, png, png_lossless, proxy, webp
+from imgshrink.engines.builtin.gif import canvas, writer
+from imgshrink.image.sniff import sniff
+from imgshrink.pixels.verify import verify
 
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
 
@@ -31,9 +32,9 @@ STEPS = {
     "reference": [proxy.Reference.__init__],
     "encode": [jpeg.encoded, palette.quantized, webp.encoded],
     "score": [proxy.Reference.score],
-    "recode": [jpeg.transcode, oxide.squeeze, oxide.squeeze_palette, oxide.store],
-    "compose": [gif_canvas.Player.show, gif_canvas.compare, gif_canvas.Canvas.take],
-    "write": [gif_sink.write],
+    "recode": [jpeg.transcode, png_lossless.squeeze, png_lossless.squeeze_palette, png_lossless.store],
+    "compose": [canvas.Player.show, canvas.compare, canvas.Canvas.take],
+    "write": [writer.write],
     "verify": [verify],
 }
 """Functions of which none calls another one, except that what `decode` reads for `score` counts there."""

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from inputs import corpus_images
 
-from imgshrink.model import Format
-from imgshrink.sniff import sniff
+from imgshrink.core.model import Format
+from imgshrink.image.sniff import sniff
 
 PACKAGES = (
     *("asymptote-doc", "gimp-help-en", "gnome-user-docs", "gramps", "grass-doc", "hplip-doc", "hugin-data"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imgshrink.settings import fields_of
+from imgshrink.settings.schema import fields_of
 
 PAGE = Path(__file__).resolve().parent.parent / "example_site" / "docs" / "settings.md"
 HEAD = "| setting | default | meaning | where |\n|---|---|---|---|\n"

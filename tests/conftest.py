@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import os
 import shutil
@@ -14,25 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from parts import Bench
-
-CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
-WHY_SKIPPED = "needs the image corpus in ../shared/corpus, which is not part of this repository"
+from corpus import CORPUS, WHY_SKIPPED, corpus_images
+from fakes import Bench
 
 
 def pytest_configure() -> None:
     """Hear Ctrl-C, and let the programs that tests start hear it: a shell makes what runs in the background deaf."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def corpus_images() -> list[Path]:
-    """The real images of the corpus in the four formats, without the hostile ones; empty where there is none."""
-    if not CORPUS.is_dir():
-        return []
-    with (CORPUS / "MANIFEST.csv").open(newline="", encoding="utf-8") as rows:
-        names = [row["path"] for row in csv.DictReader(rows) if row["format"] in ("JPEG", "PNG", "GIF", "WEBP", "MPO")]
-    return sorted(CORPUS / name for name in names if not name.startswith("hostile/"))
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,11 @@ import click
 import pytest
 import yaml
 
-from faces import PICTURES, ROOT
 from imgshrink.cli import group
-from imgshrink.keys import content_hash
-from imgshrink.settings import fields_of
+from imgshrink.core.keys import content_hash
+from imgshrink.settings.schema import fields_of
+from places import ROOT
+from real_tools import PICTURES
 
 DOCS = ROOT / "example_site" / "docs"
 PAGES = sorted(DOCS.glob("*.md"))

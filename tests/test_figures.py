@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from faces import ROOT
-from imgshrink.engine.builtin.versions import RULES
+from imgshrink.engines.builtin.versions import RULES
+from places import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import figures_page

@@ -9,124 +9,175 @@ from pathlib import Path
 
 import pytest
 
-SRC = Path(__file__).resolve().parents[1] / "src" / "imgshrink"
-FACES = {"cli", "hook", "mkdocs_plugin"}
-PURE = set(
-    "model errors containers tolerant exif notices rewrite foreign sniff seal metadata keys limits names wire replies "
-    "report asking engine examine profiles timeline tolerance readings".split()
+from import_rules import (
+    BEYOND,
+    INSIDE,
+    PROTOCOLS_ONLY,
+    STANDARD_LIBRARY_WITHOUT_IO,
+    THIRD_PARTY,
+    WITHOUT_IO,
 )
-STDLIB_PURE = set(
-    "__future__ collections contextlib dataclasses enum struct zlib hashlib re typing json shlex unicodedata threading "
-    "time html math itertools functools types bisect string os pathlib email datetime base64 random urllib ipaddress "
-    "binascii operator textwrap posixpath difflib concurrent".split()
-)
-# The only third-party packages that each part may import, lazily or not.
-THIRD_PARTY = {
-    "pixels": {"pyvips"},
-    "verify": {"pyvips"},
-    "portray": {"pyvips"},
-    "engine/builtin": {"pyvips", "oxipng", "mozjpeg_lossless_optimization", "PIL"},
-    "engine/hosted": {"httpx", "httpx2"},
-    "engine/transport": {"httpx", "httpx2", "httpcore", "httpcore2"},
-    "engine/sockets": {"httpx", "httpx2", "httpcore", "httpcore2"},
-    "usage": {"httpx", "httpx2"},
-    "cache": {"diskcache"},
-    "flight": {"filelock"},
-    "files": {"pathspec"},
-    "originals": set(),
-    "settings": {"platformdirs", "yaml"},
-    "workers": {"pyvips"},
-    "server": {"starlette", "uvicorn", "h11", "click", "multipart", "python_multipart", "anyio"},
-    "cli": {"click", "mkdocs", "yaml"},
-    "mkdocs_plugin": {"mkdocs", "jinja2"},
-}
-_PARTS = {"engine/builtin", "engine/hosted", "cache/local", "verify", "pixels", "workers", "settings", "runtime"}
-# part -> the parts of the house it may not import, beyond the faces
-FORBIDDEN = {
-    "pipeline": _PARTS,
-    "work": _PARTS | {"pipeline"},
-    "engine": {"cache", "runtime", "pipeline", "settings", "server", "files"},
-    "cache": {"engine", "runtime", "pipeline", "settings", "server"},
-    "server": {"engine/hosted", "cache", "pipeline", "runtime", "settings"},
-    "settings": {"engine", "cache", "pipeline", "runtime", "workers"},
-}
+from places import SRC
 
-
-def modules() -> list[Path]:
-    """Every module of the package."""
-    return sorted(SRC.rglob("*.py"))
+MOST_ENTRIES = 21
+MOST_MODULES = 16
+LARGE_PACKAGES = {"server", "engines.builtin", "cli"}
+LONGEST_MODULE = 280
+LONGEST_FUNCTION = 40
 
 
 def name_of(path: Path) -> str:
-    """The module's name inside the package, with slashes: `engine/builtin/png`."""
-    name = path.relative_to(SRC).with_suffix("").as_posix()
-    return name.removesuffix("/__init__")
+    """The module's dotted name inside the package: `engines.builtin.png`."""
+    name = path.relative_to(SRC).with_suffix("").as_posix().replace("/", ".")
+    return name.removesuffix("__init__").removesuffix(".")
 
 
-def imports(path: Path) -> set[str]:
-    """What a module imports: `.engine/builtin` inside the house, `httpx` outside."""
-    found: set[str] = set()
-    package = list(path.relative_to(SRC).parts[:-1])
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+MODULES = {name_of(path): path for path in sorted(SRC.rglob("*.py"))}
+
+
+def part_of(name: str, parts: object) -> str:
+    """The longest of `parts` that is, or holds, the module."""
+    held = [part for part in parts if part and (name == part or name.startswith(part + "."))]  # type: ignore[attr-defined]
+    return max(held, key=len, default="")
+
+
+def imports(path: Path, *, types: bool = True) -> set[tuple[str, bool]]:
+    """What a module imports, and whether it lies inside the package; with `types` also for the type checker alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    hidden = {id(inner) for node in ast.walk(tree) if _for_types(node) for inner in ast.walk(node)}
+    found: set[tuple[str, bool]] = set()
+    for node in ast.walk(tree):
+        if not types and id(node) in hidden:
+            continue
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            found |= {(alias.name.split(".")[0], False) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(((node.module or "").split(".")[0], False))
         elif isinstance(node, ast.ImportFrom):
-            found |= _from(node, package)
+            found |= {(name, True) for name in _inside(node, list(path.relative_to(SRC).parts[:-1]))}
     return found
 
 
-def _from(node: ast.ImportFrom, package: list[str]) -> set[str]:
-    if not node.level:
-        return {(node.module or "").split(".")[0]}
-    base = package[: len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
-    here = {"." + "/".join(base)} if base else set()
-    below = {"." + "/".join([*base, alias.name]) for alias in node.names}
-    return here | {name for name in below if (SRC / (name[1:] + ".py")).exists() or (SRC / name[1:]).is_dir()}
+def _for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def part_of(name: str, parts: set[str]) -> str | None:
-    """The longest of `parts` that holds module `name`."""
-    held = [part for part in parts if name == part or name.startswith(part + "/")]
-    return max(held, key=len, default=None)
+def _inside(node: ast.ImportFrom, package: list[str]) -> set[str]:
+    base = ".".join([*package[: len(package) - node.level + 1], *(node.module or "").split(".")]).strip(".")
+    names = {f"{base}.{alias.name}".strip(".") for alias in node.names}
+    return {name if name in MODULES else base for name in names}
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_third_party(path: Path) -> None:
+def allowed(name: str, target: str) -> bool:
+    """Whether the tables let module `name` import module `target`."""
+    package, other = part_of(name, INSIDE), part_of(target, INSIDE)
+    if package == other or any(
+        target == part or target.startswith(part + ".") for part in BEYOND.get(name, ()) if part
+    ):
+        return True
+    if target == "":
+        return "" in (*INSIDE[package], *BEYOND.get(name, ()))
+    if (package, other) in PROTOCOLS_ONLY:
+        return target == other
+    return any(target == part or (part == other and target.startswith(part + ".")) for part in INSIDE[package])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_inside(name: str) -> None:
+    """A module imports only those packages of imgshrink that the table gives its package."""
+    inside = {target for target, ours in imports(MODULES[name]) if ours}
+    assert not {target for target in inside if not allowed(name, target)}
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("core.model", "image.sniff"),
+        ("image.seal", "files.atomic"),
+        ("workers.pool", "engines.builtin.codecs"),
+        ("settings.load", "workers.pool"),
+        ("pixels.verify", "engines.builtin.score"),
+        ("files.originals", "settings.load"),
+        ("cache.local", "files.atomic"),
+        ("engines.builtin", "engines.hosted.engine"),
+        ("engines.hosted.engine", "cache.local"),
+        ("engines.hosted.engine", "files.atomic"),
+        ("report.images", "pipeline.run"),
+        ("report.publish", "files.originals"),
+        ("pipeline.resolver", "cache.local"),
+        ("pipeline.resolver", "engines.builtin"),
+        ("pipeline.run", "settings.schema"),
+        ("server.app", "engines.builtin"),
+        ("server.app", "pipeline.run"),
+        ("session", "cli.run"),
+        ("hook", "cli.run"),
+        ("mkdocs_plugin", "engines.hosted.engine"),
+        ("cli.run", "cache.local"),
+    ],
+)
+def test_the_tables_forbid(name: str, target: str) -> None:
+    """Each row of the table forbids what it is there to forbid."""
+    assert name in MODULES
+    assert target in MODULES
+    assert not allowed(name, target)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_third_party(name: str) -> None:
     """A module imports no third-party package but those of its part."""
-    name = name_of(path)
-    allowed = THIRD_PARTY.get(part_of(name, set(THIRD_PARTY)) or "", set())
-    outside = {module for module in imports(path) if not module.startswith(".")}
-    assert outside - set(sys.stdlib_module_names) - {"imgshrink"} <= allowed
+    outside = {module for module, ours in imports(MODULES[name]) if not ours}
+    permitted = THIRD_PARTY.get(part_of(name, THIRD_PARTY), set())
+    assert outside - set(sys.stdlib_module_names) - {"imgshrink"} <= permitted
 
 
-@pytest.mark.parametrize("path", [path for path in modules() if name_of(path) in PURE], ids=name_of)
-def test_pure(path: Path) -> None:
-    """A pure module does no I/O: it imports only the part of the standard library that does none."""
-    assert {module for module in imports(path) if not module.startswith(".")} <= STDLIB_PURE
+@pytest.mark.parametrize(("part", "packages"), THIRD_PARTY.items())
+def test_third_party_rows_are_used(part: str, packages: set[str]) -> None:
+    """No row of the table of third-party packages is stale."""
+    mine = [path for name, path in MODULES.items() if part_of(name, THIRD_PARTY) == part]
+    assert packages <= {module for path in mine for module, _ in imports(path)}
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_faces_are_on_top(path: Path) -> None:
-    """Nothing imports a face but the face itself."""
-    name = name_of(path)
-    faces = {part_of(module[1:], FACES) for module in imports(path) if module.startswith(".")} - {None}
-    assert faces <= {part_of(name, FACES) or ("cli" if name == "__main__" else None)}
+@pytest.mark.parametrize("name", [name for name in MODULES if part_of(name, WITHOUT_IO)])
+def test_without_io(name: str) -> None:
+    """A package without I/O imports neither os nor pathlib nor anything else that reaches the system, but as types."""
+    outside = {module for module, ours in imports(MODULES[name], types=False) if not ours}
+    assert outside <= STANDARD_LIBRARY_WITHOUT_IO
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_forbidden(path: Path) -> None:
-    """The parts that must not know each other don't."""
-    name = name_of(path)
-    for part, forbidden in FORBIDDEN.items():
-        if part_of(name, {part}):
-            inside = {module[1:] for module in imports(path) if module.startswith(".")}
-            assert not {module for module in inside if part_of(module, forbidden)}
+def test_no_circles() -> None:
+    """No package imports one that stands above it, and modules import each other in no circle."""
+    edges = {
+        name: {target for target, ours in imports(path, types=False) if ours and target != name and target}
+        for name, path in MODULES.items()
+    }
+    while leaves := [name for name, targets in edges.items() if not targets & set(edges)]:
+        for name in leaves:
+            del edges[name]
+    assert edges == {}
+
+
+def test_the_house_is_small() -> None:
+    """Few names on the top floor, few modules in a package, no long module and no long function."""
+    top = [path for path in SRC.iterdir() if path.name != "__pycache__"]
+    assert len(top) <= MOST_ENTRIES
+    packages = {path.parent for path in MODULES.values()}
+    sizes = {name_of(package / "__init__.py"): len(list(package.glob("*.py"))) for package in packages}
+    assert not {name for name, size in sizes.items() if size > MOST_MODULES} - LARGE_PACKAGES
+    texts = {name: path.read_text(encoding="utf-8") for name, path in MODULES.items()}
+    assert not [name for name, text in texts.items() if text.count("\n") > LONGEST_MODULE]
+    functions = [
+        (name, node.name, node.end_lineno - node.lineno + 1)
+        for name, text in texts.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno
+    ]
+    assert not [row for row in functions if row[2] > LONGEST_FUNCTION]
 
 
 def test_import_without_extras() -> None:
     """The package, its pipeline and its settings import with no extra installed and load nothing heavy."""
     code = (
-        "import sys, imgshrink.pipeline, imgshrink.settings, imgshrink.runtime\n"
+        "import sys, imgshrink.pipeline.run, imgshrink.settings.load, imgshrink.session\n"
         "print(sorted({'httpx', 'pyvips', 'diskcache', 'mkdocs', 'click', 'starlette', 'oxipng'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from faces import PNG, ROOT, run
+from places import ROOT
+from real_tools import PNG, run
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PLATFORMS = {

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import SettingsError
-from .examine import Examined, State, examine
-from .model import Recipe, Source, Status
-from .settings import fields_of, load
+from .core.errors import SettingsError
+from .core.model import Recipe, Source, Status
+from .pipeline.inspection import Examined, State, examine
+from .settings.load import load
+from .settings.schema import fields_of
 
 if TYPE_CHECKING:
-    from .model import Outcome
-    from .runtime import Runtime
-    from .settings import Settings
+    from .core.model import Outcome
+    from .session import Runtime
+    from .settings.schema import Settings
 
 REWROTE, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
 USAGE = "imgshrink-hook [--quality=80 or another setting] [--baseline=FILE] [--] FILE..."
@@ -81,7 +82,7 @@ def _all_finished(settings: Settings, names: Sequence[str]) -> bool:
 
 
 def _shrink(settings: Settings, names: Sequence[str], baseline: str) -> int:
-    from .runtime import opened
+    from .session import opened
 
     with opened(settings) as runtime:
         found = [examine(source, settings.min_size) for source in _sources(runtime, names)]
@@ -98,10 +99,10 @@ def _sources(runtime: Runtime, names: Sequence[str]) -> Iterator[Source]:
 
 
 def _run(runtime: Runtime, waiting: Sequence[Source], left: Sequence[Examined]) -> int:
-    from .checking import as_outcomes
-    from .staging import restorable, set_aside
-    from .streams import is_terminal
-    from .telling import Telling
+    from .files.staging import restorable, set_aside
+    from .pipeline.check import as_outcomes
+    from .report.console import is_terminal
+    from .report.progress import Telling
 
     watched = (
         is_terminal(sys.stderr) or runtime.host
@@ -123,21 +124,24 @@ def _run(runtime: Runtime, waiting: Sequence[Source], left: Sequence[Examined]) 
 
 def _block(outcomes: Sequence[Outcome], rewrote: set[str], staged: set[str], set_aside: set[str]) -> list[str]:
     """What was rewritten, and what to do: nothing where pre-commit is about to roll it back."""
-    from . import report
+    from .report import hook_messages, quoting
 
     if set_aside:
         runner = "prek" if os.environ.get("PREK_HOOK_STAGE") else "pre-commit"
         others = len(rewrote - set_aside)
-        return [*report.summed_up(outcomes), report.partly_staged(sorted(set_aside), runner, others=others)]
-    program = f"{report.quoted(sys.executable)} -m imgshrink"
+        return [
+            *hook_messages.summed_up(outcomes),
+            hook_messages.partly_staged(sorted(set_aside), runner, others=others),
+        ]
+    program = f"{quoting.quoted(sys.executable)} -m imgshrink"
     base = str(Path.cwd()) if os.environ.get("GIT_PREFIX") else ""
-    return report.rewritten(outcomes, report.Ways(staged, program, base))
+    return hook_messages.rewritten(outcomes, hook_messages.Ways(staged, program, base))
 
 
 def _unlisted(found: Sequence[Examined], baseline: str) -> Sequence[Examined]:
     if not baseline:
         return found
-    from .baseline import read_baseline
+    from .pipeline.baseline import read_baseline
 
     listed = read_baseline(Path(baseline))
     return [seen for seen in found if seen.digest not in listed]
@@ -148,7 +152,7 @@ def _say_ours(text: str) -> None:
 
 
 def _say(text: str) -> None:
-    from .streams import put
+    from .report.console import put
 
     put(sys.stdout, text)
 

@@ -14,19 +14,20 @@ from mkdocs.config.base import ConfigErrors, ConfigWarnings, LegacyConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority
 
-from .errors import SettingsError
-from .names import pictured
-from .settings import fields_of, load
+from .core.errors import SettingsError
+from .report.destination import pictured
+from .settings.load import load
+from .settings.schema import fields_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
 
-    from .model import Outcome, Source
-    from .report import Summary
-    from .runtime import Runtime
-    from .telling import Telling
+    from .core.model import Outcome, Source
+    from .report.progress import Telling
+    from .report.summary import Summary
+    from .session import Runtime
 
 ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp")
 MATERIAL = "material/optimize"
@@ -99,10 +100,10 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             log.debug("imgshrink: where it happened", exc_info=True)
 
     def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
-        from .place import in_build
-        from .publish import publish
-        from .runtime import opened
-        from .telling import Telling
+        from .files.destinations import in_build
+        from .report.progress import Telling
+        from .report.publish import publish
+        from .session import opened
 
         with opened(self._settings) as runtime:
             telling = Telling(self._settings, self._say_new, runtime)
@@ -120,12 +121,12 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
     def _tell(
         self, telling: Telling, outcomes: list[Outcome], summary: Summary, others: list[str], *, fresh: bool
     ) -> None:
-        from . import report
+        from .report import messages
 
         if not self._serving or summary.answered:
-            log.info("imgshrink: %s", report.result(summary))
+            log.info("imgshrink: %s", messages.result(summary))
         if fresh and summary.answered and summary.seconds > SLOW:
-            log.info("imgshrink: %s", report.empty_cache(summary.seconds))
+            log.info("imgshrink: %s", messages.empty_cache(summary.seconds))
         notes = telling.notes(outcomes, others, next_run="the next build")
         for note in notes:
             self._say_new(note.text)

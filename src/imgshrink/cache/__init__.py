@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..model import Entry
+from ..core.model import Entry
 
 
 class Cache(Protocol):

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..model import Entry, Verdict
+from ..core.model import Entry, Verdict
 from . import record
 
 if TYPE_CHECKING:
-    from .transfer import Imported
-    from .upkeep import CacheInfo, Removed
+    from .archive import Imported
+    from .maintenance import CacheInfo, Removed
 
 FOLDER = "results"
 REFUSAL_SECONDS = 30 * 86400
@@ -95,33 +95,33 @@ class LocalCache:
 
     def info(self) -> CacheInfo:
         """Return what the cache holds."""
-        from .upkeep import CacheInfo, measure
+        from .maintenance import CacheInfo, measure
 
         return self._tend(measure, CacheInfo(self._place, 0, 0, {}, None), writes=False)
 
     def verify_all(self) -> Removed:
         """Read every record, remove those that are damaged or not ours, and say how many."""
-        from .upkeep import Removed, check
+        from .maintenance import Removed, check
 
         return self._tend(lambda folder, _: check(folder), Removed(0, 0, 0))
 
     def prune(self, size: int | None = None) -> Removed:
         """Remove the entries not used for longest until at most `size` bytes are left; by default the cache's size."""
-        from .upkeep import Removed, prune
+        from .maintenance import Removed, prune
 
         limit = self._size if size is None else size
         return self._tend(lambda folder, _: prune(folder, limit), Removed(0, 0, 0))
 
     def clear(self) -> Removed:
         """Remove everything."""
-        from .upkeep import Removed, empty
+        from .maintenance import Removed, empty
 
         return self._tend(lambda folder, _: empty(folder), Removed(0, 0, 0))
 
     def export(self, path: Path) -> int:
         """Write every sound entry to a file at `path` and return how many there are; raises `Unwritable`."""
-        from .transfer import export
-        from .upkeep import records
+        from .archive import export
+        from .maintenance import records
 
         return export(self._tend(records, iter(()), writes=False), path)
 
@@ -131,7 +131,7 @@ class LocalCache:
         Each record is checked to be whole and of its key; what its results look like is not: whoever imports a cache
         trusts who made it, as with any build cache.
         """
-        from .transfer import Fate, read
+        from .archive import Fate, read
 
         def take(key: str, value: bytes, entry: Entry) -> Fate:
             if self.get(key) is not None:
@@ -216,14 +216,14 @@ class LocalCache:
         stored, self._stored = self._stored, False
         store.close()
         if self._writable and used:
-            from . import uses
+            from . import last_used
 
-            uses.write(self._place, used, int(self._clock()))
+            last_used.write(self._place, used, int(self._clock()))
         if stored:
             self._prune()
 
     def _prune(self) -> None:
-        from .upkeep import prune, volume
+        from .maintenance import prune, volume
 
         if volume(self._place) <= self._size:
             return
@@ -245,7 +245,7 @@ class LocalCache:
             return nothing
 
     def _note(self, kind: str, text: str) -> None:
-        from ..names import shown
+        from ..core.text import shown
 
         self._notes.setdefault(kind, f"the cache in {shown(self.folder)} {text}")
 

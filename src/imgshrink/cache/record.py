@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Any
 
-from ..model import Entry, Verdict
+from ..core.model import Entry, Verdict
 
 VERSION = b"imgshrink record 1\n"
 HEAD = len(VERSION) + 32

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..flight import Flight
-from . import database
-from .database import Broken, Reader
+from ..files.locks import Flight
+from . import inspection
 from .disk import LOOKS, Foreign, open_cache
+from .inspection import Broken, Reader
 
 Note = Callable[[str, str], None]
 WAIT = 10.0
@@ -57,7 +57,7 @@ def open_store(folder: Path, *, writable: bool, note: Note) -> Store | Reader:
     try:
         return _open_writable(folder, note)
     except (OSError, sqlite3.OperationalError) as error:
-        if not (folder / database.NAME).is_file():
+        if not (folder / inspection.NAME).is_file():
             raise
         try:
             reader = Reader(folder)
@@ -71,7 +71,7 @@ def renew(folder: Path, *, note: Note) -> None:
     """Put the database aside if a thorough look finds it damaged; raises if it can't."""
     with _alone(folder):
         try:
-            database.inspect(folder, thorough=True)
+            inspection.inspect(folder, thorough=True)
         except Broken as broken:
             _replace(folder, broken, note)
 
@@ -89,7 +89,7 @@ def is_foreign(error: Exception) -> bool:
 def _open_writable(folder: Path, note: Note) -> Store:
     _make(folder)
     try:
-        database.inspect(folder)
+        inspection.inspect(folder)
     except (Broken, sqlite3.OperationalError):
         # Damaged, not there yet, or in the making by another process: only one of them acts.
         with _alone(folder):
@@ -99,19 +99,19 @@ def _open_writable(folder: Path, note: Note) -> Store:
 
 
 def _mend(folder: Path, note: Note) -> None:
-    if not os.path.lexists(folder / database.NAME):
+    if not os.path.lexists(folder / inspection.NAME):
         return
     try:
-        database.inspect(folder)
+        inspection.inspect(folder)
     except Broken as broken:
         _replace(folder, broken, note)
 
 
 def _replace(folder: Path, broken: Broken, note: Note) -> None:
-    unfinished = database.is_unfinished(folder)
-    database.move_aside(folder)
+    unfinished = inspection.is_unfinished(folder)
+    inspection.move_aside(folder)
     if not unfinished:
-        note("broken", f"was begun anew, the old one is in its folder {database.ASIDE!r} ({broken})")
+        note("broken", f"was begun anew, the old one is in its folder {inspection.ASIDE!r} ({broken})")
 
 
 def _make(folder: Path) -> None:

@@ -10,22 +10,12 @@ from typing import NoReturn
 import click
 
 from .. import __version__
-from ..errors import ImgshrinkError, SettingsError
+from ..core.errors import ImgshrinkError, SettingsError
 from .output import say
 
 FINE, WRONG_USE, FAILURES, INTERRUPTED = 0, 2, 3, 130
-# The command and the module below that defines it under its own name.
-COMMANDS = {
-    "optimize": "shrink",
-    "warm": "shrink",
-    "check": "check",
-    "restore": "undo",
-    "explain": "look",
-    "usage": "usage",
-    "cache": "cache",
-    "doctor": "look",
-    "server": "server",
-}
+COMMANDS = ("optimize", "warm", "check", "restore", "explain", "usage", "cache", "doctor", "server")
+"""Each is defined in the module of its own name."""
 
 
 class Commands(click.Group):
@@ -39,7 +29,7 @@ class Commands(click.Group):
         """Return the command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f".{COMMANDS[cmd_name]}", __package__), cmd_name)
+        command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
         assert isinstance(command, click.Command)
         return command
 

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..report import counted, shown, size
-from ..runtime import opened
-from ..settings.values import Given, NotAllowed
-from ..settings.values import size as size_of
+from ..report.quoting import shown
+from ..report.units import counted, size
+from ..session import opened
+from ..settings.parsers import Given, NotAllowed
+from ..settings.parsers import size as size_of
 from .options import settings_of
 from .output import say, tell
 
 if TYPE_CHECKING:
     from ..cache.local import LocalCache
-    from ..cache.upkeep import Removed
+    from ..cache.maintenance import Removed
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 

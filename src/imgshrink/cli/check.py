@@ -7,17 +7,21 @@ from pathlib import Path
 
 import click
 
-from .. import baseline as baselines
-from ..checking import Checked, as_outcomes
-from ..checking import check as look
-from ..examine import State
-from ..report import LISTED, counted, finished, left_alone, shown, under, unfinished
-from ..runtime import opened
-from ..settings import Settings
+from ..pipeline import baseline as baselines
+from ..pipeline.check import Checked, as_outcomes
+from ..pipeline.check import check as look
+from ..pipeline.inspection import State
+from ..report.hook_messages import finished, under, unfinished
+from ..report.messages import left_alone
+from ..report.quoting import shown
+from ..report.tables import LISTED
+from ..report.units import counted
+from ..session import opened
 from ..settings.project import OWN, SHARED
+from ..settings.schema import Settings
 from .options import paths_argument, settings_of, settings_options, verbose_option
 from .output import say, tell
-from .work import Found, found
+from .run import Found, found
 
 FINE, UNFINISHED, FAILURES = 0, 1, 3
 FILE = click.Path(path_type=Path, dir_okay=False)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from ..settings import Settings, fields_of, load
+from ..settings.load import load
+from ..settings.schema import Settings, fields_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ..streams import put
+from ..report.console import put
 
 READER_GONE = 141
 

@@ -6,11 +6,11 @@ import json
 
 import click
 
-from ..errors import SettingsError
-from ..report import shown
-from ..runtime import opened
-from ..usage import read_quota, rows
-from ..wire import STATS, USAGE
+from ..core.errors import SettingsError
+from ..core.tinyjpg import STATS, USAGE
+from ..engines.hosted.quota import read_quota, rows
+from ..report.quoting import shown
+from ..session import opened
 from .options import settings_of
 from .output import tell
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import SettingsError
-from ..git import Silent
-from ..names import REPORT_MARK, shown
-from . import ignored
+from ..core.errors import SettingsError
+from ..core.text import REPORT_MARK, shown
+from . import gitignore
+from .git import Silent
 from .patterns import Patterns
 
 MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT: what Windows calls a junction
@@ -75,7 +75,7 @@ def _walked(top: Path, notes: list[str]) -> list[Path]:
     """The images below a folder, without what git ignores there; all of them if git ignores the folder itself."""
     real = Path(os.path.realpath(top))
     scan = _Scan(notes)
-    scan.run(top, real, ignored.repository_of(real))
+    scan.run(top, real, gitignore.repository_of(real))
     out = scan.ignored(real)
     return [image.path for image in scan.images if image.place not in out and image.repository not in out]
 
@@ -129,7 +129,7 @@ class _Scan:
 
 def _ask(repository: Path, paths: list[Path], notes: list[str]) -> set[Path]:
     try:
-        return ignored.ignored(repository, [path for path in paths if path.is_relative_to(repository)])
+        return gitignore.ignored(repository, [path for path in paths if path.is_relative_to(repository)])
     except Silent as silent:
         notes.append(f"git does not say what it ignores in {shown(repository)}, so nothing of it is left out: {silent}")
         return set()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import SettingsError
+from ..core.errors import SettingsError
 
 
 class Patterns:

@@ -13,9 +13,9 @@ from itertools import takewhile
 
 import pyvips
 
-from ..containers import PNG_SIGNATURE, parts
-from ..limits import FRAME_PIXELS
-from ..model import Format
+from ..core.model import Format
+from ..image.containers import PNG_SIGNATURE, parts
+from ..image.limits import FRAME_PIXELS
 from .decode import Undecodable
 
 _CLEAR, _RESTORE = 1, 2

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import pyvips
 
-from ..limits import FRAME_PIXELS, unsupported
-from ..model import Format, ImageInfo
+from ..core.model import Format, ImageInfo
+from ..image.limits import FRAME_PIXELS, unsupported
 
 _LOADERS: Mapping[Format, Callable[..., pyvips.Image]] = MappingProxyType(
     {

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import pyvips
 
-from ..model import Format, ImageInfo
-from .apng import composed
-from .decode import Undecodable, stack
+from ..core.model import Format, ImageInfo
+from ..image.timing import instants, seen
+from .apng import composed, has_hidden_default
+from .decode import Undecodable, stack, still
 
 
 def delays(data: bytes, info: ImageInfo) -> tuple[int, ...]:
@@ -37,3 +38,26 @@ def _pages(image: pyvips.Image, wanted: Sequence[int]) -> Iterator[tuple[int, py
     height = image.get_page_height()
     for number in sorted(set(wanted)):
         yield number, image.crop(0, number * height, image.width, height).copy_memory()
+
+
+def pairs(
+    original: bytes, candidate: bytes, before: ImageInfo, after: ImageInfo
+) -> Iterator[tuple[pyvips.Image, pyvips.Image]]:
+    """Yield what is to be compared, as it is stored; each can be read once, and before the next is taken."""
+    if before.durations:
+        times = instants(_delays(original, before), _delays(candidate, after))
+        lefts, rights = zip(*times, strict=True)
+        yield from zip(frames(original, before, lefts), frames(candidate, after, rights), strict=True)
+    if not before.durations or _hidden(original, before) or _hidden(candidate, after):
+        yield still(original, before), still(candidate, after)
+
+
+def _delays(data: bytes, info: ImageInfo) -> tuple[int, ...]:
+    found = delays(data, info)
+    if sum(seen(found)) != sum(seen(info.durations)):
+        raise Undecodable("frames are damaged")
+    return found
+
+
+def _hidden(data: bytes, info: ImageInfo) -> bool:
+    return info.format is Format.PNG and has_hidden_default(data)

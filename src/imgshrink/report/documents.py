@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from ..model import Outcome
-from .names import shown
-from .numbers import counted, share, size
+from ..core.model import Outcome
+from .quoting import shown
 from .summary import Summary, savings
+from .units import counted, share, size
 
 VERSION = 1
 LARGEST = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..model import Outcome, Status
+from ..core.model import Outcome, Status
 
 SMALL = "smaller than min_size"
 LATE = "max_time was over"

@@ -20,27 +20,26 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from .. import wire
-from ..engine import Engine
-from .crew import Crew, Verify
+from ..core import tinyjpg
+from ..engines import Engine
+from .blobs import Folder
 from .database import Database
-from .folder import Folder
+from .errors import BUSY, GONE, NO_IMAGE, NO_KEY, TOO_MANY, TROUBLE, Refusal, invalid, plain
 from .form import declared_size, find_image, opened_form, read_quality
-from .guard import Guard
-from .intake import Asked, Intake
+from .job_runner import Crew, Verify
 from .jobs import Job
 from .keys import Key, Keys
-from .leases import Leases
 from .limits import Limits
+from .middleware import Guard
 from .openapi import document
-from .rates import Rates
-from .refusal import BUSY, GONE, NO_IMAGE, NO_KEY, TOO_MANY, TROUBLE, Refusal, invalid, plain
-from .store import Store
+from .queue import Leases, Store
+from .rate_limit import Rates
+from .uploads import Asked, Intake
 
 HEALTH = "/health"
 OPENAPI = "/openapi.json"
 IDEMPOTENCY_FORM = "An Idempotency-Key is 1 to 255 visible ASCII characters."
-STATES = {"queued": wire.PROCESSING, "leased": wire.PROCESSING}
+STATES = {"queued": tinyjpg.PROCESSING, "leased": tinyjpg.PROCESSING}
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -94,12 +93,12 @@ class Api:
     def routes(self) -> list[Route]:
         """Every route."""
         return [
-            Route(wire.OPTIMIZE, self.optimize, methods=["POST"]),
-            Route(wire.STATUS, self.status),
-            Route(wire.USAGE, self.usage),
-            Route(wire.STATS, self.stats),
-            Route(wire.ORIGINAL_FILE, self.original_file),
-            Route(wire.OPTIMIZED_FILE, self.optimized_file),
+            Route(tinyjpg.OPTIMIZE, self.optimize, methods=["POST"]),
+            Route(tinyjpg.STATUS, self.status),
+            Route(tinyjpg.USAGE, self.usage),
+            Route(tinyjpg.STATS, self.stats),
+            Route(tinyjpg.ORIGINAL_FILE, self.original_file),
+            Route(tinyjpg.OPTIMIZED_FILE, self.optimized_file),
             Route(HEALTH, self.health),
             Route(OPENAPI, self.openapi),
         ]
@@ -115,7 +114,7 @@ class Api:
             job, new = await run_in_threadpool(self._intake.take, key, Asked(file, *read_quality(form), idempotency))
         if new:
             self._crew.look()
-        return JSONResponse(wire.accepted(self._told(job, wire.PROCESSING)), headers=NO_STORE)
+        return JSONResponse(tinyjpg.accepted(self._told(job, tinyjpg.PROCESSING)), headers=NO_STORE)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncGenerator[None]:
@@ -139,7 +138,7 @@ class Api:
         if job is None:
             raise Refusal(HTTPStatus.NOT_FOUND, NO_IMAGE)
         told = self._told(job, STATES.get(job.state, job.state))
-        return JSONResponse(wire.progress(told), headers=NO_STORE | _expires(job))
+        return JSONResponse(tinyjpg.progress(told), headers=NO_STORE | _expires(job))
 
     async def usage(self, request: Request) -> Response:
         """Tell what the key has used, month by month."""
@@ -173,7 +172,7 @@ class Api:
         return JSONResponse(self._document)
 
     async def _authorized(self, request: Request) -> Key:
-        secret = request.headers.get(wire.KEY_HEADER, "")
+        secret = request.headers.get(tinyjpg.KEY_HEADER, "")
         key = await run_in_threadpool(self._keys.check, secret) if secret else None
         if key is None:
             raise Refusal(HTTPStatus.UNAUTHORIZED, NO_KEY)
@@ -182,23 +181,23 @@ class Api:
             raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY, retry_after=wait)
         return key
 
-    def _told(self, job: Job, status: str) -> wire.Job:
-        return wire.Job(
+    def _told(self, job: Job, status: str) -> tinyjpg.Job:
+        return tinyjpg.Job(
             image_id=job.id,
             status=status,
             original_size=job.original_size,
             optimized_size=job.optimized_size,
-            original_url=self._public_url + wire.ORIGINAL_FILE.format(name=job.original_name),
-            optimized_url=self._public_url + wire.OPTIMIZED_FILE.format(name=job.optimized_name),
+            original_url=self._public_url + tinyjpg.ORIGINAL_FILE.format(name=job.original_name),
+            optimized_url=self._public_url + tinyjpg.OPTIMIZED_FILE.format(name=job.optimized_name),
             processing_time=job.seconds,
             message=job.message if job.state == "failed" else "",
         )
 
 
 def _idempotency(request: Request) -> str | None:
-    value = request.headers.get(wire.IDEMPOTENCY_HEADER)
+    value = request.headers.get(tinyjpg.IDEMPOTENCY_HEADER)
     if value is not None and not re.fullmatch("[!-~]{1,255}", value):
-        raise invalid({wire.IDEMPOTENCY_HEADER: [IDEMPOTENCY_FORM]})
+        raise invalid({tinyjpg.IDEMPOTENCY_HEADER: [IDEMPOTENCY_FORM]})
     return value
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import SettingsError
+from ..core.errors import SettingsError
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (

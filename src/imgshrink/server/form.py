@@ -13,9 +13,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from ..wire import DEFAULT_QUALITY, HIGHEST_QUALITY, LOWEST_QUALITY, QUALITY_RANGE
+from ..core.tinyjpg import DEFAULT_QUALITY, HIGHEST_QUALITY, LOWEST_QUALITY, QUALITY_RANGE
+from .errors import BAD, BUSY, RETRY_SECONDS, SLOW, TOO_LARGE, Refusal
 from .limits import Limits
-from .refusal import BAD, BUSY, RETRY_SECONDS, SLOW, TOO_LARGE, Refusal
 
 FIELDS = 1000
 FIELD_SIZE = 64 * 1024

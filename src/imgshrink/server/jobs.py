@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from ..model import Format
+from ..core.model import Format
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import SettingsError
+from ..core.errors import SettingsError
 from .database import Database
 from .limits import MONTHLY_LIMIT
-from .months import month_of, used
+from .usage import month_of, used
 
 _SECRET = re.compile(r"imgshrink_([0-9a-f]{12})_[0-9A-Za-z_-]{43}")
 _NAME = re.compile(r"[\w.@-][\w.@ -]{0,62}[\w.@-]|[\w.@-]")

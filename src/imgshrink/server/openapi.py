@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .. import __version__, wire
-from ..model import Format
+from .. import __version__
+from ..core import tinyjpg
+from ..core.model import Format
+from ..core.tinyjpg import Json
 from .limits import Limits
-from .months import SHOWN, Json
+from .usage import SHOWN
 
 COUNT: Json = {"type": "integer", "minimum": 0}
 PER_CENT: Json = {"type": "number", "maximum": 100}
@@ -16,11 +18,11 @@ TEXT: Json = {"type": "string"}
 URL: Json = {"type": "string", "format": "uri"}
 QUALITY: Json = {
     "type": "integer",
-    "minimum": wire.LOWEST_QUALITY,
-    "maximum": wire.HIGHEST_QUALITY,
-    "default": wire.DEFAULT_QUALITY,
+    "minimum": tinyjpg.LOWEST_QUALITY,
+    "maximum": tinyjpg.HIGHEST_QUALITY,
+    "default": tinyjpg.DEFAULT_QUALITY,
 }
-RETRY: Json = {wire.RETRY_HEADER: {"description": "Seconds to wait.", "required": True, "schema": COUNT}}
+RETRY: Json = {tinyjpg.RETRY_HEADER: {"description": "Seconds to wait.", "required": True, "schema": COUNT}}
 EXPIRES: Json = {"Expires": {"description": "Until when the files are kept.", "schema": TEXT}}
 ALLOW: Json = {"Allow": {"description": "The methods there are.", "required": True, "schema": TEXT}}
 
@@ -48,19 +50,19 @@ def document(public_url: str, limits: Limits) -> Json:
         "servers": [{"url": public_url}],
         "security": [{"key": []}],
         "paths": {
-            wire.OPTIMIZE: {"post": _optimize(limits)},
-            wire.STATUS: {"get": _status()},
-            wire.USAGE: {"get": _keyed("usage", "What the key has used, month by month", _USAGE)},
-            wire.STATS: {"get": _keyed("stats", "What is left of the key's month", _STATS)},
-            wire.ORIGINAL_FILE: {"get": _file("original_file", "The image as it was uploaded")},
-            wire.OPTIMIZED_FILE: {"get": _file("optimized_file", "The image made smaller")},
+            tinyjpg.OPTIMIZE: {"post": _optimize(limits)},
+            tinyjpg.STATUS: {"get": _status()},
+            tinyjpg.USAGE: {"get": _keyed("usage", "What the key has used, month by month", _USAGE)},
+            tinyjpg.STATS: {"get": _keyed("stats", "What is left of the key's month", _STATS)},
+            tinyjpg.ORIGINAL_FILE: {"get": _file("original_file", "The image as it was uploaded")},
+            tinyjpg.OPTIMIZED_FILE: {"get": _file("optimized_file", "The image made smaller")},
             "/health": {
                 "get": _open("health", "Whether the server works", _object(success={"const": True}, message=TEXT))
             },
             "/openapi.json": {"get": _open("openapi", "This document", {"type": "object"})},
         },
         "components": {
-            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": wire.KEY_HEADER}},
+            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": tinyjpg.KEY_HEADER}},
             "schemas": {"Refusal": _REFUSAL},
         },
     }
@@ -97,22 +99,22 @@ _ACCEPTED = _object(
     data=_object(
         image_id=COUNT,
         **_URLS,
-        status={"const": wire.PROCESSING},
+        status={"const": tinyjpg.PROCESSING},
         original_size=COUNT,
         estimated_optimized_size=COUNT,
     ),
 )
-_PROCESSING = _object(image_id=COUNT, status={"const": wire.PROCESSING}, original_size=COUNT)
+_PROCESSING = _object(image_id=COUNT, status={"const": tinyjpg.PROCESSING}, original_size=COUNT)
 _COMPLETED = _object(
     image_id=COUNT,
-    status={"const": wire.COMPLETED},
+    status={"const": tinyjpg.COMPLETED},
     original_size=COUNT,
     optimized_size=COUNT,
     compression_ratio=PER_CENT,
     processing_time=SECONDS,
     **_URLS,
 )
-_FAILED = _object(image_id=COUNT, status={"const": wire.FAILED}, original_size=COUNT, message=TEXT)
+_FAILED = _object(image_id=COUNT, status={"const": tinyjpg.FAILED}, original_size=COUNT, message=TEXT)
 _STATUS_LINK: Json = {"operationId": "status", "parameters": {"image_id": "$response.body#/data/image_id"}}
 _REFUSAL: Json = {
     "type": "object",
@@ -139,7 +141,7 @@ def _optimize(limits: Limits) -> Json:
         "description": f"At most {limits.body} bytes. The same Idempotency-Key and body within a day are the same job.",
         "parameters": [
             {
-                "name": wire.IDEMPOTENCY_HEADER,
+                "name": tinyjpg.IDEMPOTENCY_HEADER,
                 "in": "header",
                 "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
             }

@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.types import ASGIApp
 
-from ..engine import Engine
-from ..errors import SettingsError
+from ..core.errors import SettingsError
+from ..engines import Engine
 from .app import create_app
 from .connection import protocol
-from .crew import Verify
 from .database import Database
+from .job_runner import Verify
 from .keys import Keys
 from .limits import Limits
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import SettingsError
-from .account import Account, read_account
-from .fields import ARGUMENT, ENVIRONMENT, MAX_TIME, MKDOCS, PROJECT, Settings, fields_of
+from ..core.errors import SettingsError
+from .credentials import Account, read_account
 from .folders import cache_folder, home, state_folder
 from .project import find_project
+from .schema import ARGUMENT, ENVIRONMENT, MAX_TIME, MKDOCS, PROJECT, Settings, fields_of
 from .source import Source, given_in_environment, read
 
 PRIVATE = "builtin"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import SettingsError
+from ..core.errors import SettingsError
 from .toml import parse_toml, read, read_toml
 
 OWN = "imgshrink.toml"

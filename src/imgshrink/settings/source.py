@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SettingsError
-from .account import PREFIX as ACCOUNT_PREFIX
-from .account import belongs_to_account
-from .fields import ARGUMENT, ENVIRONMENT, MKDOCS, PREFIX, PROJECT, Field, fields_of
-from .values import Given, NotAllowed
+from ..core.errors import SettingsError
+from .credentials import PREFIX as ACCOUNT_PREFIX
+from .credentials import belongs_to_account
+from .parsers import Given, NotAllowed
+from .schema import ARGUMENT, ENVIRONMENT, MKDOCS, PREFIX, PROJECT, Field, fields_of
 
 SHOWN = 80
 

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import SettingsError
+from ..core.errors import SettingsError
 
 
 def read_toml(file: Path) -> Mapping[str, object]:

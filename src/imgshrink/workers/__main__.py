@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO
 
-from .. import errors
-from .frames import Broken, receive, send
+from ..core import errors
+from .framing import Broken, receive, send
 
 Request = tuple[dict[str, object], tuple[bytes, ...]]
 

@@ -1,0 +1,50 @@
+"""`doctor`: versions, settings, folders, and other tools that work on the same images. Nothing is changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...session import opened
+from ..options import settings_of
+from ..output import tell
+from .conflicts import neighbours
+from .environment import codecs, programs, versions
+from .folders import cache, images
+from .settings import account, settings
+
+if TYPE_CHECKING:
+    from ...session import Runtime
+
+Look = Callable[["Runtime", Path, Mapping[str, str]], Iterator[str]]
+
+LOOKS: Mapping[str, Look] = {
+    "versions": versions,
+    "codecs": codecs,
+    "programs": programs,
+    "settings": settings,
+    "account": account,
+    "cache": cache,
+    "images": images,
+    "neighbours": neighbours,
+}
+
+
+def examine_all(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a heading and lines for every look at `folder`; what needs a person's hand begins with `!`."""
+    for heading, look in LOOKS.items():
+        yield heading
+        yield from (f"  {line}" for line in look(runtime, folder, environ))
+
+
+@click.command()
+def doctor() -> int:
+    """Look at versions, settings, the cache, and other tools that work on the same images."""
+    with opened(settings_of({})) as runtime:
+        for line in examine_all(runtime, Path.cwd(), os.environ):
+            tell(line)
+    return 0

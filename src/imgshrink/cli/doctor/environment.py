@@ -1,0 +1,68 @@
+"""What imgshrink stands on: versions, codecs that work, programs."""
+
+from __future__ import annotations
+
+import base64
+import platform
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...core.errors import ImgshrinkError
+from ...files.git import program
+
+if TYPE_CHECKING:
+    from ...session import Runtime
+
+NEEDED = (
+    "pyvips",
+    "pyvips-binary",
+    "pyoxipng-ng",
+    "mozjpeg-lossless-optimization",
+    "diskcache",
+    "filelock",
+    "pathspec",
+)
+OPTIONAL = ("mkdocs", "properdocs", "mkdocs-material", "starlette", "uvicorn")
+# A picture of one pixel, https://www.w3.org/TR/png-3/
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def versions(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+    """Name the versions of everything that can change a result."""
+    yield f"imgshrink {metadata.version('imgshrink')}, Python {platform.python_version()}, {platform.platform()}"
+    found = {name: _version(name) for name in (*NEEDED, *OPTIONAL)}
+    yield ", ".join(f"{name} {version}" for name, version in found.items() if version)
+    for name in NEEDED:
+        if not found[name]:
+            yield f"! {name} is missing: pip install --force-reinstall imgshrink"
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def codecs(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+    """Put a picture of one pixel through a worker."""
+    try:
+        runtime.workers.call("optimize", PIXEL, quality=80)
+        runtime.workers.call("verify", PIXEL, PIXEL, quality=80)
+    except ImgshrinkError as error:
+        yield f"! the built-in codecs don't work: {error}"
+    else:
+        yield "the built-in codecs work"
+
+
+def programs(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+    """Say whether git is there, which tells what is ignored and may hold originals."""
+    yield (
+        "git is there"
+        if program()
+        else "! no git: images that git ignores are treated too, and no original is found there"
+    )

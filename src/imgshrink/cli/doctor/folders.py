@@ -1,0 +1,67 @@
+"""The places that imgshrink reads and writes: its cache, and the folder at hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...files.discovery import discover
+from ...report.quoting import shown
+from ...report.units import counted, size
+
+if TYPE_CHECKING:
+    from ...session import Runtime
+
+POINTER = b"version https://git-lfs.github.com/spec/"
+LEFTOVER = ".imgshrink-*.tmp"
+NAMED = 3
+
+
+def cache(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+    """Say what the cache and the originals hold, and whether they can be written."""
+    info = runtime.cache.info()
+    since = f", since {datetime.fromtimestamp(info.oldest, UTC):%Y-%m-%d}" if info.oldest else ""
+    held = f"{counted(info.entries, 'entry', 'entries')}, {size(info.bytes)}{since}"
+    yield f"{shown(str(runtime.settings.cache_dir))}: {held}"
+    kept = runtime.originals.listing()
+    held = f"{counted(len(kept), 'original')}, {size(sum(row.size for row in kept))} (imgshrink restore)"
+    yield f"{shown(str(runtime.settings.state_dir))}: {held}"
+    for place in (runtime.settings.cache_dir, runtime.settings.state_dir):
+        if not _writable(place):
+            yield f"! {shown(str(place))} can't be written: nothing is remembered there"
+    yield from (f"! {note}" for note in [*runtime.cache.notes(), *runtime.originals.notes()])
+
+
+def _writable(folder: Path) -> bool:
+    """Whether `folder`, or the nearest folder above it that is there, can be written."""
+    place = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    return place.is_dir() and os.access(place, os.W_OK)
+
+
+def images(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+    """Count the images below `folder`, and name what a run would stumble over."""
+    found = discover([folder]).found
+    yield f"{counted(len(found), 'image')} below {shown(str(folder))}"
+    pointers = [path for path in found if _begins(path, POINTER)]
+    if pointers:
+        yield f"! {counted(len(pointers), 'image')} of Git LFS not fetched: {_some(pointers, folder)}: git lfs pull"
+    left = [path for place in sorted({path.parent for path in found}) for path in place.glob(LEFTOVER)]
+    if left:
+        files = counted(len(left), "temporary file")
+        yield f"! {files} of an interrupted run: {_some(left, folder)}: the next run removes them"
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(start)) == start
+    except OSError:
+        return False
+
+
+def _some(paths: list[Path], folder: Path) -> str:
+    names = [shown(path.relative_to(folder).as_posix()) for path in paths[:NAMED]]
+    return ", ".join([*names, f"{len(paths) - NAMED} more"] if len(paths) > NAMED else names)

@@ -1,0 +1,50 @@
+"""Which settings hold, and where each came from. Never the key itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...core.errors import SettingsError
+from ...report.quoting import shown
+from ...settings.folders import config_folder
+from ...settings.schema import fields_of
+
+if TYPE_CHECKING:
+    from ...session import Runtime
+
+
+def settings(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+    """Name every setting with its value and its source."""
+    chosen = runtime.settings
+    for row in fields_of():
+        source = chosen.sources.get(row.name, "default")
+        words = row.shown if source == "default" else _words(getattr(chosen, row.name))
+        yield f"{row.name:<17}{shown(words)} ({shown(source)})"
+    yield from (f"! {note}" for note in chosen.notes)
+
+
+def _words(value: object) -> str:
+    if value in (None, ()):
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def account(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  as above
+    """Say whether there is a key and for whom."""
+    chosen = runtime.settings
+    if chosen.api_key:
+        try:
+            yield f"a key is set ({chosen.sources['api_key']}), for {runtime.hosted.host}"
+        except SettingsError as error:  # an address may hold a password
+            yield f"! a key is set ({chosen.sources['api_key']}), but {error}"
+    elif chosen.key_empty:
+        yield "TINYJPG_API_KEY is set and empty (usual on forks): API results come from the cache only"
+    else:
+        yield "no key: images go to the built-in codecs" + (
+            ", but engine is hosted" if chosen.engine == "hosted" else ""
+        )
+        yield f"a key may stand in TINYJPG_API_KEY, or in {shown(config_folder(environ) / 'config.toml')}"
+    if chosen.privacy:
+        yield "nothing is uploaded: engine is builtin in the project file"

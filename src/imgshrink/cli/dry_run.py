@@ -1,0 +1,38 @@
+"""`--dry-run`: what would be done, without doing, writing or spending anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ..pipeline.inspection import State
+from ..report.messages import outlook as line
+from ..report.messages import uploads_needed
+from .output import say, tell
+
+if TYPE_CHECKING:
+    from ..session import Runtime
+    from .run import Found
+
+
+def outlook(runtime: Runtime, images: Found) -> int:
+    """Count images by state and the uploads that a run would need; return the exit code."""
+    surveys, plan = runtime.survey(images.sources)
+    states = Counter(survey.seen.state for survey in surveys)
+    for note in images.notes:
+        say(f"imgshrink: {note}")
+    tell(
+        "imgshrink: "
+        + line(
+            plan,
+            finished=states[State.FINISHED],
+            known=states[State.OPEN] - plan.new,
+            small=states[State.SMALL],
+            left=states[State.UNSUPPORTED] + states[State.BROKEN] + states[State.UNREADABLE],
+            excluded=images.excluded,
+        )
+    )
+    if "hosted" in plan.asked:
+        needed = len(runtime.to_upload(plan))
+        tell(f"imgshrink: {uploads_needed(needed, runtime.settings.max_uploads, runtime.quota_left())}")
+    return 0

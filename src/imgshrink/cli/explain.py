@@ -1,0 +1,114 @@
+"""`explain`: what a file is, what became of it and why, which settings apply, how to undo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..core.errors import SettingsError
+from ..core.model import Entry, Verdict
+from ..image.seal import read_seal, why_not_sealable
+from ..pipeline.inspection import Examined, State
+from ..report.quoting import quoted, shown
+from ..report.units import counted, share, size
+from ..session import opened
+from .options import settings_of
+from .output import tell
+
+if TYPE_CHECKING:
+    from ..pipeline.resolver import Answer
+    from ..session import Runtime
+
+STATES = {
+    State.FINISHED: "finished",
+    State.SMALL: "left alone: smaller than min_size",
+    State.OPEN: "not shrunk yet",
+}
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def explain(file: Path) -> int:
+    """Say all that is known of one image."""
+    if not file.is_file():
+        raise SettingsError(f"{shown(file)}: {'a folder: name one image' if file.is_dir() else 'no such file'}")
+    with opened(settings_of({})) as runtime:
+        for line in describe(file, runtime):
+            tell(line)
+    return 0
+
+
+def describe(path: Path, runtime: Runtime) -> Iterator[str]:
+    """Yield lines about the file at `path`. Nothing is written, nobody is asked."""
+    rows, _ = runtime.survey([runtime.source(path, str(path))])
+    seen, answer = rows[0].seen, rows[0].answer
+    yield f"{shown(str(path))}: {_kind(seen)}"
+    yield _row("state", STATES.get(seen.state, f"left alone: {seen.reason}"))
+    yield _row("mark", _mark(path, seen))
+    if runtime.excluded(path):
+        yield _row("excluded", _sources(runtime, "exclude", "include"))
+    if seen.state is State.OPEN:
+        yield _row("known", _known(seen, answer))
+    yield _row("quality", f"{seen.source.recipe.quality} ({_sources(runtime, 'quality', 'overrides')})")
+    yield _row("engines", f"{', then '.join(seen.source.engines)} ({_sources(runtime, 'engine', 'overrides')})")
+    yield from _undo(path, seen, runtime)
+
+
+def _row(name: str, text: str) -> str:
+    return f"  {name:<9}{text}"
+
+
+def _kind(seen: Examined) -> str:
+    info = seen.info
+    if info is None:
+        return seen.reason
+    width, height = info.displayed
+    frames = f", {counted(info.frames, 'frame')}" if info.animated else ""
+    return f"{info.format.value.upper()}, {width} x {height}{frames}, {size(seen.size)}"
+
+
+def _mark(path: Path, seen: Examined) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return "none"
+    quality = read_seal(data)
+    if quality is not None:
+        return f"shrunk by imgshrink at quality {quality}, unchanged since"
+    reason = why_not_sealable(data) if seen.info else ""
+    return f"none, and none is possible: {reason}" if reason else "none"
+
+
+def _known(seen: Examined, answer: Answer | None) -> str:
+    if answer is None or answer.entry is None:
+        return "nothing yet: " + ("no engine may be asked" if answer else "the next run asks an engine")
+    return _verdict(seen, answer.entry)
+
+
+def _verdict(seen: Examined, entry: Entry) -> str:
+    by = f" ({entry.engine})" if entry.engine else ""
+    if entry.verdict is Verdict.BETTER:
+        return f"{size(seen.size)} -> {size(len(entry.data))}, {share(seen.size, len(entry.data))} smaller{by}"
+    if entry.verdict is Verdict.REFUSED:
+        return f"no result that may replace it: {entry.reason}{by}"
+    return f"an output of imgshrink{by}" if entry.verdict is Verdict.DONE else f"nothing to gain{by}"
+
+
+def _sources(runtime: Runtime, *names: str) -> str:
+    sources = runtime.settings.sources
+    return (
+        ", ".join(dict.fromkeys(sources[name] for name in names if sources.get(name, "default") != "default"))
+        or "default"
+    )
+
+
+def _undo(path: Path, seen: Examined, runtime: Runtime) -> Iterator[str]:
+    kept = runtime.originals.find(path)
+    if kept is not None:
+        yield _row("before", f"{size(len(kept))}, {share(len(kept), seen.size)} smaller now")
+        yield _row("undo", f"imgshrink restore {quoted(str(path))}")
+    elif seen.state is State.FINISHED:
+        yield _row("undo", f"no original is kept here; imgshrink restore {quoted(str(path))} asks git")

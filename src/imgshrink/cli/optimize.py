@@ -1,0 +1,48 @@
+"""`optimize`: shrink images in place, or into another folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..files.destinations import Mirror
+from ..session import opened
+from .dry_run import outlook
+from .options import paths_argument, settings_of, settings_options, verbose_option
+from .restore import start_again
+from .run import found, work
+
+SETTINGS = (
+    "engine", "quality", "min_saving", "min_size", "include", "exclude", "jobs", "max_uploads", "max_time",
+    "cache_dir", "cache_size", "strict", "report",
+)  # fmt: skip
+EXISTING = click.Path(path_type=Path)
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing, spend nothing.")
+
+
+@click.command()
+@settings_options(*SETTINGS, "seal")
+@click.option("--output", type=EXISTING, help="Leave the files alone, and put all images into this folder.")
+@click.option("--redo", is_flag=True, help="Start again from the kept originals, or git's.")
+@dry_run_option
+@verbose_option
+@paths_argument("optimize docs/")
+def optimize(
+    paths: tuple[Path, ...], output: Path | None, *, redo: bool, dry_run: bool, verbose: bool, **options: object
+) -> int:
+    """Make images smaller, in place or into another folder."""
+    if redo and (dry_run or output is not None):
+        raise click.UsageError("--redo goes neither with --dry-run nor with --output.")
+    with opened(settings_of(options)) as runtime:
+        images = found(runtime, paths)
+        if dry_run:
+            return outlook(runtime, images)
+        if redo:
+            start_again(runtime, images.sources)
+        if output is None:
+            place = runtime.in_place(images.sources, named=paths)
+            return work(runtime, images, place, in_place=True, verbose=verbose, unkept=place.unkept)
+        mirror = Mirror(output, paths)
+        return work(runtime, images, mirror, verbose=verbose, complete=mirror.complete)

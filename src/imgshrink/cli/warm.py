@@ -1,0 +1,37 @@
+"""`warm`: fill the cache ahead of time; files are not changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..files.destinations import nowhere
+from ..session import opened
+from .dry_run import outlook
+from .optimize import EXISTING, SETTINGS, dry_run_option
+from .options import paths_argument, settings_of, settings_options, verbose_option
+from .run import found, work
+
+
+@click.command()
+@settings_options(*SETTINGS)
+@click.option(
+    "-f", "--config-file", type=EXISTING, is_eager=True, help="Take the folder and the settings of this mkdocs.yml."
+)
+@dry_run_option
+@verbose_option
+@paths_argument("warm docs/")
+def warm(paths: tuple[Path, ...], config_file: Path | None, *, dry_run: bool, verbose: bool, **options: object) -> int:
+    """Fill the cache and touch no file, so that the next build finds everything known."""
+    among: frozenset[Path] | None = None
+    mkdocs: Any = None
+    if config_file is not None:
+        from .mkdocs_config import build_of
+
+        build = build_of(config_file)
+        among, mkdocs, paths = build.files, build.options, paths or (build.folder,)
+    with opened(settings_of(options, start=config_file, mkdocs=mkdocs)) as runtime:
+        images = found(runtime, paths, among=among)
+        return outlook(runtime, images) if dry_run else work(runtime, images, nowhere, verbose=verbose)

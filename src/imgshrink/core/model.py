@@ -1,0 +1,217 @@
+"""The words of the domain, as frozen values. Nothing here does I/O or imports beyond the standard library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Format(str, Enum):
+    """An image format that imgshrink treats; the value is the word people see."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    GIF = "gif"
+    WEBP = "webp"
+
+    @property
+    def extension(self) -> str:
+        """The usual file name extension, with its dot."""
+        return ".jpg" if self is Format.JPEG else f".{self.value}"
+
+    @property
+    def media_type(self) -> str:
+        """The IANA media type."""
+        return f"image/{self.value}"
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What the bytes of one image say about it, read without decoding a pixel.
+
+    `width` and `height` are pixels of the stored picture, before `orientation` (EXIF, 1..8) is applied.
+    `durations` are milliseconds a frame, empty for a still. `loop` is how often an animation plays, 0 for ever.
+    `depth` is bits a sample; `colour` is `grey`, `rgb`, `palette`, `cmyk` or `yuv`.
+    """
+
+    format: Format
+    width: int
+    height: int
+    frames: int = 1
+    durations: tuple[int, ...] = ()
+    loop: int = 1
+    orientation: int = 1
+    alpha: bool = False
+    depth: int = 8
+    colour: str = "rgb"
+    colour_chunks: tuple[str, ...] = ()
+    complete: bool = True
+    pictures: int = 1
+    signed: bool = False
+    lossless: bool = False
+    arithmetic: bool = False
+    trailing: int = 0
+
+    @property
+    def displayed(self) -> tuple[int, int]:
+        """Width and height as a viewer shows them: swapped where the orientation turns the picture by 90 degrees."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+    @property
+    def animated(self) -> bool:
+        """More than one frame."""
+        return self.frames > 1
+
+    @property
+    def duration(self) -> int:
+        """Total duration in milliseconds, 0 for a still."""
+        return sum(self.durations)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one frame."""
+        return self.width * self.height
+
+    @property
+    def all_pixels(self) -> int:
+        """Pixels of all frames together."""
+        return self.pixels * self.frames
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything asked for that can change the output bytes. `quality` is 1..100; 100 is lossless."""
+
+    quality: int = 80
+
+    @property
+    def lossless(self) -> bool:
+        """No pixel that a viewer sees may change."""
+        return self.quality == 100
+
+
+class Verdict(str, Enum):
+    """What is known of one content under one recipe and engine."""
+
+    BETTER = "better"
+    NOT_SMALLER = "not-smaller"
+    REFUSED = "refused"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A cache value. `data` holds unsealed bytes and is empty unless `verdict` is BETTER.
+
+    `reason` says why for REFUSED. `engine` names the engine that answered. `stored` is seconds since the epoch.
+    `verify` is the version of verify that judged: a refusal counts for 30 days and under the same version only.
+    DONE marks the bytes whose hash is the key as an output of ours; `quality` is what it was made with.
+    """
+
+    verdict: Verdict
+    data: bytes = b""
+    reason: str = ""
+    engine: str = ""
+    stored: int = 0
+    verify: int = 0
+    quality: int = 0
+
+
+@dataclass(frozen=True)
+class Accept:
+    """A candidate that shows the same picture and is smaller.
+
+    `data` is what to keep of it: reduced, and with what it lacked grafted.
+    """
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class NotSmaller:
+    """A candidate that gains nothing, whatever it shows."""
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """A candidate that must not replace the original; `reason` is for people."""
+
+    reason: str
+
+
+Judgement = Accept | NotSmaller | Refuse
+
+
+class Status(str, Enum):
+    """What became of one file: the five words of the report's summary."""
+
+    OPTIMIZED = "optimized"
+    KEPT = "kept"
+    SEALED = "sealed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file. `path` is the source path people know; sizes are bytes on disk before and after.
+
+    `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED.
+    """
+
+    path: str
+    status: Status
+    before: int
+    after: int
+    format: Format | None = None
+    engine: str = ""
+    from_cache: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line for a person: what happened, to which file, what to do. `failure` notes fail a strict run."""
+
+    text: str
+    failure: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to treat: where it lies, the name people know it by, the recipe, and the engines to ask, in order."""
+
+    path: Path
+    name: str
+    recipe: Recipe
+    engines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One content that an engine is asked about: the hash of its unsealed bytes, the recipe, what it is, its size."""
+
+    content: str
+    recipe: Recipe
+    info: ImageInfo
+    size: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is about to do, known before the first engine is called. Sizes are bytes.
+
+    `images`, `before`, `new` and `new_bytes` count files; `asked` holds the distinct contents by the engine that will
+    be asked first.
+    """
+
+    images: int
+    before: int
+    new: int
+    new_bytes: int
+    asked: Mapping[str, Sequence[Question]]

@@ -1,0 +1,34 @@
+"""The table of encoders and the rules that hold for all of them. Imported in a worker: it loads every codec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import pyvips
+
+from ...core import errors
+from ...core.model import Format, ImageInfo, Recipe
+from ...image.limits import unsupported
+from . import gif, jpeg, png, webp
+
+Encoder = Callable[[bytes, ImageInfo, Recipe], bytes]
+
+ENCODERS: Mapping[Format, Encoder] = MappingProxyType(
+    {Format.JPEG: jpeg.optimize, Format.PNG: png.optimize, Format.GIF: gif.optimize, Format.WEBP: webp.optimize}
+)
+
+pyvips.cache_set_max(0)
+
+
+def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
+    """Return a smaller image of the same format, or `data` itself.
+
+    Raises `Declined` for what no encoder of ours may rewrite, and whatever a codec raises for pixels it can't read.
+    """
+    if not info.complete:
+        raise errors.Declined("file ends early")
+    if reason := unsupported(info):
+        raise errors.Declined(reason)
+    result = ENCODERS[info.format](data, info, recipe)
+    return result if len(result) < len(data) else data

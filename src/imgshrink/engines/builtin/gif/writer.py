@@ -1,0 +1,192 @@
+"""GIF, written: one frame at a time, each in the smallest of the ways that show the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from struct import pack
+
+from PIL import Image, ImageChops
+
+from .canvas import Canvas, union
+from .reader import Box, Frame, Screen, Unusual
+
+_SMALL = 20_000
+"""Pixels: of smaller frames, whose codes are few and short, one more way is tried."""
+
+_MOSTLY = 0.5
+"""Of a frame's pixels: where more must be drawn, drawing the rest too may cost less than leaving it out."""
+
+_TABLES_WORTH = 2
+"""A table of its own is tried where the frame is so many times as large as that table would be."""
+
+_MIXED = 1
+_DRAWN = b"\xff"
+_PLAIN_RUN = re.compile(rb"\xff\0++(?=\xff)")
+_ABSENT = bytes.maketrans(b"\1", b"\0")
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A frame to be written. `drawn` marks within `box` the pixels that must be drawn; the others are there already."""
+
+    box: Box
+    drawn: Image.Image
+    source: Frame
+    delay: int
+    disposal: int = 1
+
+    def grown(self, box: Box) -> Pending:
+        """Return the frame over `box` too, which is cleared after it."""
+        whole = union(self.box, box)
+        drawn = Image.new("L", (whole[2] - whole[0], whole[3] - whole[1]))
+        drawn.paste(self.drawn, (self.box[0] - whole[0], self.box[1] - whole[1]))
+        return replace(self, box=whole, drawn=drawn, disposal=2)
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """A frame's indices as one way of writing them."""
+
+    pixels: bytes
+    transparent: int | None
+    table: bytes
+    free: int | None
+
+    @property
+    def size(self) -> int:
+        return len(self.pixels) + len(self.table)
+
+
+def header(screen: Screen, palette: list[bytes]) -> bytes:
+    """Return the beginning of the file."""
+    flags, table = _table(palette)
+    return b"GIF89a" + pack("<HHBBB", screen.width, screen.height, flags, 0, screen.aspect) + table + screen.extensions
+
+
+def write(frame: Pending, shown: Canvas, palette: list[bytes], *, alpha: bool) -> bytes:
+    """Return the blocks of a frame; `shown` is the screen after it. With `alpha` one index is transparent.
+
+    `palette` are the colours of the shared table.
+    """
+    index = shown.index.crop(frame.box)
+    known = None if shown.known.full else shown.known.crop(frame.box)
+    if known is None or ImageChops.subtract(frame.drawn, known).getbbox() is None:
+        ways = _shared_ways(index, known, frame.drawn, palette)
+    else:
+        ways = _local_ways(frame)
+    if not ways:
+        raise Unusual("more colours in a frame than a table holds")
+    best = min(ways, key=lambda way: way.size)
+    return _blocks(frame, replace(best, transparent=best.free) if alpha and best.transparent is None else best)
+
+
+def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image | None) -> list[tuple[Image.Image, list[int]]]:
+    """Return what may be drawn, and how often each index then is.
+
+    That is what must be, its neighbours in plain runs too, and where it costs little all. `drawable` marks the pixels
+    that can be drawn, None where all can.
+    """
+    counts, pixels = index.histogram(drawn), index.width * index.height
+    if sum(counts) == pixels:
+        return [(drawn, counts)]
+    fullest = Image.new("L", index.size, 255) if drawable is None else ImageChops.lighter(drawn, drawable)
+    others = [_plain_runs(index, drawn, None if drawable is None else fullest)]
+    if pixels <= _SMALL or sum(counts) > pixels * _MOSTLY:
+        others.append(fullest)
+    return [(drawn, counts), *((mask, index.histogram(mask)) for mask in others)]
+
+
+def _shared_ways(
+    index: Image.Image, known: Image.Image | None, drawn: Image.Image, palette: list[bytes]
+) -> list[_Coded]:
+    """Return the frame in the shared colours, and with a table of its own where its few lie far apart: short codes."""
+    masks = _masks(index, drawn, known)
+    ways = [_coded(index, mask, counts) for mask, counts in masks]
+    counts = masks[0][1]
+    used = [value for value, count in enumerate(counts) if count]
+    bits = len(used).bit_length()
+    table = 6 << bits
+    if bits < max(used, default=0).bit_length() and all(way.size > _TABLES_WORTH * table for way in ways if way):
+        ways.append(_compact(index, drawn, counts, palette))
+    return [way for way in ways if way]
+
+
+def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image | None) -> Image.Image:
+    """Return the mask that also draws the pixels there already wherever a run of them has one colour.
+
+    Such a run is likely to be in the code table already; a run of several colours is longer as a transparent one.
+    """
+    values, before = index.tobytes(), drawn.tobytes()[:-1]
+    turns = ImageChops.difference(index, Image.frombytes("L", index.size, values[:1] + values[:-1]))
+    mixed = ImageChops.subtract(turns, Image.frombytes("L", index.size, _DRAWN + before))
+    if fullest is not None:
+        mixed = ImageChops.lighter(mixed, ImageChops.invert(fullest))
+    mixed = mixed.point([0] + [_MIXED] * 255)
+    marks = _DRAWN + ImageChops.lighter(mixed, drawn).tobytes() + _DRAWN
+    mask = _PLAIN_RUN.sub(lambda run: _DRAWN * len(run[0]), marks).translate(_ABSENT)
+    return Image.frombytes("L", index.size, mask[1:-1])
+
+
+def _coded(index: Image.Image, mask: Image.Image, counts: Sequence[int], table: bytes = b"") -> _Coded | None:
+    """Return the frame with the pixels of `mask` drawn; the transparent index is the lowest free one: short codes.
+
+    `counts` says how often each index is drawn.
+    """
+    highest = max((value for value in range(256) if counts[value]), default=0)
+    free = next((value for value in range(256) if not counts[value]), None)
+    transparent = None
+    if sum(counts) < index.width * index.height:
+        transparent = free
+        if transparent is None:
+            return None
+        highest = max(highest, transparent)
+        plain, index = index, Image.new("L", index.size, transparent)
+        index.paste(plain, None, mask)
+    return _Coded(_lzw(index, max(2, highest.bit_length())), transparent, table, free)
+
+
+def _local_ways(frame: Pending) -> list[_Coded]:
+    """Return the frame with a colour table of its own, made of the source's indices."""
+    left, top = frame.source.box[:2]
+    box = (frame.box[0] - left, frame.box[1] - top, frame.box[2] - left, frame.box[3] - top)
+    index, known = frame.source.index.crop(box), frame.source.drawn.crop(box)
+    if ImageChops.subtract(frame.drawn, known).getbbox() is not None:
+        raise Unusual("more than 256 colours with restored pixels")
+    ways = (_compact(index, *mask, frame.source.colours) for mask in _masks(index, frame.drawn, known))
+    return [way for way in ways if way]
+
+
+def _compact(index: Image.Image, mask: Image.Image, counts: Sequence[int], colours: list[bytes]) -> _Coded | None:
+    order = sorted((value for value in range(256) if counts[value]), key=lambda value: -counts[value])
+    places = {value: place for place, value in enumerate(order)}
+    table = [colours[value] for value in order]
+    if sum(counts) < index.width * index.height:
+        table.append(bytes(3))
+    if len(table) > 256:
+        return None
+    compact = index.point([places.get(value, 0) for value in range(256)])
+    ordered = [counts[value] for value in order] + [0] * (256 - len(order))
+    return _coded(compact, mask, ordered, _table(table)[1])
+
+
+def _blocks(frame: Pending, way: _Coded) -> bytes:
+    left, top, right, bottom = frame.box
+    opaque = way.transparent is None
+    control = b""
+    if frame.delay or frame.disposal != 1 or not opaque:
+        flags = frame.disposal << 2 | (not opaque)
+        control = b"\x21\xf9\x04" + pack("<BHBB", flags, frame.delay, way.transparent or 0, 0)
+    flags = 0x80 | (len(way.table) // 3).bit_length() - 2 if way.table else 0
+    return control + b"\x2c" + pack("<HHHHB", left, top, right - left, bottom - top, flags) + way.table + way.pixels
+
+
+def _lzw(index: Image.Image, bits: int) -> bytes:
+    return bytes([bits]) + index.tobytes("gif", "L", bits, 0) + b"\0"
+
+
+def _table(colours: list[bytes]) -> tuple[int, bytes]:
+    """Return the flags of a colour table and its bytes, filled up to a power of two."""
+    bits = max(1, (len(colours) - 1).bit_length())
+    return 0x80 | 0x70 | bits - 1, b"".join(colours).ljust(3 << bits, b"\0")

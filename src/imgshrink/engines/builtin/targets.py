@@ -1,0 +1,47 @@
+"""What each quality from 1 to 99 means, as scores on SSIMULACRA2's scale: the same to the eye for every image.
+
+70 is high quality, where faults are hard to notice without the original beside it; 80 cannot be told apart side by
+side; 90 cannot be told apart in a flicker test. Between the qualities named here scores are interpolated.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_LOSSY = ((1, 20.0), (30, 45.0), (60, 62.0), (70, 70.0), (80, 74.0), (85, 79.5), (90, 84.0), (99, 92.0))
+_PALETTE = ((1, 40.0), (30, 62.0), (60, 80.0), (70, 84.0), (80, 88.0), (90, 94.0), (99, 98.0))
+_PALETTE_FLOOR = ((1, 30.0), (30, 58.0), (60, 77.0), (70, 81.0), (80, 86.0), (90, 91.0), (99, 96.0))
+_PALETTE_SETTING = ((1, 30.0), (30, 50.0), (60, 78.0), (70, 83.0), (80, 88.0), (90, 90.0), (99, 100.0))
+
+
+@dataclass(frozen=True)
+class PaletteTarget:
+    """How a palette is judged: the quantizer's first setting, the score that settles it, the least that is taken."""
+
+    setting: int
+    score: float
+    floor: float
+
+
+def lossy_target(quality: int) -> float:
+    """Return the score that a lossy JPEG or WebP has to meet."""
+    return _between(_LOSSY, quality)
+
+
+def palette_target(quality: int) -> PaletteTarget:
+    """Return how the palette of a PNG is judged."""
+    return PaletteTarget(
+        round(_between(_PALETTE_SETTING, quality)), _between(_PALETTE, quality), _between(_PALETTE_FLOOR, quality)
+    )
+
+
+def _between(points: Sequence[tuple[int, float]], quality: int) -> float:
+    place = min(max(bisect_left([known for known, _ in points], quality), 1), len(points) - 1)
+    (left, low), (right, high) = points[place - 1], points[place]
+    return low + (high - low) * (quality - left) / (right - left)
+
+
+HUGE = 30_000_000
+"""Pixels of all frames: what takes longer than about half of a worker's time at full effort gets the least there is."""

@@ -1,0 +1,1 @@
+"""The engine that sends images through the TinyJPG HTTP API."""

@@ -1,0 +1,187 @@
+"""The two HTTP clients: one that knows the API key and follows nothing, one that downloads and knows no key."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+from ... import __version__
+from ...core.tinyjpg import IDEMPOTENCY_HEADER, KEY_HEADER, RETRY_HEADER, Upload
+from .parsing import LARGEST_REPLY, read_text
+from .polling import Timing
+from .response import Broken, Reply
+from .secret import Secret
+from .sockets import ForbiddenPeer, Sockets, Through, httpcore, httpx
+from .urls import Place, is_loopback, is_private, read_result
+
+HOPS = 3
+REDIRECTS = (301, 302, 303, 307, 308)
+LOGGERS = tuple(
+    name + successor + part
+    for successor in ("", "2")
+    for name, parts in (("httpx", ("",)), ("httpcore", (".connection", ".http11", ".proxy")))
+    for part in parts
+)
+
+_quiet = threading.local()
+
+
+class Transport:
+    """Moves bytes between the engine and the world. Every method blocks, ends by its deadline, and raises `Broken`."""
+
+    def __init__(self, api: Place, key: Secret, hosts: Sequence[str], stop: threading.Event, timing: Timing) -> None:
+        self._api = api
+        self._key = key
+        self._hosts = hosts
+        context = httpx.create_ssl_context() if api.scheme == "https" else None
+        self._keyed_sockets = Sockets(stop, self._check_api)
+        self._keyless_sockets = Sockets(stop, self._check_result)
+        self._keyed = _client(Through(self._keyed_sockets, context), timing)
+        self._keyless = _client(Through(self._keyless_sockets, context), timing)
+
+    def post(self, route: str, upload: Upload, token: str, deadline: float) -> Reply:
+        """Send an upload to the API; a redirect is an answer like any other."""
+        body = _Sending(upload.body)
+        headers = {
+            "Content-Type": upload.content_type,
+            "Content-Length": str(len(upload.body)),
+            IDEMPOTENCY_HEADER: token,
+        }
+        request = self._keyed.build_request("POST", self._api.url + route, headers=headers, content=body)
+        return self._ask(request, deadline, body)
+
+    def get(self, route: str, deadline: float) -> Reply:
+        """Ask the API; a redirect is an answer like any other."""
+        request = self._keyed.build_request("GET", self._api.url + route)
+        return self._ask(request, deadline)
+
+    def download(self, url: str, largest: int, deadline: float) -> Reply:
+        """Fetch a result without the key, over at most 3 redirects, each of them checked."""
+        base = f"{self._api.url}/"
+        for _ in range(HOPS + 1):
+            place = read_result(url, base, self._api, self._hosts)
+            if self._key.shows_in(url):
+                place = "an address that holds the API key"
+            if isinstance(place, str):
+                raise Broken(f"offers its result where it is not fetched: {place}", forbidden=True)
+            request = self._keyless.build_request("GET", place.url)
+            reply = self._exchange(self._keyless, self._keyless_sockets, request, largest, deadline)
+            if reply.code not in REDIRECTS or not reply.location:
+                return reply
+            base, url = place.url, reply.location
+        raise Broken(f"offers its result behind more than {HOPS} redirects", forbidden=True)
+
+    def close(self) -> None:
+        """End both clients and what they have in flight."""
+        self._keyed.close()
+        self._keyless.close()
+
+    def _ask(self, request: httpx.Request, deadline: float, body: _Sending | None = None) -> Reply:
+        request.headers[KEY_HEADER] = self._key.reveal()
+        reply = self._exchange(self._keyed, self._keyed_sockets, request, LARGEST_REPLY, deadline, body)
+        return replace(reply, body=self._key.redact_reply(reply.body))
+
+    def _exchange(
+        self,
+        client: httpx.Client,
+        sockets: Sockets,
+        request: httpx.Request,
+        largest: int,
+        deadline: float,
+        body: _Sending | None = None,
+    ) -> Reply:
+        try:
+            with quiet(), sockets.until(deadline):
+                return _read(client.send(request, stream=True, follow_redirects=False), largest)
+        except Exception as error:  # noqa: BLE001 - whatever a client library raises may quote the request, key and all
+            reason = _why(error, self._key)
+            unreached = isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout))
+            forbidden, nonsense = isinstance(error, ForbiddenPeer), isinstance(error, Broken)
+        # Raised out here, so that nothing hangs on it: neither a cause nor a context that holds the request.
+        sent = body is not None and body.begun
+        raise Broken(reason, unreached=unreached, sent=sent, forbidden=forbidden, nonsense=nonsense)
+
+    def _check_api(self, address: str) -> str:
+        if self._api.scheme == "http" and not is_loopback(address):
+            return f"is {address}, which is not this machine: the key is not sent there unencrypted"
+        return ""
+
+    def _check_result(self, address: str) -> str:
+        if is_private(address) and not (self._keyed_sockets.peer and is_private(self._keyed_sockets.peer)):
+            return f"offers its result at {address}, in a private network: it is not fetched"
+        return ""
+
+
+class _Sending(httpx.SyncByteStream):
+    """A body that knows whether any of it was asked for."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.begun = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.begun = True
+        yield self._body
+
+
+class _Quiet(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the signature of logging
+        return not getattr(_quiet, "on", False)
+
+
+_FILTER = _Quiet()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the HTTP library from logging what this thread does: it logs whole addresses, and headers when it debugs."""
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_FILTER)
+    _quiet.on = True
+    try:
+        yield
+    finally:
+        _quiet.on = False
+
+
+def _client(through: Through, timing: Timing) -> httpx.Client:
+    headers = {"User-Agent": f"imgshrink/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
+    return httpx.Client(
+        transport=through,
+        headers=headers,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        timeout=httpx.Timeout(timing.read, connect=timing.connect),
+        trust_env=False,
+        follow_redirects=False,
+    )
+
+
+def _read(response: httpx.Response, largest: int) -> Reply:
+    """Return the response, its body as it came over the wire: nothing is decompressed."""
+    with closing(response):
+        code, headers = response.status_code, response.headers
+        if code in REDIRECTS:
+            return Reply(code, location=headers.get("Location", ""))
+        if headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Broken("sent compressed bytes, which nobody asked for")
+        body = bytearray()
+        for piece in response.iter_raw():
+            body += piece
+            if len(body) > largest:
+                raise Broken(f"sent more than {largest} bytes")
+        return Reply(code, bytes(body), headers.get(RETRY_HEADER, ""))
+
+
+def _why(error: Exception, key: Secret) -> str:
+    said = read_text(key.redact(str(error))) or type(error).__name__
+    if isinstance(error, (ForbiddenPeer, Broken)):
+        return said
+    if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout)):
+        return f"can't be reached ({said})"
+    if isinstance(error, httpcore.TimeoutException):
+        return "did not answer in time"
+    return f"broke off ({said})"

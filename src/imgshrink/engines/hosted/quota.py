@@ -1,0 +1,110 @@
+"""What an account has used and has left, read from replies whose shape nobody has published."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from .parsing import read_count, read_text
+
+LIMIT = ("limit", "monthly_limit", "quota_limit", "plan_limit", "monthly_quota", "quota", "total", "allowed", "max")
+USED = ("used", "quota_used", "monthly_used", "used_this_month", "current_usage", "usage", "consumed", "count")
+LEFT = ("remaining", "quota_remaining", "remaining_quota", "monthly_remaining", "left", "quota_left")
+RENEWS = ("reset", "resets", "reset_at", "resets_at", "reset_date", "resets_on", "renews", "renews_at", "renews_on")
+
+DEEPEST = 8
+MOST_ROWS = 500
+
+
+@dataclass(frozen=True)
+class Quota:
+    """The monthly quota as far as the API tells it; `renews` is a date (2026-12-01), "" where it says none."""
+
+    limit: int | None = None
+    used: int | None = None
+    left: int | None = None
+    renews: str = ""
+
+
+def read_quota(reply: Mapping[str, object]) -> Quota:
+    """Return the quota that a reply tells of under any of the usual names; what is not there stays unknown."""
+    fields = list(_fields(reply))
+    limit, used, left = (_first(fields, names) for names in (LIMIT, USED, LEFT))
+    if left is None and limit is not None and used is not None:
+        left = max(0, limit - used)
+    named = [value for name in RENEWS for path, value in fields if _plain(path[-1]) == name]
+    return Quota(limit, used, left, next(filter(None, map(_date, named)), ""))
+
+
+def rows(reply: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return every field of a reply as rows for people, in its order: the name with its parents, and the value.
+
+    Fields that belong together and hold nothing further, like the numbers of one month, share a row.
+    """
+    inner = reply.get("data")
+    shown = inner if isinstance(inner, dict) else {name: value for name, value in reply.items() if name != "success"}
+    return [(".".join(path), value) for path, value in _rows(shown, ())][:MOST_ROWS]
+
+
+def _rows(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    named = _named(value)
+    if path and named and not any(_named(inner) for _, inner in named) and isinstance(value, Mapping):
+        yield path, ", ".join(f"{name} {_shown(inner)}" for name, inner in named)
+    elif len(path) < DEEPEST and named:
+        for name, inner in named:
+            yield from _rows(inner, (*path, name))
+    elif not isinstance(value, (Mapping, list)):
+        yield path, _shown(value)
+
+
+def _named(value: object) -> list[tuple[str, object]]:
+    """Return what a container holds, by name or by number; nothing for anything else."""
+    if isinstance(value, Mapping):
+        return [(read_text(name, 60), inner) for name, inner in value.items()][:MOST_ROWS]
+    return (
+        [(str(number), inner) for number, inner in enumerate(value[:MOST_ROWS], 1)] if isinstance(value, list) else []
+    )
+
+
+def _fields(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Yield what is no container, with the way to it."""
+    if len(path) < DEEPEST:
+        for name, inner in _named(value):
+            yield from _fields(inner, (*path, name))
+    if path and not isinstance(value, (Mapping, list)):
+        yield path, value
+
+
+def _first(fields: list[tuple[tuple[str, ...], object]], names: tuple[str, ...]) -> int | None:
+    """Return the number with the best name, the one nearest to the top where several have it."""
+    for name in names:
+        found = [(len(path), read_count(value)) for path, value in fields if _plain(path[-1]) == name]
+        numbers = [(depth, number) for depth, number in found if number is not None]
+        if numbers:
+            return min(numbers)[1]
+    return None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
+
+
+def _date(value: object) -> str:
+    """Return a date from ISO text or from seconds or milliseconds since the epoch; "" for anything else."""
+    if isinstance(value, str) and (found := re.match(r"(\d{4}-\d{2}-\d{2})(?![0-9])", value)):
+        return found[1]
+    seconds = read_count(value)
+    if seconds is None or seconds < 10**9:
+        return ""
+    seconds = seconds // 1000 if seconds >= 10**11 else seconds
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds < 10**11 else ""
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return read_text(value) if isinstance(value, str) else read_text(str(value))

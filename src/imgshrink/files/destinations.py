@@ -1,0 +1,162 @@
+"""Where results go: over the originals, over a build's copies, into another folder, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core.errors import Unwritable
+from ..core.model import Source
+from ..image.seal import unseal
+from .git import holds
+from .paths import absolute
+
+if TYPE_CHECKING:
+    from .originals import Originals
+
+
+import os
+from collections.abc import Sequence
+
+from ..core.errors import SettingsError
+from ..core.text import shown
+from .atomic import write
+
+
+class InPlace:
+    """Rewrites the original file; what it held before is kept first, where its pixels may have changed.
+
+    Not kept is what git ignores, which is made anew by whoever made it, but for the files that are `named`; `unkept`
+    are the names of those. `sources` are those of the run: git is asked about all of a repository together when the
+    first of them is replaced.
+    """
+
+    def __init__(
+        self, originals: Callable[[], Originals], sources: Iterable[Source] = (), *, named: Iterable[Path] = ()
+    ) -> None:
+        self.unkept: set[str] = set()
+        self._originals = originals
+        self._named = {absolute(path) for path in named}
+        self._places = [place for source in sources if (place := absolute(source.path)) not in self._named]
+        self._asked: dict[Path, _Answer] = {}
+
+    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:
+        """Replace the file's bytes `seen` by `data`; raises `FileChanged` or `Unwritable`."""
+        from .atomic import replace
+
+        if unseal(seen) != unseal(data):
+            self._keep(source, seen, data)
+        replace(source.path, data, seen)
+
+    def _keep(self, source: Source, seen: bytes, data: bytes) -> None:
+        """Keep the original, unless git ignores it. Git may hold it too."""
+        from .git import Silent
+        from .gitignore import repository_of
+
+        place = absolute(source.path)
+        repository = repository_of(place.parent)
+        try:
+            if repository is not None and place not in self._named and self._is_ignored(repository, place):
+                self.unkept.add(source.name)
+                return
+        except Silent:  # a repository that git does not answer for is kept like any folder
+            repository = None
+        if not self._originals().keep(seen, data, place) and not (repository and holds(repository, seen)):
+            raise Unwritable("left as it is: its original can't be kept, and no git repository holds it")
+
+    def _is_ignored(self, repository: Path, place: Path) -> bool:
+        """Whether git ignores a file, asked alone where git says nothing about all; raises `Silent`."""
+        from .gitignore import ignored
+
+        if repository not in self._asked:
+            self._asked[repository] = _ask(repository, self._places)
+        answer = self._asked[repository]
+        return place in answer.ignored if place in answer.about else bool(ignored(repository, [place]))
+
+
+@dataclass(frozen=True)
+class _Answer:
+    about: frozenset[Path] = frozenset()
+    ignored: frozenset[Path] = frozenset()
+
+
+def _ask(repository: Path, places: Iterable[Path]) -> _Answer:
+    """Ask git about those of `places` that `repository` holds; nothing is known where one of them silences it."""
+    from .git import Silent
+    from .gitignore import ignored, repository_of
+
+    holders = {folder: repository_of(folder) for folder in {place.parent for place in places}}
+    held = frozenset(place for place in places if holders[place.parent] == repository)
+    try:
+        return _Answer(held, frozenset(ignored(repository, sorted(held))))
+    except Silent:
+        return _Answer()
+
+
+def in_build(source: Source, seen: bytes, data: bytes) -> None:
+    """Replace a built site's own copy; nothing is kept, the original lies elsewhere."""
+    from .atomic import replace
+
+    replace(source.path, data, seen, durable=False)
+
+
+def nowhere(source: Source, seen: bytes, data: bytes) -> None:
+    """Touch nothing: the result is in the cache by now."""
+
+
+class Mirror:
+    """A `Place` below `folder` for the images at `paths`, each at the path it has below the folder that they share.
+
+    Raises `SettingsError` where `folder` lies inside of `paths` or holds one of them, so that no image is written over.
+    """
+
+    def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
+        for path in paths:
+            if path.is_dir() and _within(folder, path):
+                raise SettingsError(
+                    f"{shown(folder)} lies inside of {shown(path)}, so that the next run would take its own results: "
+                    "choose a folder beside it"
+                )
+            if _within(path, folder):
+                raise SettingsError(
+                    f"{shown(path)} lies inside of {shown(folder)}, where results could be written over images: "
+                    "choose a folder beside it"
+                )
+        self._folder = absolute(folder)
+        self._base = _base(paths)
+        self._written: set[Source] = set()
+
+    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:  # noqa: ARG002 - the signature of Place
+        """Write `data` to its target, whole or not at all; raises `Unwritable`."""
+        self._write(source, data)
+        self._written.add(source)
+
+    def complete(self, sources: Iterable[Source]) -> list[str]:
+        """Copy those of `sources` that no result was written for; return a line for each that failed."""
+        notes = []
+        for source in sources:
+            try:
+                if source not in self._written:
+                    self._write(source, source.path.read_bytes())
+            except (OSError, Unwritable) as error:
+                notes.append(f"{shown(source.path)} can't be copied: {error}")
+        return notes
+
+    def _write(self, source: Source, data: bytes) -> None:
+        target = self._folder / absolute(source.path).relative_to(self._base)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unwritable(f"can't make {shown(target.parent)}: {error.strerror}") from error
+        write(target, data)
+
+
+def _base(paths: Sequence[Path]) -> Path:
+    folders = [absolute(path) if path.is_dir() else absolute(path).parent for path in paths]
+    return Path(os.path.commonpath(folders))
+
+
+def _within(folder: Path, outer: Path) -> bool:
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(outer))

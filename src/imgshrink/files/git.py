@@ -1,0 +1,100 @@
+"""Asking git, without running anything that a repository names, and without a secret in its environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from ..core.text import shown
+from . import git
+
+SECONDS = 20.0
+# A repository's own configuration may name programs; these keep git from starting them, or from fetching.
+_SAFE = (
+    "--no-pager",
+    "-c", "core.fsmonitor=false",
+    "-c", f"core.hooksPath={os.devnull}",
+    "-c", "protocol.allow=never",
+)  # fmt: skip
+_ENVIRONMENT = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_NO_LAZY_FETCH": "1",
+    "LC_ALL": "C",
+}
+# Set by git for its hooks: they would point at another repository, or another index, than the one that is asked.
+_FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+_MAGIC = "_PATHSPECS"
+_OURS = "TINYJPG_"
+
+
+class Silent(Exception):
+    """git gave no answer; the text says why."""
+
+
+def program() -> str | None:
+    """Return the path of the system's git; one that is found in the working folder is not the system's."""
+    git = shutil.which("git")
+    return git if git is not None and os.path.isabs(git) else None  # noqa: PTH117  a name, not yet a path
+
+
+def ask(folder: Path, *arguments: str, given: bytes = b"", fine: Collection[int] = (0,)) -> bytes:
+    """Return what git prints in `folder`, with `given` on its standard input; `fine` are the exit codes of an answer.
+
+    Raises `Silent` where there is no git, no answer within 20 seconds, or an error.
+    """
+    git = program()
+    if git is None:
+        raise Silent("there is no git")
+    command = [git, *_SAFE, "-C", os.fspath(folder), *arguments]
+    try:
+        done = subprocess.run(  # noqa: S603  fixed words; names go through its input or behind `--`
+            command, input=given, capture_output=True, timeout=SECONDS, env=_environment(), check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Silent(f"no answer within {SECONDS} s") from error
+    except OSError as error:
+        raise Silent(str(error)) from error
+    if done.returncode not in fine:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise Silent(shown(lines[0]) if lines else f"git {arguments[0]} ended with {done.returncode}")
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _FOREIGN and not name.endswith(_MAGIC) and not name.upper().startswith(_OURS)
+    }
+    return kept | _ENVIRONMENT
+
+
+MOST = 20
+
+
+def versions(path: Path) -> Iterator[bytes]:
+    """Yield the last 20 committed versions of the file at `path`, the newest first; none where git knows of none."""
+    name = f"./{path.name}"
+    commits = _git(path.parent, "rev-list", f"--max-count={MOST}", "HEAD", "--", name)
+    for commit in commits.decode("ascii", "replace").split():
+        blob = _git(path.parent, "cat-file", "blob", f"{commit}:{name}")
+        if blob:
+            yield blob
+
+
+def holds(folder: Path, data: bytes) -> bool:
+    """Whether the repository of `folder` holds a file of these bytes: committed or staged."""
+    name = _git(folder, "hash-object", "--stdin", given=data).decode("ascii", "replace").strip()
+    return bool(name) and _git(folder, "cat-file", "-t", name) == b"blob\n"
+
+
+def _git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
+    try:
+        return git.ask(folder, "--literal-pathspecs", *arguments, given=given)
+    except git.Silent:
+        return b""

@@ -1,0 +1,27 @@
+"""What is left alone before anybody decodes it, and why. Imports nothing heavy: the hook asks this of every image."""
+
+from __future__ import annotations
+
+from ..core.model import ImageInfo
+
+VERIFY_VERSION = 2
+"""The version of verify's rules; a remembered refusal counts only under the version that made it."""
+
+FRAME_PIXELS = 64_000_000
+ALL_PIXELS = 256_000_000
+FRAMES = 5_000
+
+
+def unsupported(info: ImageInfo) -> str:
+    """Return why an image is left alone whatever the engines can do, or "" if it is not."""
+    if info.pixels > FRAME_PIXELS:
+        return f"{info.width} x {info.height} is over {FRAME_PIXELS // 1_000_000} megapixels"
+    if info.frames > FRAMES:
+        return f"{info.frames} frames are over {FRAMES}"
+    if info.all_pixels > ALL_PIXELS:
+        return f"its {info.frames} frames hold over {ALL_PIXELS // 1_000_000} megapixels"
+    if info.arithmetic:
+        return "arithmetic coding, which no browser shows"
+    if info.pictures > 1:
+        return f"it holds {info.pictures} pictures"
+    return "it is signed (C2PA)" if info.signed else ""

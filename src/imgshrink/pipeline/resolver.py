@@ -1,0 +1,258 @@
+"""Asking for one content: what is known of it, and which engine of the list answers. Used by many threads at once."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..cache import Cache
+from ..core.errors import AccountError, Declined, EngineError, Pending, Rejected, Spent, Unavailable
+from ..core.keys import cache_key, content_hash, done_key
+from ..core.model import Accept, Entry, ImageInfo, Judgement, NotSmaller, Question, Recipe, Refuse, Verdict
+from ..engines import Engine
+from ..image.sniff import sniff
+from .inspection import Examined, finishes
+
+LATE = "max_time was over"
+BUSY = "another process is still at work on it"
+NOBODY = "no engine could be asked"
+PENDING = "paid for, and still in work"
+STRIKES = 2
+SLOTS = 16
+VERIFYING = 8
+POLL = 0.1
+
+Verify = Callable[[bytes, bytes, Recipe], Judgement]
+
+
+class Claims(Protocol):
+    """Who works on what, between processes."""
+
+    def claim(self, key: str, *, deadline: float | None, stop: threading.Event) -> AbstractContextManager[bool]:
+        """Enter with True once `key` is ours, with False when `deadline` (monotonic seconds) has passed before."""
+
+
+@dataclass(frozen=True)
+class Task(Question):
+    """One content, the engines to ask about it in order, and every file that holds it."""
+
+    engines: tuple[str, ...]
+    files: tuple[Examined, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known of a content now. Without an `entry`, `reason` says why its files stay as they are.
+
+    `complete` is False when an engine that should have answered first could not: the image may gain more another time.
+    """
+
+    entry: Entry | None
+    from_cache: bool = False
+    complete: bool = True
+    reason: str = ""
+    busy: bool = False
+
+
+class _Left(Exception):
+    """The image is left alone in this run."""
+
+
+class Desk:
+    """Everything that answers, and what happened to it in this run.
+
+    Engines in `lookup_only` are not asked: only what the cache knows of them is used. `slots` bounds how many images an
+    engine holds at once, 16 where nothing is said. `wait` is how long another process's work is waited for, seconds;
+    after `end`, in monotonic seconds, nothing new is begun. Everything that waits watches `stop`.
+    """
+
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        cache: Cache,
+        claims: Claims,
+        verify: Verify,
+        *,
+        lookup_only: frozenset[str] = frozenset(),
+        slots: Mapping[str, int] | None = None,
+        verify_version: int = 0,
+        wait: float = 300.0,
+        end: float | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._engines = {engine.name: engine for engine in engines}
+        self._cache = cache
+        self._claims = claims
+        self._verify = verify
+        self._lookup_only = lookup_only
+        self._limits = {engine.name: SLOTS for engine in engines} | dict(slots or {})
+        self._slots = {name: threading.BoundedSemaphore(count) for name, count in self._limits.items()}
+        self._verify_version = verify_version
+        self._wait = wait
+        self._end = end
+        self.stop = stop or threading.Event()
+        self._lock = threading.Lock()
+        self._strikes: Counter[str] = Counter()
+        self.retired: dict[str, EngineError] = {}
+        self.passed_on: Counter[str] = Counter()
+
+    def threads(self, tasks: Sequence[Task]) -> int:
+        """Return how many threads can have work: for all slots of the engine that has the most, and some that verify.
+
+        One engine alone gets no more threads than slots: so images begin in the order of `tasks`.
+        """
+        names = {name for task in tasks for name in task.engines if name in self._engines} - self._lookup_only
+        most = max((self._limits[name] for name in names), default=1)
+        return min(len(tasks), most + VERIFYING if len(names) > 1 else most)
+
+    def look_up(self, task: Task) -> Answer | None:
+        """Return what the cache knows of `task`, or None when an engine has to be asked."""
+        done = self._cache.get(done_key(task.content))
+        if done is not None and done.verdict is Verdict.DONE and finishes(done.quality, task.recipe.quality):
+            return Answer(done, from_cache=True)
+        refusal: Entry | None = None
+        for engine in self._order(task):
+            entry = self._known(engine, task)
+            if entry is None and engine.name not in self._lookup_only:
+                return None
+            if entry is not None and entry.verdict is not Verdict.REFUSED:
+                return Answer(entry, from_cache=True)
+            refusal = entry or refusal
+        return Answer(refusal, from_cache=refusal is not None, reason="" if refusal else NOBODY)
+
+    def first(self, task: Task) -> str:
+        """Return the name of the engine that will be asked first for `task`, "" if there is none."""
+        return next((engine.name for engine in self._asked(task)), "")
+
+    def local(self, task: Task) -> bool:
+        """Whether `task` will be worked on here first, at the cost of time alone."""
+        return any(engine.local for engine in itertools.islice(self._asked(task), 1))
+
+    def ask(self, task: Task, data: bytes, *, wait: bool) -> Answer:
+        """Ask engine after engine for `data`; without `wait`, a content that another process works on is `busy`."""
+        complete, why = True, NOBODY
+        refusal: Entry | None = None
+        for engine in self._asked(task):
+            try:
+                entry, from_cache = self._one(engine, task, data, wait=wait)
+            except _Left as left:
+                return Answer(None, complete=False, reason=str(left), busy=str(left) == BUSY)
+            except Pending:
+                return Answer(None, complete=False, reason=PENDING)
+            except Spent as error:
+                complete, why = False, str(error)
+                continue
+            except EngineError as error:
+                self._strike(engine, task, error)
+                complete = False
+                continue
+            if entry.verdict is not Verdict.REFUSED:
+                return Answer(entry, from_cache, complete)
+            refusal = entry
+        return Answer(refusal, complete=complete, reason="" if refusal else why)
+
+    def _order(self, task: Task) -> Iterator[Engine]:
+        return (self._engines[name] for name in task.engines if name in self._engines)
+
+    def _asked(self, task: Task) -> Iterator[Engine]:
+        return (engine for engine in self._order(task) if engine.name not in self._lookup_only)
+
+    def _one(self, engine: Engine, task: Task, data: bytes, *, wait: bool) -> tuple[Entry, bool]:
+        key = cache_key(task.content, task.recipe, engine.fingerprint)
+        self._refuse_retired(engine)
+        deadline = time.monotonic() + self._wait if wait else time.monotonic()
+        with ExitStack() as slot:
+            slot.enter_context(self._slot(engine))
+            with self._claims.claim(key, deadline=deadline, stop=self.stop) as ours:
+                if not ours:
+                    raise _Left(BUSY)
+                known = self._known(engine, task)
+                if known is not None:
+                    return known, True
+                self._refuse_retired(engine)
+                self._refuse_late()
+                entry = self._ask(engine, task, data, slot.close)
+                self._remember(key, entry)
+                return entry, False
+
+    def _ask(self, engine: Engine, task: Task, data: bytes, answered: Callable[[], None]) -> Entry:
+        """Ask, call `answered` so that the engine may take the next image, and judge."""
+        now = int(time.time())
+        try:
+            candidate = engine.optimize(data, task.info, task.recipe)
+            self._reached(engine)
+            answered()
+            judgement = NotSmaller() if candidate == data else self._verify(data, candidate, task.recipe)
+        except (Declined, Rejected) as error:
+            self._reached(engine)
+            judgement = Refuse(str(error))
+        quality = task.recipe.quality
+        match judgement:
+            case Accept(data=better):
+                return Entry(Verdict.BETTER, better, "", engine.name, now, self._verify_version, quality)
+            case Refuse(reason=reason):
+                return Entry(Verdict.REFUSED, b"", reason, engine.name, now, self._verify_version, quality)
+            case _:
+                return Entry(Verdict.NOT_SMALLER, b"", "", engine.name, now, self._verify_version, quality)
+
+    def _reached(self, engine: Engine) -> None:
+        with self._lock:
+            self._strikes[engine.name] = 0
+
+    def _remember(self, key: str, entry: Entry) -> None:
+        self._cache.put(key, entry)
+        if entry.verdict is Verdict.BETTER:
+            done = Entry(Verdict.DONE, b"", "", entry.engine, entry.stored, entry.verify, entry.quality)
+            self._cache.put(done_key(content_hash(entry.data)), done)
+
+    def _known(self, engine: Engine, task: Task) -> Entry | None:
+        entry = self._cache.get(cache_key(task.content, task.recipe, engine.fingerprint))
+        if entry is None or (entry.verdict is Verdict.BETTER and not _fits(task.info, entry.data)):
+            return None
+        return entry
+
+    @contextmanager
+    def _slot(self, engine: Engine) -> Iterator[None]:
+        slot = self._slots[engine.name]
+        while not slot.acquire(timeout=POLL):
+            self._refuse_retired(engine)
+            self._refuse_late()
+        try:
+            self._refuse_late()
+            yield
+        finally:
+            slot.release()
+
+    def _refuse_late(self) -> None:
+        if self.stop.is_set() or (self._end is not None and time.monotonic() >= self._end):
+            raise _Left(LATE)
+
+    def _refuse_retired(self, engine: Engine) -> None:
+        with self._lock:
+            if engine.name in self.retired:
+                raise Unavailable
+
+    def _strike(self, engine: Engine, task: Task, error: EngineError) -> None:
+        with self._lock:
+            self.passed_on[engine.name] += len(task.files)
+            if engine.name in self.retired:
+                return
+            self._strikes[engine.name] += 1
+            if isinstance(error, AccountError) or self._strikes[engine.name] >= STRIKES:
+                self.retired[engine.name] = error
+
+
+def _fits(info: ImageInfo, payload: bytes) -> bool:
+    """Whether a cached payload can be a result for such an image: same format, size, duration and loop."""
+    found = sniff(payload)
+    if found is None or not found.complete:
+        return False
+    if (found.format, found.displayed, found.animated) != (info.format, info.displayed, info.animated):
+        return False
+    return not info.animated or (found.duration, found.loop) == (info.duration, info.loop)

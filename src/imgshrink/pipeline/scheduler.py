@@ -1,0 +1,103 @@
+"""Asking for many contents at once, in threads: what takes longest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..core.keys import content_hash
+from ..image.seal import unseal
+from .inspection import Examined, State
+from .resolver import Answer, Desk, Task
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+CHANGED = "edited while we worked on it"
+TICK = 0.5
+PIXELS_A_BYTE = 6
+"""Pixels that take our codecs as long as a byte of the file does, over screenshots of 0.1 to 1 MB."""
+
+
+def grouped(found: Iterable[Examined]) -> list[Task]:
+    """Group open files by content and treatment, in the order in which they were found."""
+    groups: dict[tuple[object, ...], list[Examined]] = {}
+    for seen in found:
+        if seen.state is State.OPEN:
+            groups.setdefault((seen.content, seen.source.recipe, seen.source.engines), []).append(seen)
+    return [_task(tuple(files)) for files in groups.values()]
+
+
+def answers(
+    tasks: Sequence[Task], desk: Desk, waiting: Sequence[Callable[[], None]]
+) -> Iterator[tuple[Task, Answer | BaseException]]:
+    """Ask for every task and yield what comes of each, as it comes; each of `waiting` is called about twice a second.
+
+    What another process works on is asked for again at the end, waiting. A consumer that stops cancels what has not
+    begun.
+    """
+    if not tasks:
+        return
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+    pool = ThreadPoolExecutor(desk.threads(tasks), thread_name_prefix="imgshrink")
+    try:
+        running = {pool.submit(_ask, desk, task): task for task in _in_order(tasks, desk)}
+        busy: list[Task] = []
+        while running:
+            done, _ = wait(running, timeout=TICK, return_when=FIRST_COMPLETED)
+            for future in done:
+                task = running.pop(future)
+                if task not in busy and _is_busy(future):
+                    busy.append(task)
+                    running[pool.submit(_ask, desk, task, wait=True)] = task
+                else:
+                    yield task, future.exception() or future.result()
+            for call in waiting:
+                call()
+    except BaseException:
+        desk.stop.set()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_order(tasks: Iterable[Task], desk: Desk) -> list[Task]:
+    """Return what takes our codecs longest first, so that workers end together; uploads by their bytes.
+
+    So most bytes are saved when a quota ends.
+    """
+    return sorted(tasks, key=lambda task: _weight(task, desk), reverse=True)
+
+
+def _weight(task: Task, desk: Desk) -> int:
+    """Return about how long our codecs take, or the bytes to upload, where others are asked first."""
+    return task.size + (task.info.pixels // PIXELS_A_BYTE if desk.local(task) else 0)
+
+
+def _ask(desk: Desk, task: Task, *, wait: bool = False) -> Answer:
+    """Ask for the content of `task`, from the first of its files that still holds it."""
+    for seen in task.files:
+        data = read(seen)
+        if data is not None:
+            return desk.ask(task, unseal(data), wait=wait)
+    return Answer(None, complete=False, reason=CHANGED)
+
+
+def read(seen: Examined) -> bytes | None:
+    """Return the bytes that were examined, or None where they are no longer there."""
+    try:
+        data = seen.source.path.read_bytes()
+    except OSError:
+        return None
+    return data if content_hash(data) == seen.digest else None
+
+
+def _is_busy(future: Future[Answer]) -> bool:
+    return future.exception() is None and future.result().busy
+
+
+def _task(files: tuple[Examined, ...]) -> Task:
+    first = files[0]
+    assert first.info is not None
+    return Task(first.content, first.source.recipe, first.info, first.size, first.source.engines, files)

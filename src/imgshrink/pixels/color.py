@@ -1,0 +1,52 @@
+"""From stored pixels to what a viewer shows, and to what a lossless copy must keep."""
+
+from __future__ import annotations
+
+import pyvips
+
+from ..image.icc import channels
+
+_PROFILE = "icc-profile-data"
+
+
+def displayed(image: pyvips.Image, profile: bytes, orientation: int) -> pyvips.Image:
+    """Return the picture in 8-bit sRGB, with alpha where it has it, turned as `orientation` says.
+
+    A profile that is damaged or made for other colours counts as none, as in browsers.
+    """
+    turned = _turned(image, orientation)
+    if channels(profile) != turned.bands - bool(turned.hasalpha()):
+        return as_srgb(turned)
+    tagged = turned.copy()
+    tagged.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
+    return tagged.icc_transform("srgb", embedded=True, intent="relative", depth=8)
+
+
+def as_srgb(image: pyvips.Image) -> pyvips.Image:
+    """Return the picture in 8-bit sRGB; as it is where it is that already: operations that do nothing take time too."""
+    if (image.interpretation, image.format) == ("srgb", "uchar"):
+        return image
+    return image.colourspace("srgb").cast("uchar")
+
+
+def stored(image: pyvips.Image, orientation: int, *, deep: bool) -> pyvips.Image:
+    """Return the pixels as they are stored, turned as `orientation` says, grey as RGB, in 16 bits if `deep`.
+
+    Colours under full transparency, which nobody sees, become black.
+    """
+    turned = _turned(image, orientation)
+    if turned.interpretation in ("b-w", "grey16"):
+        turned = turned.colourspace("srgb" if turned.format == "uchar" else "rgb16")
+    if deep and turned.format == "uchar":
+        turned = (turned * 257).cast("ushort").copy(interpretation="rgb16")
+    return (turned[-1] == 0).ifthenelse(0, turned) if turned.hasalpha() else turned
+
+
+def _turned(image: pyvips.Image, orientation: int) -> pyvips.Image:
+    bare = image.copy()
+    bare.remove(_PROFILE)
+    if orientation == 1:
+        return bare
+    bare = bare.copy_memory()
+    bare.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    return bare.autorot()

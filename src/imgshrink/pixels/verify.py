@@ -1,0 +1,168 @@
+"""Whether what an engine answered may replace the original: the same picture in fewer bytes. Loads libvips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import inf
+
+import pyvips
+
+from ..core.model import Accept, ImageInfo, Judgement, NotSmaller, Recipe, Refuse
+from ..image.icc import channels
+from ..image.limits import VERIFY_VERSION, unsupported
+from ..image.metadata import Metadata, graft, read_metadata, reduce
+from ..image.sniff import describe, sniff
+from ..image.timing import seen
+from .color import displayed, stored
+from .compare import Difference, identical, measure
+from .frames import pairs
+from .interpretations import Reading, readings
+from .tolerance import FADED, tolerance
+
+__all__ = ["VERSION", "Accept", "Judgement", "NotSmaller", "Refuse", "verify"]
+
+VERSION = VERIFY_VERSION
+_CHANGED = Difference(inf, inf)
+# A reading that is nearer by less than half a just noticeable difference is nearer to no eye.
+_SAME_WORST, _SAME_MEAN = 0.5, 0.1
+
+
+def verify(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
+    """Judge a candidate; never raises, whatever the bytes are.
+
+    Structure comes first and costs no decoder. What is accepted is reduced, and carries what the candidate lacked of
+    the original's profile, colour chunks, orientation and copyright.
+    """
+    try:
+        return _judge(original, candidate, recipe)
+    except Exception as error:  # noqa: BLE001 - hostile bytes find every exception there is, and none may end a run
+        return Refuse(f"can't be compared: {_cause(error)}")
+
+
+def _cause(error: Exception) -> str:
+    """The last line: libvips names the outermost operation first and the cause last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
+    before, after = sniff(original), sniff(candidate)
+    if before is None or not before.complete:
+        return Refuse(f"the original can't be read: {describe(original)}")
+    if after is None or not after.complete:
+        return Refuse(f"the result can't be read: {describe(candidate)}")
+    if len(reduce(candidate)) >= len(original):
+        return NotSmaller()
+    if reason := _changed_structure(before, after):
+        return Refuse(reason)
+    kept = read_metadata(original)
+    every = readings(kept, read_metadata(candidate), exact=recipe.lossless)
+    if not (sized := [reading for reading in every if _turned(after, reading) == before.displayed]):
+        return Refuse(f"{_size(before)} pixels became {_size(after)}")
+    if not (possible := [reading for reading in sized if _fits(reading, before, after)]):
+        return Refuse(f"its profile is not made for {after.colour} samples")
+    looks = _look(pairs(original, candidate, before, after), kept, possible, recipe)
+    reading, look = _nearest(possible, looks, recipe)
+    if _excess(look, recipe) > 1:
+        return Refuse(_how_different(look, before, after, recipe))
+    return _finish(original, candidate, reading, kept)
+
+
+def _changed_structure(before: ImageInfo, after: ImageInfo) -> str:
+    """Return what no look at the pictures would excuse, "" if there is nothing."""
+    if after.format is not before.format:
+        return f"{before.format.value} became {after.format.value}"
+    if reason := unsupported(before) or unsupported(after):
+        return reason
+    if before.durations and not after.durations:
+        return "the animation is gone"
+    if sum(seen(before.durations)) != sum(seen(after.durations)):
+        return f"the animation's {before.duration} ms became {after.duration} ms"
+    if before.loop != after.loop:
+        return f"the number of plays changed from {before.loop} to {after.loop} (0 is for ever)"
+    if "cmyk" in (before.colour, after.colour) and before.colour != after.colour:
+        return f"{before.colour} became {after.colour}"
+    return ""
+
+
+def _turned(info: ImageInfo, reading: Reading) -> tuple[int, int]:
+    return replace(info, orientation=reading.orientation).displayed
+
+
+def _fits(reading: Reading, before: ImageInfo, after: ImageInfo) -> bool:
+    """Tell whether the reading's profile is made for the candidate's colours, or was for other ones from the start."""
+    wanted = channels(reading.icc)
+    return wanted in (0, _channels(after)) or wanted != _channels(before)
+
+
+def _channels(info: ImageInfo) -> int:
+    return {"grey": 1, "cmyk": 4}.get(info.colour, 3)
+
+
+def _size(info: ImageInfo) -> str:
+    return " x ".join(str(side) for side in info.displayed)
+
+
+def _look(
+    pictures: Iterable[tuple[pyvips.Image, pyvips.Image]], kept: Metadata, possible: Sequence[Reading], recipe: Recipe
+) -> list[Difference]:
+    """Return the largest difference that each reading shows; the rest is not looked at once none can pass."""
+    looks = [Difference()] * len(possible)
+    for left, right in pictures:
+        pair = (left, right) if len(possible) == 1 else (left.copy_memory(), right.copy_memory())
+        looks = [
+            look.or_worse(_difference(*pair, kept, reading, recipe))
+            for look, reading in zip(looks, possible, strict=True)
+        ]
+        if all(_excess(look, recipe) > 1 for look in looks):
+            break
+    return looks
+
+
+def _difference(
+    left: pyvips.Image, right: pyvips.Image, kept: Metadata, reading: Reading, recipe: Recipe
+) -> Difference:
+    if not recipe.lossless:
+        shown = displayed(right, reading.icc, reading.orientation)
+        return measure(displayed(left, kept.icc, kept.orientation), shown)
+    deep = "ushort" in (left.format, right.format)
+    same = identical(stored(left, kept.orientation, deep=deep), stored(right, reading.orientation, deep=deep))
+    return Difference() if same else _CHANGED
+
+
+def _excess(look: Difference, recipe: Recipe) -> float:
+    """Return the difference in parts of what is allowed."""
+    worst, mean = tolerance(recipe.quality)
+    return max(look.worst / worst, look.mean / mean, look.faded / FADED)
+
+
+def _nearest(possible: Sequence[Reading], looks: Sequence[Difference], recipe: Recipe) -> tuple[Reading, Difference]:
+    """Return the first reading that no eye could tell from the nearest."""
+    best = min(looks, key=lambda look: _excess(look, recipe))
+    return next(
+        (reading, look)
+        for reading, look in zip(possible, looks, strict=True)
+        if look == best or (look.worst < best.worst + _SAME_WORST and look.mean < best.mean + _SAME_MEAN)
+    )
+
+
+def _how_different(look: Difference, before: ImageInfo, after: ImageInfo, recipe: Recipe) -> str:
+    if recipe.lossless:
+        depth = after.depth < before.depth == 16
+        return "16-bit samples became 8-bit ones" if depth else "pixels changed, and quality 100 is lossless"
+    worst, mean = tolerance(recipe.quality)
+    if look.faded > FADED:
+        return "transparency is lost"
+    return (
+        f"it looks different: {look.worst:.1f} in the worst place and {look.mean:.1f} on average,"
+        f" where quality {recipe.quality} allows {worst:.1f} and {mean:.1f}"
+    )
+
+
+def _finish(original: bytes, candidate: bytes, reading: Reading, kept: Metadata) -> Judgement:
+    """Give the candidate what it lacks, take from it what need not stay, and see whether anything is left to gain."""
+    data = reduce(graft(reading.apply(candidate), copyright=kept.copyright or None, density=kept.density))
+    if not reading.holds(data):
+        return Refuse("the original's colours or orientation can't be carried over")
+    return Accept(data) if len(data) < len(original) else NotSmaller()

@@ -1,0 +1,193 @@
+"""The HTML report: one page that needs nothing but the pictures beside it. What it can do is in `behaviour`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ..core.model import Outcome, Status
+from .behaviour import SCRIPT, STYLE
+from .messages import result
+from .quoting import shown
+from .summary import Summary, savings
+from .units import counted, share, size
+
+WHOLE = 50
+"""How many of the largest savings are there in full size."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """What there is to see of one image: names of files in the folder of pictures, "" where there is none.
+
+    `before` and `after` are small; an image that was not changed has the first alone. `whole_before` and `whole_after`
+    are in full size. `width` and `height` are pixels of the small ones. `look` is the colour difference (CIE76) in the
+    worst place and the mean difference, None where it was not measured.
+    """
+
+    before: str
+    after: str = ""
+    whole_before: str = ""
+    whole_after: str = ""
+    width: int = 0
+    height: int = 0
+    look: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class _Order:
+    name: str
+    says: str
+    rows: Sequence[Outcome]
+
+
+def to_html(outcomes: Sequence[Outcome], summary: Summary, portraits: Mapping[str, Portrait], folder: str) -> str:
+    """Return the page, with `portraits` by path, whose files are in `folder` beside it."""
+    orders = _orders(outcomes, portraits)
+    ranks = [{row.path: number for number, row in enumerate(order.rows)} for order in orders]
+    address = quote(folder.encode("utf-8", "surrogateescape"), safe="")
+    items = [_item(row, portraits.get(row.path), address, [rank[row.path] for rank in ranks]) for row in orders[0].rows]
+    options = [f'<option data-says="{_text(order.says)}">{_text(order.name)}</option>' for order in orders]
+    return _PAGE.format(
+        policy=_policy(),
+        style=STYLE,
+        script=SCRIPT,
+        line=_text(result(summary)),
+        says=_text(orders[0].says),
+        options="".join(options),
+        items="\n".join(items),
+    )
+
+
+def _policy() -> str:
+    """Nothing but the pictures beside the page, and the style and script that are ours to the last letter."""
+    style, script = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in (STYLE, SCRIPT)
+    )
+    return (
+        f"default-src 'none'; img-src 'self' file:; style-src 'sha256-{style}'; script-src 'sha256-{script}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _orders(outcomes: Sequence[Outcome], portraits: Mapping[str, Portrait]) -> list[_Order]:
+    looks = {path: portrait.look for path, portrait in portraits.items() if portrait.look is not None}
+    by_path = sorted(outcomes, key=lambda row: row.path)
+    shrunk = savings(outcomes)
+    by_saving = shrunk + [row for row in by_path if row.status is not Status.OPTIMIZED]
+    by_share = sorted(by_saving, key=_left_over)
+    by_look = sorted(by_share, key=lambda row: tuple(-part for part in looks.get(row.path, (-1.0, -1.0))))
+    return [
+        _Order("largest saving first", "By the bytes that were saved.", by_saving),
+        _Order("largest share first", "By the share of the file that was saved.", by_share),
+        _Order("worst look first", _about_looks(len(looks), sum(row.path not in looks for row in shrunk)), by_look),
+        _Order("name", "By name.", by_path),
+    ]
+
+
+def _about_looks(measured: int, others: int) -> str:
+    if not measured:
+        return "No look was measured, so by the share of the file that was saved."
+    says = "By the measured colour difference in the worst place, in animations that of the first picture."
+    return says + (f" It is not known of {counted(others, 'image')}; they follow by the share saved." if others else "")
+
+
+def _left_over(row: Outcome) -> float:
+    return row.after / row.before if row.status is Status.OPTIMIZED else 2.0
+
+
+def _item(row: Outcome, portrait: Portrait | None, folder: str, ranks: Sequence[int]) -> str:
+    return (
+        f'<li data-ranks="{" ".join(map(str, ranks))}">{_figure(row, portrait, folder)}'
+        f"<h2>{_text(row.path)}</h2><p>{_text(_facts(row))}{_look(portrait)}</p>{_button(row, portrait, folder)}</li>"
+    )
+
+
+def _facts(row: Outcome) -> str:
+    if row.status is Status.OPTIMIZED:
+        return f"{size(row.before)} -> {size(row.after)}, {share(row.before, row.after)} smaller"
+    return f"{size(row.after)}, {row.status.value}" + (f": {row.reason}" if row.reason else "")
+
+
+def _look(portrait: Portrait | None) -> str:
+    if portrait is None or portrait.look is None:
+        return ""
+    worst, mean = portrait.look
+    return f"<br>colour difference {worst:.1f} in the worst place, {mean:.1f} on average"
+
+
+def _figure(row: Outcome, portrait: Portrait | None, folder: str) -> str:
+    if portrait is None:
+        return '<div class="none">no picture</div>'
+    name = _text(row.path)
+    if not portrait.after:
+        return f'<div class="pair">{_image(folder, portrait.before, name, portrait)}</div>'
+    before = _image(folder, portrait.before, f"before: {name}", portrait)
+    after = _image(folder, portrait.after, f"after: {name}", portrait)
+    return f'<div class="compare"><div class="pair">{before}{after}</div>{_RANGE.format(name=name)}</div>'
+
+
+def _image(folder: str, file: str, words: str, portrait: Portrait) -> str:
+    return (
+        f'<img src="{folder}/{file}" alt="{words}" width="{portrait.width}" height="{portrait.height}" loading="lazy">'
+    )
+
+
+def _button(row: Outcome, portrait: Portrait | None, folder: str) -> str:
+    if portrait is None or not portrait.whole_after:
+        return ""
+    before, after = (f"{folder}/{file}" for file in (portrait.whole_before, portrait.whole_after))
+    name = _text(row.path)
+    return (
+        f'<button type="button" data-name="{name}" data-before="{before}" data-after="{after}" '
+        f'aria-label="full size: {name}">full size</button>'
+    )
+
+
+def _text(words: str) -> str:
+    return html.escape(shown(words), quote=True)
+
+
+_RANGE = (
+    '<label><span>before</span><input type="range" min="0" max="100" value="50" autocomplete="off" '
+    'aria-label="how much of it is before: {name}"><span>after</span></label>'
+)
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>imgshrink report</title>
+<style>{style}</style>
+</head>
+<body>
+<header>
+<h1>imgshrink report</h1>
+<p>{line}</p>
+<noscript><p>Without JavaScript the images are in the order of their savings, and the sliders don't move.</p></noscript>
+<p><label for="order">Order: </label><select id="order" autocomplete="off">{options}</select>
+<span id="says" role="status">{says}</span></p>
+</header>
+<main>
+<ul id="images">
+{items}
+</ul>
+</main>
+<dialog id="viewer" aria-labelledby="viewed">
+<form method="dialog"><h2 id="viewed"></h2><button>close</button></form>
+<div class="compare"><label><span>before</span><input type="range" min="0" max="100" value="50" autocomplete="off"
+aria-label="how much of it is before"><span>after</span></label>
+<div class="scrolled" tabindex="0" role="region" aria-label="the picture in full size">
+<div class="pair"><img alt="before"><img alt="after"></div></div></div>
+</dialog>
+<script>{script}</script>
+</body>
+</html>
+"""

@@ -1,0 +1,59 @@
+"""Where reports go: the file that the settings name, and the summary page of a GitHub job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ..core.errors import Unwritable
+from ..core.model import Outcome
+from ..core.text import shown
+from ..files.atomic import write
+from .destination import pictures_folder
+from .documents import DOCUMENTS, to_markdown
+from .summary import Summary
+
+if TYPE_CHECKING:
+    from .html_page import Portrait
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+def publish(
+    outcomes: Sequence[Outcome],
+    summary: Summary,
+    *,
+    report: Path | None,
+    environ: Mapping[str, str],
+    portraits: Mapping[str, Portrait] = MappingProxyType({}),
+) -> list[str]:
+    """Write the report and append to the job's summary where asked for; return a line for each that failed.
+
+    `portraits` are what an HTML report shows of the images, by their paths.
+    """
+    notes = []
+    if report is not None:
+        try:
+            report.parent.mkdir(parents=True, exist_ok=True)
+            write(report, _document(report, outcomes, summary, portraits).encode())
+        except (OSError, Unwritable) as error:
+            notes.append(f"the report can't be written: {error}")
+    page = environ.get(STEP_SUMMARY, "")
+    if page:
+        try:
+            with Path(page).open("a", encoding="utf-8") as end:
+                end.write(to_markdown(outcomes, summary))
+        except OSError as error:
+            notes.append(f"{STEP_SUMMARY} can't be appended to ({shown(Path(page))}): {error.strerror}")
+    return notes
+
+
+def _document(report: Path, outcomes: Sequence[Outcome], summary: Summary, portraits: Mapping[str, Portrait]) -> str:
+    kind = report.suffix.lower()
+    if kind in DOCUMENTS:
+        return DOCUMENTS[kind](outcomes, summary)
+    from .html_page import to_html
+
+    return to_html(outcomes, summary, portraits, pictures_folder(report))

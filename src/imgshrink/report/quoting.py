@@ -1,0 +1,60 @@
+"""File names where people read them and where they copy them. A name is anything that a repository holds."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import shlex
+from collections.abc import Sequence
+
+from ..core.text import shown
+
+__all__ = ["fitting", "folder_of", "pathspec", "quoted", "shown"]
+
+GLOB = set("*?[\\")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def fitting(text: str, encoding: str | None) -> str:
+    """Return `text` with what a stream of `encoding` can't hold, and what a terminal would obey, escaped."""
+    text = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return text.encode(encoding or "ascii", "backslashreplace").decode(encoding or "ascii")
+
+
+def quoted(name: str) -> str:
+    """Return `name` as one word of a shell that names this very file and is no option."""
+    name = f"./{name}" if name.startswith("-") else name
+    if name.isprintable():
+        return shlex.quote(name)
+    # Bash, zsh and most others read this; what the eye can't see is spelled out.
+    return "$'" + "".join(_spelled(letter) for letter in name) + "'"
+
+
+def _spelled(letter: str) -> str:
+    if letter in "'\\":
+        return "\\" + letter
+    if letter.isprintable():
+        return letter
+    return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", "surrogateescape"))
+
+
+def pathspec(name: str, *, top: bool = False) -> str:
+    """Return `name` as one word that git takes for this very file, whatever it begins with or holds.
+
+    With `top` it counts from the top of the work tree, wherever below it git is called.
+    """
+    if GLOB & set(name):
+        return quoted(f":({'top,' if top else ''}literal){name}")
+    if top:
+        return quoted(f":/{name}")
+    return quoted(f"./{name}" if name.startswith(":") else name)
+
+
+def folder_of(names: Sequence[str]) -> str:
+    """Return the deepest folder that all of `names` lie in, "" where there is none but the root."""
+    try:
+        shared = posixpath.commonpath([posixpath.dirname(name.replace(os.sep, "/")) for name in names])
+    except ValueError:  # absolute and relative names share nothing
+        return ""
+    return shared.rstrip("/")

@@ -1,0 +1,101 @@
+"""What surrounds every request: a bound on how many there are, safe headers, a line in the log, an orderly end.
+
+An error may be answered before its request has arrived. Closing the connection then would destroy the answer on its way
+(RFC 9112, section 9.6), so the rest is read and thrown away for a moment first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .errors import BUSY, Refusal
+from .limits import Limits
+
+log = logging.getLogger("imgshrink.access")
+
+LINGER_SECONDS = 2.0
+BODY_HEADERS = (b"content-length", b"transfer-encoding")
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; sandbox"),
+    (b"referrer-policy", b"no-referrer"),
+]
+_NAMES = re.compile(r"^(/direct-file/[a-z]+/).*")
+
+
+class Guard:
+    """The outermost application."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app = app
+        self._limits = limits
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send)
+        self._running += 1
+        try:
+            if self._running > self._limits.requests:
+                await Refusal(503, BUSY, retry_after=1).response()(scope, exchange.receive, exchange.send)
+            else:
+                await self._app(scope, exchange.receive, exchange.send)
+        finally:
+            self._running -= 1
+            log.info("%s", exchange.line())
+
+
+class _Exchange:
+    """One request and its reply, watched as they pass."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._begun = time.monotonic()
+        announced = {name: value for name, value in scope["headers"] if name in BODY_HEADERS}
+        self._arrived = announced in ({}, {b"content-length": b"0"})
+        self._status = 0
+        self._sent = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._arrived = self._arrived or message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            early = [] if self._arrived else [(b"connection", b"close")]
+            await self._send({**message, "headers": [*message.get("headers", []), *HEADERS, *early]})
+            return
+        self._sent += len(message.get("body", b""))
+        if message.get("more_body", False) or self._arrived:
+            await self._send(message)
+            return
+        await self._send({**message, "more_body": True})
+        await self._linger()
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _linger(self) -> None:
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                while not self._arrived:
+                    await self.receive()
+        except TimeoutError:
+            pass
+
+    def line(self) -> str:
+        """The line of the access log: no key, no query, no name of a file, nothing that a terminal would obey."""
+        client = (self._scope.get("client") or ("-",))[0]
+        path = ascii(_NAMES.sub(r"\1...", self._scope["path"]))[1:-1][:200]
+        name = self._scope.get("state", {}).get("key_name", "-")
+        milliseconds = 1000 * (time.monotonic() - self._begun)
+        method = ascii(self._scope["method"])[1:-1]
+        return f"{client} {name} {method} {path} {self._status} {self._sent} bytes {milliseconds:.0f} ms"

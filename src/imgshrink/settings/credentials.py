@@ -1,0 +1,87 @@
+"""Whose account uploads: the key, the API's address, the download hosts; never from a repository's file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..core.errors import SettingsError
+from .folders import config_folder
+from .toml import read_toml
+
+PREFIX = "TINYJPG_"
+NAMES = ("api_key", "api_url", "download_hosts")
+API_URL = "https://www.tinyjpg.co"
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the environment and the user's own file say; `key_empty`: the variable is there, with nothing in it."""
+
+    api_key: str | None = field(default=None, repr=False)
+    key_empty: bool = False
+    api_url: str = API_URL
+    download_hosts: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+def belongs_to_account(key: str) -> bool:
+    """Whether a key found in a repository's file is one that must not stand there."""
+    return _plain(key) in NAMES
+
+
+def read_account(environ: Mapping[str, str]) -> Account:
+    """Read the account: the environment wins over the user's `config.toml`."""
+    found = {name: (value, source) for name, value, source in _own_file(environ)}
+    for name in NAMES:
+        if environ.get(PREFIX + name.upper(), "").strip():
+            found[name] = (environ[PREFIX + name.upper()].strip(), PREFIX + name.upper())
+    key, source = found.get("api_key", ("", ""))
+    return Account(
+        _checked(key, source) or None,
+        key_empty=not key and PREFIX + "API_KEY" in environ,
+        api_url=found.get("api_url", (API_URL, ""))[0],
+        download_hosts=tuple(found.get("download_hosts", ("", ""))[0].replace(",", " ").split()),
+        sources={name: source for name, (_, source) in found.items()},
+    )
+
+
+def _plain(key: str) -> str:
+    return key.lower().replace("-", "_").removeprefix(PREFIX.lower())
+
+
+def _checked(key: str, source: str) -> str:
+    if any(not "!" <= letter <= "~" for letter in key):
+        raise SettingsError(
+            f"the API key in {source} holds a space, a line break or a letter beyond ASCII: copy it again"
+        )
+    return key
+
+
+def _own_file(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    file = config_folder(environ) / "config.toml"
+    if not _exists(file):
+        return []
+    if os.name == "posix" and file.stat().st_mode & 0o077:
+        raise SettingsError(f"others can read {file}, which may hold the API key: chmod 600 {file}")
+    return [_row(file, key, value) for key, value in read_toml(file).items()]
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # a folder that may not be entered holds nothing of ours
+        return False
+
+
+def _row(file: Path, key: str, value: object) -> tuple[str, str, str]:
+    name = _plain(key)
+    if name not in NAMES:
+        raise SettingsError(f"{file}: {key} is not known there; it may hold {', '.join(NAMES)}")
+    if name == "download_hosts" and isinstance(value, list):
+        value = " ".join(map(str, value))
+    if not isinstance(value, str):
+        raise SettingsError(f"{file}: {key} must be text in quotes")
+    return name, value.strip(), str(file)

@@ -1,0 +1,162 @@
+"""The one table of settings, which drives every source, the command's options and the documentation."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .credentials import API_URL
+from .folders import cache_folder, state_folder
+from .parsers import (
+    Given,
+    NotAllowed,
+    Parser,
+    boolean,
+    cache_or_boolean,
+    choice,
+    document,
+    duration,
+    each,
+    lines,
+    path,
+    per_cent,
+    size,
+    whole,
+)
+
+PROJECT, MKDOCS, ENVIRONMENT, ARGUMENT = "project", "mkdocs", "environment", "argument"
+EVERYWHERE = (PROJECT, MKDOCS, ENVIRONMENT, ARGUMENT)
+FILES = (PROJECT, MKDOCS)
+BUILD = (MKDOCS, ENVIRONMENT)
+PREFIX = "IMGSHRINK_"
+ENGINES = ("auto", "hosted", "builtin")
+MAX_TIME: Mapping[str, float | None] = {"plugin": 600, "hook": 300}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting: how it is read, its default in words, what it means, and where it may stand."""
+
+    name: str
+    parse: Parser[Any]
+    shown: str
+    meaning: str
+    places: tuple[str, ...] = EVERYWHERE
+
+    @property
+    def variable(self) -> str:
+        """The name of its environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The name of its command line option."""
+        return "--" + self.name.replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Override:
+    """Another quality or engine for the images that `paths` (gitignore patterns) match; None leaves it as it is."""
+
+    paths: tuple[str, ...]
+    quality: int | None = None
+    engine: str | None = None
+
+
+QUALITY = whole(1, 100)
+ENGINE = choice(*ENGINES)
+PARTS: Mapping[str, Parser[Any]] = {"paths": lines, "quality": QUALITY, "engine": ENGINE}
+
+
+def override(given: Given) -> Override:
+    """Return one row of `overrides`, from a table."""
+    row = given.value
+    if not isinstance(row, Mapping) or "paths" not in row or len(row) < 2 or not row.keys() <= PARTS.keys():
+        raise NotAllowed("a list of tables, each with paths, and with quality or engine or both")
+    return Override(**{name: PARTS[name](dataclasses.replace(given, value=value)) for name, value in row.items()})
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def setting(
+    default: object,
+    shown: str,
+    parse: Parser[Any],
+    meaning: str,
+    *,
+    places: tuple[str, ...] = EVERYWHERE,
+    computed: Callable[[], object] | None = None,
+) -> Any:  # noqa: ANN401  # as dataclasses.field: what it stands for is the attribute's own type
+    """Declare an attribute of `Settings` that people can set; `computed` gives a default that the machine decides."""
+    metadata = {"setting": (parse, shown, meaning, places)}
+    if computed is not None:
+        return dataclasses.field(default_factory=computed, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for, complete and checked.
+
+    `base` is the folder of the project file (of the start where there is none). `sources` says for every setting where
+    its value came from. `privacy`: the project's file promises that nothing is uploaded. `notes` are lines for people.
+    """
+
+    engine: str = setting("auto", "auto", ENGINE, "`auto`, `hosted`, `builtin`")
+    quality: int = setting(80, "80", QUALITY, "1..100; 100 is lossless")
+    min_saving: float = setting(2.0, "2", per_cent, "per cent (and at least 100 bytes)")
+    min_size: int = setting(1024, "1024", size, "bytes; smaller files are left alone")
+    seal: str = setting("all", "all", choice("all", "outputs", "none"), "`all`, `outputs`, `none`")
+    include: tuple[str, ...] = setting((), "all", lines, "gitignore patterns of the images to take")
+    exclude: tuple[str, ...] = setting((), "none", lines, "gitignore patterns of the images to leave alone")
+    overrides: tuple[Override, ...] = setting(
+        (), "none", each(override), "list of `paths` with `quality` or `engine`; the last match wins", places=FILES
+    )
+    jobs: int = setting(None, "CPU count", whole(1, 1024), "worker processes for codecs", computed=processors)
+    max_uploads: int = setting(500, "500", whole(0, 10**9), "uploads a run may spend")
+    max_time: float | None = setting(
+        None, "plugin 600, hook 300, else none", duration, "seconds (or `10m`) after which no new image is begun"
+    )
+    cache_dir: Path = setting(  # noqa: RUF009  # it is a dataclasses.field
+        None, "user's cache folder", path, "folder of remembered results", computed=lambda: cache_folder(os.environ)
+    )
+    cache_size: int = setting(2 * 1024**3, "2GiB", size, "what the cache is pruned to")
+    strict: bool = setting(False, "false", boolean, "notes become failures")
+    report: Path | None = setting(  # noqa: RUF009  # it is a dataclasses.field
+        None, "none", document(".json", ".md", ".html"), "a file: `.json`, `.md` or `.html`"
+    )
+    enabled: bool = setting(True, "true", boolean, "false: builds as if the plugin were absent", places=BUILD)
+    on_serve: bool | str = setting(
+        False, "false", cache_or_boolean, "while serving: false, `cache` (known results only), true", places=BUILD
+    )
+    upload_generated: bool = setting(
+        False, "false", boolean, "true: theme images and those that other plugins made may be uploaded", places=BUILD
+    )
+    face: str = "command"
+    base: Path = dataclasses.field(default_factory=Path.cwd)
+    bases: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    privacy: bool = False
+    notes: tuple[str, ...] = ()
+    api_key: str | None = dataclasses.field(default=None, repr=False)
+    key_empty: bool = False
+    api_url: str = API_URL
+    download_hosts: tuple[str, ...] = ()
+    state_dir: Path = dataclasses.field(default_factory=lambda: state_folder(os.environ))
+
+    def base_of(self, name: str) -> Path:
+        """The folder that the patterns of setting `name` count from: that of the file that holds them."""
+        return self.bases.get(name, self.base)
+
+
+def fields_of(*places: str) -> tuple[Field, ...]:
+    """Every setting that may stand in one of `places`, in the order of the documentation; without places, all."""
+    rows = [Field(row.name, *row.metadata["setting"]) for row in dataclasses.fields(Settings) if row.metadata]
+    return tuple(row for row in rows if not places or set(places) & set(row.places))

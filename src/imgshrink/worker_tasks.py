@@ -1,0 +1,90 @@
+"""What a worker process can do, and the caller's half of each task.
+
+A task takes blobs and options and returns blobs; its imports happen in the worker.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from .core import errors
+from .core.model import Accept, Judgement, NotSmaller, Recipe, Refuse
+
+if TYPE_CHECKING:
+    from .workers.pool import Workers
+
+
+def optimize(data: bytes, *, quality: int) -> tuple[bytes]:
+    """Return the smaller image, or `data` itself."""
+    from .engines.builtin.codecs import optimize as encode
+    from .image.sniff import sniff
+
+    info = sniff(data)
+    if info is None:
+        raise errors.Declined("not an image that imgshrink knows")
+    return (encode(data, info, Recipe(quality)),)
+
+
+def verify(original: bytes, candidate: bytes, *, quality: int) -> tuple[bytes, bytes]:
+    """Return the judgement as its kind, `accept`, `not-smaller` or `refuse`, and the bytes or the reason."""
+    from .pixels.verify import verify as judge
+
+    judgement = judge(original, candidate, Recipe(quality))
+    if isinstance(judgement, Accept):
+        return b"accept", judgement.data
+    if isinstance(judgement, NotSmaller):
+        return b"not-smaller", b""
+    return b"refuse", judgement.reason.encode()
+
+
+def portray(before: bytes, after: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return both made small, and as JSON width, height and how different they look; `after` may be empty."""
+    from .pixels.previews import portray as draw
+
+    shown = draw(before, after)
+    look = [shown.look.worst, shown.look.mean] if shown.look else None
+    facts = {"width": shown.width, "height": shown.height, "look": look}
+    return shown.before, shown.after, json.dumps(facts).encode()
+
+
+TASKS: Mapping[str, Callable[..., tuple[bytes, ...]]] = MappingProxyType(
+    {"optimize": optimize, "verify": verify, "portray": portray}
+)
+
+TABLE = __name__
+"""The module whose `TASKS` a worker serves."""
+
+
+def worker_pool(jobs: int) -> Workers:
+    """Return a pool of at most `jobs` workers that can do these tasks."""
+    from .workers.pool import Workers
+
+    return Workers(jobs, table=TABLE)
+
+
+def remote_verify(workers: Workers) -> Callable[[bytes, bytes, Recipe], Judgement]:
+    """Return `verify` as a function that runs in a worker; a pair that ends its worker is refused, saying how."""
+
+    def verify(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
+        try:
+            kind, payload = workers.call("verify", original, candidate, quality=recipe.quality)
+        except errors.Rejected as error:
+            return Refuse(str(error))
+        if kind == b"accept":
+            return Accept(payload)
+        return NotSmaller() if kind == b"not-smaller" else Refuse(payload.decode())
+
+    return verify
+
+
+def same_picture(workers: Workers) -> Callable[[bytes, bytes, int], bool]:
+    """Return a judge that looks at pictures in a worker: verify's own, with the quality of the output's mark."""
+    judge = remote_verify(workers)
+
+    def same(original: bytes, output: bytes, quality: int) -> bool:
+        return isinstance(judge(original, output, Recipe(quality)), Accept)
+
+    return same

@@ -1,0 +1,195 @@
+"""`imgshrink server` as it is typed: its keys, its start, its refusals."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from imgshrink.cli.server import server
+from places import IMAGES, ROOT
+from server_process import PATIENCE
+
+COMMAND = [sys.executable, "-m", "imgshrink", "server"]
+
+
+def said(*arguments: str, code: int = 0) -> str:
+    """What the command says to whoever typed it, on both streams."""
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[list[str]]:
+    """The lines that a starting server prints, while it serves; SIGTERM ends it with exit code 0."""
+    process = subprocess.Popen(
+        [*COMMAND, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            if "listening on" in line:
+                break
+        yield lines
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, errors
+    finally:
+        process.kill()
+        process.wait()
+
+
+def url_in(lines: list[str]) -> str:
+    return lines[-1].partition("listening on ")[2].partition(",")[0]
+
+
+def test_first_start(home: Path) -> None:
+    """The first start prints a key, which opens; the data is where the user's other state is, for the user alone."""
+    with serving() as lines:
+        assert lines[0].startswith("imgshrink server: the first API key, shown only now: imgshrink_")
+        headers = {"X-API-Key": lines[0].split()[-1]}
+        assert httpx.get(url_in(lines) + "/api/v1/stats", headers=headers).status_code == 200
+        assert url_in(lines).startswith("http://127.0.0.1:")
+    assert (home / ".state" / "imgshrink" / "server").stat().st_mode & 0o777 == 0o700
+
+
+def test_second_start(home: Path) -> None:
+    """Later starts print no key, also when the first one is revoked."""
+    with serving():
+        pass
+    said("keys", "revoke", "first")
+    with serving() as lines:
+        assert len(lines) == 1
+
+
+def test_optimizes(home: Path) -> None:
+    """As it is typed, the command serves the built-in codecs."""
+    with serving("--jobs", "1") as lines:
+        headers, url = {"X-API-Key": lines[0].split()[-1]}, url_in(lines)
+        files = {"image": (IMAGES / "still.png").read_bytes()}
+        number = httpx.post(url + "/api/optimize", headers=headers, files=files).json()["data"]["image_id"]
+        end = time.monotonic() + PATIENCE
+        while (data := httpx.get(f"{url}/api/status/{number}", headers=headers).json()["data"])[
+            "status"
+        ] == "processing":
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert (data["status"], data["optimized_size"] < data["original_size"]) == ("completed", True)
+
+
+def test_public_url(home: Path) -> None:
+    """`--public-url` is what replies say."""
+    with serving("--public-url", "https://images.example.org/") as lines:
+        document = httpx.get(url_in(lines) + "/openapi.json").json()
+        assert document["servers"] == [{"url": "https://images.example.org"}]
+
+
+def test_key_is_the_last_word(home: Path, tmp_path: Path) -> None:
+    """`keys add` prints the key as its last word; it opens the server with the same data."""
+    data = ("--data", str(tmp_path / "elsewhere"))
+    key = said(*data, "keys", "add", "ci", "--limit", "7").split()[-1]
+    with serving(*data) as lines:
+        reply = httpx.get(url_in(lines) + "/api/v1/stats", headers={"X-API-Key": key})
+        assert (reply.json()["data"]["limit"], len(lines)) == (7, 1)
+
+
+def test_keys_list(home: Path) -> None:
+    """`keys list` shows names, use and state, and no key."""
+    key = said("keys", "add", "ci").split()[-1]
+    said("keys", "add", "docs", "--limit", "5")
+    assert said("keys", "revoke", "docs") == "The key docs is revoked.\n"
+    listed = said("keys", "list")
+    first, second = listed.splitlines()
+    assert first.startswith("ci ")
+    assert "0 of 10000 images this month  in force" in first
+    assert "0 of 5 images this month  revoked " in second
+    assert key not in listed
+
+
+def test_key_problems(home: Path) -> None:
+    """What can't be done with keys is wrong use, and said in one line."""
+    said("keys", "add", "ci")
+    assert said("keys", "add", "ci", code=2) == (
+        "imgshrink: there is a key named ci already: revoke it first, or choose another name\n"
+    )
+    assert said("keys", "revoke", "nobody", code=2).startswith("imgshrink: there is no key named nobody in force")
+
+
+def test_open_to_the_network_without_a_name(home: Path) -> None:
+    """A server that others can reach must be told what they call it."""
+    assert "needs --public-url" in said("--host", "0.0.0.0", "--port", "0", code=2)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x",
+        "images.example.org",
+        "https://",
+        "https://u:p@x",
+        "https://x/?a",
+        "https://x/#a",
+        "https://é.org",
+        "https://x/\x1b",
+    ],
+)
+def test_bad_public_url(home: Path, url: str) -> None:
+    """A public URL that replies could not begin with is refused, with an example."""
+    text = said("--port", "0", "--public-url", url, code=2)
+    assert "--public-url is an http or https URL such as https://images.example.org" in text
+    assert "\x1b" not in text
+
+
+def test_port_taken(home: Path) -> None:
+    """A port that somebody else has is named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"can't listen on 127.0.0.1 port {port}" in said("--port", port, code=2)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a path that is no folder on POSIX")
+def test_no_place_for_data(home: Path, tmp_path: Path) -> None:
+    """A folder that can't be made is named."""
+    (tmp_path / "file").write_text("")
+    assert "can't be used" in said("--data", str(tmp_path / "file" / "data"), "--port", "0", code=2)
+
+
+def test_without_the_extra(home: Path, tmp_path: Path) -> None:
+    """Without the extra, keys can be managed, and the server says what to install."""
+    (tmp_path / "starlette.py").write_text("raise ModuleNotFoundError('starlette')")
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from imgshrink.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), "server"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        'imgshrink: the server needs more packages: pip install "imgshrink[server]"\n',
+    )
+
+
+def test_documented_options() -> None:
+    """The page on self-hosting lists every option, in the command's order, with the default that it has."""
+    page = (ROOT / "example_site" / "docs" / "self-hosting.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `(--[a-z-]+)` \| (.*?) \|", page, re.MULTILINE)
+    options = {option.opts[0]: option for option in server.params}
+    assert [name for name, _ in table] == list(options)
+    for name, default in table:
+        if default.startswith("`"):
+            assert default.strip("`") == str(options[name].default).removesuffix(".0")

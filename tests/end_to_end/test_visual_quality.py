@@ -1,0 +1,66 @@
+"""Made pictures on which encoders fail visibly, each with the lowest score that it may get at quality 80."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from imgshrink.core.model import Recipe
+from imgshrink.engines.builtin.codecs import optimize
+from imgshrink.image.sniff import sniff
+from places import BENCHMARKS
+from screenshots import PICTURES, recording, saved
+
+pytest.importorskip("ssimulacra2")
+sys.path.insert(0, str(BENCHMARKS))
+from metric import score
+
+LOWEST = {
+    "red_text_on_dark": {"png": 94, "jpeg": 74, "webp": 79},
+    "thin_lines": {"png": 93, "jpeg": 82, "webp": 79},
+    "gradient": {"png": 99, "jpeg": 78, "webp": 79},
+    "dithering": {"png": 99, "jpeg": 66, "webp": 75},
+    "code": {"png": 93, "jpeg": 71, "webp": 80},
+    "transparent_diagram": {"png": 90, "jpeg": 77, "webp": 80},
+    "photograph": {"png": 92, "jpeg": 76, "webp": 79},
+}
+LARGEST = {"png": 0.75, "jpeg": 0.75, "webp": 0.72}
+"""Of the input's bytes."""
+
+LOSSLESS = {("thin_lines", "jpeg"): 0.85}
+"""Where the loss would save less than a fifth, nothing is lost; then these are the most of the input's bytes."""
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize("picture", PICTURES)
+def test_lowest_score(picture, format):
+    """The picture keeps its look, loses bytes for it, and a second run changes nothing."""
+    data = saved(picture, format)
+    result = optimize(data, sniff(data), Recipe(80))
+    lowest, largest = LOWEST[picture][format], LARGEST[format]
+    if (picture, format) in LOSSLESS:
+        lowest, largest = 100, LOSSLESS[picture, format]
+    assert score(data, result) >= lowest
+    assert len(result) <= largest * len(data)
+    assert optimize(result, sniff(result), Recipe(80)) == result
+
+
+@pytest.mark.parametrize("quality", [60, 90, *(pytest.param(rare, marks=pytest.mark.slow) for rare in (30, 97))])
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize("picture", ["gradient", "photograph"])
+def test_done_after_once_at_any_quality(picture, format, quality):
+    """Our own result is left as it is at the quality that it was made for, without a seal or a cache."""
+    data = saved(picture, format)
+    result = optimize(data, sniff(data), Recipe(quality))
+    assert optimize(result, sniff(result), Recipe(quality)) == result
+
+
+@pytest.mark.parametrize(("quality", "lowest", "largest"), [(60, 68, 0.2), (80, 79, 0.6), (90, 100, 0.95)])
+def test_recording(quality, lowest, largest):
+    """A recorded screen loses its noise and keeps its look; from 90 on nothing is lost, and never the second time."""
+    data = recording()
+    result = optimize(data, sniff(data), Recipe(quality))
+    assert score(data, result) >= lowest
+    assert len(result) <= largest * len(data)
+    assert optimize(result, sniff(result), Recipe(quality)) == result

@@ -1,0 +1,290 @@
+"""The encoders' parts: the search, the targets, the proxy, the reader of VP8."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import pyvips
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imgshrink.core.model import Recipe
+from imgshrink.engines.builtin import jpeg, png, png_lossless, webp
+from imgshrink.engines.builtin.codecs import optimize
+from imgshrink.engines.builtin.png import quantized
+from imgshrink.engines.builtin.png_lossless import squeeze_palette
+from imgshrink.engines.builtin.score import SAMPLED, Judge, Reference, sample
+from imgshrink.engines.builtin.search import TRIALS, Trial, search
+from imgshrink.engines.builtin.targets import lossy_target, palette_target
+from imgshrink.engines.builtin.vp8 import estimated_quality
+from imgshrink.engines.builtin.weights import LOSSY, PALETTE
+from imgshrink.image.sniff import sniff
+from imgshrink.pixels.verify import Accept, verify
+from screenshots import saved
+
+
+def apng(frames: int) -> bytes:
+    """An animated PNG whose frames have 1024 pixels each."""
+    first, *others = (Image.new("RGB", (32, 32), (40 * number, 90, 20)) for number in range(frames))
+    out = io.BytesIO()
+    first.save(out, "png", save_all=True, append_images=others, duration=100)
+    return out.getvalue()
+
+
+@given(st.floats(0.3, 2.5), st.floats(20, 90), st.integers(1, 100))
+@settings(deadline=None)
+def test_search_is_bounded(slope, start, first):
+    """Whatever the slope, few trials are made, none twice, and the best of them is returned."""
+    tried: list[Trial] = []
+
+    def encode(setting: int) -> Trial:
+        tried.append(Trial(setting, b"x" * setting, start + slope * (setting - 50)))
+        return tried[-1]
+
+    best = search(encode, 75, first=first, lowest=30, highest=95)
+    assert len({trial.setting for trial in tried}) == len(tried) <= TRIALS
+    assert all(30 <= trial.setting <= 95 for trial in tried)
+    met = [trial for trial in tried if trial.score >= 75]
+    assert best == (min(met, key=lambda trial: trial.setting) if met else max(tried, key=lambda trial: trial.score))
+
+
+def test_search_finds():
+    """On a straight line the search ends within a point above the target."""
+    best = search(lambda setting: Trial(setting, b"x" * setting, setting * 1.1), 75, first=90, lowest=30, highest=95)
+    assert 75 <= best.score <= 76.2
+
+
+def test_targets_rise():
+    """A higher quality never asks for less."""
+    assert sorted(map(lossy_target, range(1, 100))) == [lossy_target(quality) for quality in range(1, 100)]
+    scores = [palette_target(quality).score for quality in range(1, 100)]
+    assert scores == sorted(scores)
+    assert all(palette_target(quality).floor < palette_target(quality).score for quality in range(1, 100))
+
+
+@pytest.mark.parametrize("weights", [LOSSY, PALETTE])
+def test_proxy_of_the_same(weights):
+    """A picture beside itself scores 100, within a rounding error."""
+    image = pyvips.Image.new_from_buffer(saved("code", "png"), "")
+    assert Reference(image).score(image, weights) > 99.9
+
+
+def test_proxy_falls_with_quality():
+    """The worse the encoding, the lower the score."""
+    image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory()
+    reference = Reference(image)
+    encoded = [jpeg.encoded(image, setting, full_chroma=True) for setting in (30, 50, 70, 90)]
+    scores = [reference.score(pyvips.Image.jpegload_buffer(data), LOSSY) for data in encoded]
+    assert sorted(scores) == scores
+
+
+def test_proxy_of_a_large_picture():
+    """Of a large picture strips are compared, which score about what the whole does."""
+    image = pyvips.Image.new_from_buffer(saved("code", "png"), "").replicate(4, 4).copy_memory()
+    candidate = pyvips.Image.jpegload_buffer(jpeg.encoded(image, 70, full_chroma=True)).copy_memory()
+    small, part = (picture.crop(0, 0, 480, 320) for picture in (image, candidate))
+    assert abs(Reference(image).score(candidate, LOSSY) - Reference(small).score(part, LOSSY)) < 5
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000))
+@settings(deadline=None, max_examples=40)
+def test_a_sample_lies_on_the_grid(width, height):
+    """A sample of a large picture is whole strips that begin where a JPEG's blocks do; a sample is its own sample."""
+    rows = pyvips.Image.xyz(1, height)[1]
+    taken = sample(rows.resize(width, vscale=1, kernel="nearest").copy_memory())
+    assert taken.width * taken.height <= max(SAMPLED, 64 * width)
+    assert sample(taken).height == taken.height
+    if taken.height != height:
+        tops = [taken(0, row)[0] for row in range(0, taken.height, 64)]
+        assert all(top % 16 == 0 for top in tops)
+        assert tops == sorted(set(tops))
+        assert [taken(0, row)[0] for row in range(64)] == [tops[0] + row for row in range(64)]
+        assert tops[-1] + 64 > height - 16
+
+
+def test_a_large_jpeg_meets_the_target():
+    """What is found on the strips of a large picture holds for the whole of it."""
+    image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "")
+    large = image.replicate(1 + 1600 // image.width, 1 + 1100 // image.height).jpegsave_buffer(Q=95)
+    result = optimize(large, sniff(large), Recipe(80))
+    assert len(result) < len(large)
+    found = Reference(pyvips.Image.jpegload_buffer(large)).score(pyvips.Image.jpegload_buffer(result), LOSSY)
+    assert lossy_target(80) - 1 < found < lossy_target(80) + 6
+
+
+def test_chroma_detail():
+    """Saturated text has much detail in its colours, a grey picture none."""
+    red = pyvips.Image.new_from_buffer(saved("red_text_on_dark", "png"), "")
+    assert Reference(red).chroma_detail > 5
+    assert Reference(red.colourspace("b-w")).chroma_detail < 0.01
+
+
+def test_red_text_keeps_its_chroma():
+    """Saturated text in a JPEG is encoded with full chroma."""
+    data = saved("red_text_on_dark", "jpeg")
+    result = optimize(data, sniff(data), Recipe(80))
+    assert pyvips.Image.jpegload_buffer(result).get("jpeg-chroma-subsample") == "4:4:4"
+
+
+@pytest.mark.parametrize("quality", [10, 50, 75, 90, 100])
+def test_estimated_quality(quality):
+    """The quality of a lossy WebP is read from its quantizers, roughly, and rises with it."""
+    image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory()
+    assert abs(estimated_quality(image.webpsave_buffer(Q=quality)) - quality) < 15
+
+
+@given(st.binary(max_size=200))
+@settings(deadline=None)
+def test_estimated_quality_of_junk(junk):
+    """Junk in the place of a VP8 frame gives some quality or none."""
+    data = b"RIFF" + (len(junk) + 12).to_bytes(4, "little") + b"WEBPVP8 " + len(junk).to_bytes(4, "little") + junk
+    assert estimated_quality(data) is None or 0 <= estimated_quality(data) <= 100
+
+
+@pytest.mark.parametrize("full_chroma", [False, True])
+def test_own_tables_are_done(full_chroma):
+    """A JPEG with our encoder's own tables is done at every setting, one of another encoder at high quality is not."""
+    image = pyvips.Image.black(16, 16)
+    for setting in range(1, 96):
+        assert jpeg.is_done(jpeg.encoded(image, setting, full_chroma=full_chroma), 80)
+    assert not jpeg.is_done(saved("photograph", "jpeg"), 80)
+
+
+def test_rounding_again_changes_nothing():
+    """A rounded photograph is recognised and not rounded further."""
+    data = saved("photograph", "png")
+    result = optimize(data, sniff(data), Recipe(80))
+    assert len(result) < 0.8 * len(data)
+    assert optimize(result, sniff(result), Recipe(80)) == result
+
+
+def test_16_bits_stay():
+    """A PNG of 16 bits keeps its depth."""
+    image = (pyvips.Image.xyz(300, 200)[0] * 200).cast("ushort").copy(interpretation="grey16")
+    data = image.pngsave_buffer(compression=0)
+    result = optimize(data, sniff(data), Recipe(80))
+    assert len(result) < len(data)
+    assert sniff(result).depth == 16
+    assert png.pyvips.Image.pngload_buffer(result).max() == image.max()
+
+
+def test_grey_jpeg_stays_grey():
+    """A grey JPEG is encoded as grey."""
+    out = io.BytesIO()
+    Image.open(io.BytesIO(saved("photograph", "png"))).convert("L").save(out, "jpeg", quality=97)
+    result = optimize(out.getvalue(), sniff(out.getvalue()), Recipe(80))
+    assert len(result) < len(out.getvalue())
+    assert sniff(result).colour == "grey"
+
+
+def test_cmyk_jpeg_to_the_target():
+    """A JPEG for print keeps its four inks, and is encoded until it looks as good on screen as any other."""
+    out = io.BytesIO()
+    Image.open(io.BytesIO(saved("photograph", "png"))).convert("CMYK").save(out, "jpeg", quality=97)
+    data = out.getvalue()
+    result = optimize(data, sniff(data), Recipe(80))
+    assert len(result) < 0.7 * len(data)
+    assert sniff(result).colour == "cmyk"
+    assert isinstance(verify(data, result, Recipe(80)), Accept)
+    assert optimize(result, sniff(result), Recipe(80)) == result
+
+
+def soft_slope() -> bytes:
+    """A PNG with a little noise, for which few colours are not enough and many are."""
+    x = pyvips.Image.xyz(400, 300)
+    slope = (x[0] * 0.2 + 100).bandjoin([x[1] * 0.25 + 80, (x[0] + x[1]) * 0.15 + 70])
+    image = (slope + pyvips.Image.gaussnoise(400, 300, sigma=1, seed=1)).cast("uchar").copy_memory()
+    return bytes(image.copy(interpretation="srgb").pngsave_buffer(compression=9))
+
+
+def test_more_colours_before_dithering():
+    """Where few colours miss the target and many meet it, nothing is dithered: grain costs bytes."""
+    data = soft_slope()
+    result = optimize(data, sniff(data), Recipe(80))
+    assert len(result) <= len(data)
+    best = png._best_palette(png._decoded(data), Judge(png._decoded(data)), palette_target(80))
+    dithered = png._palette(png._decoded(data), Judge(png._decoded(data)), 100, 0.5)
+    assert best.data != dithered.data
+
+
+def test_one_value_makes_it_unrounded():
+    """A picture counts as rounded only if every pixel is, also those that the first glance leaves out."""
+    image = png._rounded(pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory(), 4)
+    assert png._is_rounded(image)
+    odd = pyvips.Image.black(1, 1, bands=3) + 100
+    assert not png._is_rounded(image.insert(odd.cast("uchar"), 3, 5))
+
+
+def test_palettes_of_gradients_are_filtered():
+    """Where neighbours differ, filters are tried; where a palette hardly compresses, they are worth a lot."""
+    ramp = pyvips.Image.identity().embed(0, 0, 256, 256, extend="copy").rot90()
+    sheet = ((ramp + ramp.rot90() + pyvips.Image.gaussnoise(256, 256, sigma=1, seed=1)) % 256).cast("uchar")
+    data = quantized(sheet.bandjoin([sheet, sheet]).copy(interpretation="srgb"), 100, 0.0)
+    assert len(squeeze_palette(data, 256 * 256)) < 0.9 * len(squeeze_palette(data, 10**9))
+
+
+def test_huge_png_gets_the_least_effort(monkeypatch):
+    """A picture so large that full effort would take minutes gets one palette and no trial of filters."""
+    quantizations = []
+    monkeypatch.setattr(png, "quantized", lambda *how: quantizations.append(how) or quantized(*how))
+    data = soft_slope()
+    whole = optimize(data, sniff(data), Recipe(80))
+    lossless = optimize(data, sniff(data), Recipe(100))
+    assert len(quantizations) > 1
+    quantizations.clear()
+    for module in (png, png_lossless):
+        monkeypatch.setattr(module, "HUGE", 1000)
+    hasty = optimize(data, sniff(data), Recipe(80))
+    assert len(quantizations) == 1
+    assert isinstance(verify(data, hasty, Recipe(80)), Accept)
+    assert len(whole) < len(hasty) < len(data)
+    assert len(lossless) < len(optimize(data, sniff(data), Recipe(100)))
+
+
+def test_all_frames_make_an_animation_huge(monkeypatch):
+    """The effort for an animated PNG goes by all its frames."""
+    levels = []
+    monkeypatch.setattr(
+        png_lossless.oxipng, "optimize_from_memory", lambda data, *, level, **_: levels.append(level) or data
+    )
+    data = apng(frames=4)
+    for most in (5000, 2000):
+        monkeypatch.setattr(png_lossless, "HUGE", most)
+        optimize(data, sniff(data), Recipe(80))
+    assert levels == [2, 0]
+
+
+def test_huge_webp_is_tried_on_strips(monkeypatch):
+    """A lossy WebP of many pixels is encoded whole once: what is tried before are strips of it."""
+    image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "").replicate(2, 2)
+    data = image.webpsave_buffer(Q=98)
+    heights = []
+    tried = webp.encoded
+    monkeypatch.setattr(webp, "encoded", lambda part, setting: heights.append(part.height) or tried(part, setting))
+    monkeypatch.setattr(webp, "HUGE", image.width * image.height - 1)
+    result = optimize(data, sniff(data), Recipe(80))
+    assert heights.count(image.height) == 1
+    assert heights[0] < image.height
+    assert isinstance(verify(data, result, Recipe(80)), Accept)
+
+
+def test_huge_lossless_webp(monkeypatch):
+    """A lossless WebP of many pixels stays lossless at the least effort."""
+    data = pyvips.Image.new_from_buffer(saved("code", "png"), "").webpsave_buffer(lossless=True, effort=0)
+    careful = optimize(data, sniff(data), Recipe(100))
+    monkeypatch.setattr(webp, "HUGE", 1000)
+    hasty = optimize(data, sniff(data), Recipe(100))
+    assert len(careful) < len(hasty) < len(data)
+    assert isinstance(verify(data, hasty, Recipe(100)), Accept)
+
+
+@pytest.mark.parametrize("step", range(2, 7))
+def test_rounding_keeps_black_and_white(step):
+    """Fewer levels leave black and white as they are, and rounding twice is rounding once."""
+    table = png._table(step)
+    assert table[0] == 0
+    assert table[255] == 255
+    assert [table[value] for value in table] == table
+    assert all(abs(after - value) <= step for value, after in enumerate(table))

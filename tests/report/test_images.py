@@ -1,0 +1,243 @@
+"""The pictures of the HTML report: kept, made small by real workers, hung beside the page."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fakes import deflated, png, source
+from image_builder import SAMPLES, oriented, segment
+from imgshrink.core.model import Outcome, Status
+from imgshrink.files.destinations import in_build
+from imgshrink.pixels.previews import SIDE
+from imgshrink.report.html_page import WHOLE
+from imgshrink.report.images import Album
+from imgshrink.report.messages import portraying
+from imgshrink.report.publish import publish
+from imgshrink.report.summary import summarize
+from imgshrink.worker_tasks import worker_pool
+from imgshrink.workers.pool import Workers
+from real_tools import GIF, JPEG, OTHER_PNG, PNG, build, lines, make_site
+
+GPS = b"Exif\0\0" + oriented(6)
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    """Two real workers."""
+    crew = worker_pool(2)
+    yield crew
+    crew.close()
+
+
+def silent(line: str) -> None:
+    raise AssertionError(line)
+
+
+def shrunk(path: Path, before: bytes, after: bytes) -> Outcome:
+    return Outcome(path.name, Status.OPTIMIZED, len(before), len(after))
+
+
+def run(folder: Path, workers: Workers, pairs: dict[str, tuple[bytes, bytes]], **options: float) -> Album:
+    """An album of a run that has replaced the first bytes of each pair by the second."""
+    sources = []
+    for name, (before, _) in pairs.items():
+        (folder / name).write_bytes(before)
+        sources.append(source(folder / name))
+    album = Album(folder / "r.html", lambda: workers, **options)
+    place = album.watched(in_build, sources)
+    for one, (before, after) in zip(sources, pairs.values(), strict=True):
+        if after != before:
+            place(one, before, after)
+    return album
+
+
+def outcomes(pairs: dict[str, tuple[bytes, bytes]]) -> list[Outcome]:
+    return [
+        Outcome(name, Status.OPTIMIZED if after != before else Status.KEPT, len(before), len(after))
+        for name, (before, after) in pairs.items()
+    ]
+
+
+def test_pictures_of_a_changed_image(tmp_path: Path, workers: Workers) -> None:
+    """A changed image has what it was and what it is, small and in full size, and how different it looks."""
+    before = OTHER_PNG.read_bytes()
+    after = io.BytesIO()
+    Image.open(OTHER_PNG).convert("RGB").quantize(16).save(after, "PNG")
+    pairs = {"a.png": (before, after.getvalue())}
+    album = run(tmp_path, workers, pairs)
+    portrait = album.hang(outcomes(pairs), silent)["a.png"]
+    hung = tmp_path / "r-pictures"
+    for name in (portrait.before, portrait.after):
+        small = Image.open(hung / name)
+        assert (small.format, small.size) == ("WEBP", (portrait.width, portrait.height))
+        assert max(small.size) == SIDE
+    assert (hung / portrait.whole_before).stat().st_size <= len(before)
+    assert Image.open(hung / portrait.whole_after).size == Image.open(OTHER_PNG).size
+    assert portrait.look is not None
+    assert portrait.look[0] > portrait.look[1] > 0
+    assert (hung / ".gitignore").read_text() == "*\n"
+    assert album.notes() == []
+    album.close()
+    album.close()
+
+
+@pytest.mark.parametrize("path", [GIF, *SAMPLES], ids=lambda path: path.name)
+def test_every_kind_has_a_picture(tmp_path: Path, workers: Workers, path: Path) -> None:
+    """Whatever has four formats' names has a small picture, and an image that was not changed has one alone."""
+    pairs = {path.name: (path.read_bytes(), path.read_bytes())}
+    portrait = run(tmp_path, workers, pairs).hang(outcomes(pairs), silent)[path.name]
+    assert Image.open(tmp_path / "r-pictures" / portrait.before).size == (portrait.width, portrait.height)
+    assert (portrait.after, portrait.whole_before, portrait.look) == ("", "", None)
+
+
+def test_a_broken_image_has_no_picture(tmp_path: Path, workers: Workers) -> None:
+    """What can't be decoded, or is gone, has no picture and breaks nothing."""
+    pairs = {"a.png": (png(1), png(1)), "b.png": (b"no image", b"no image"), "c.png": (png(2), png(2))}
+    album = run(tmp_path, workers, pairs)
+    (tmp_path / "c.png").unlink()
+    assert set(album.hang([*outcomes(pairs), Outcome("d.png", Status.FAILED, 0, 0)], silent)) == {"a.png"}
+    assert album.notes() == []
+
+
+def test_full_size_for_the_largest_savings(tmp_path: Path, workers: Workers) -> None:
+    """The 50 largest savings are there in full size; equal pictures are drawn once, for all their names."""
+    big, small = png(1), deflated(png(1))
+    pairs = {f"{number:02}.png": (big, small + bytes(number)) for number in range(WHOLE + 2)}
+    album = run(tmp_path, workers, pairs)
+    said: list[str] = []
+    portraits = album.hang(outcomes(pairs), said.append)
+    assert said == []
+    assert [name for name, portrait in sorted(portraits.items()) if not portrait.whole_after] == ["50.png", "51.png"]
+    assert len({portrait.before for portrait in portraits.values()}) == 1
+    twins = {"a.png": (big, small), "b.png": (big, small)}
+    both = run(tmp_path, workers, twins).hang(outcomes(twins), said.append)
+    assert both["a.png"] is both["b.png"]
+    many = outcomes({f"{number}.png": (b"", b"") for number in range(101)})
+    album.hang(many, said.append)
+    assert said == [portraying(101)]
+
+
+def test_where_a_picture_was_taken_is_not_told(tmp_path: Path, workers: Workers) -> None:
+    """Full size pictures carry no camera data; a turned photograph stands upright, small and in full size."""
+    photo = JPEG.read_bytes()
+    tagged = photo[:2] + segment(0xE1, GPS) + segment(0xE1, b"Exif\0\0SECRET") + photo[2:]
+    pairs = {"a.jpg": (tagged, photo[:2] + segment(0xE1, GPS) + photo[2:])}
+    portrait = run(tmp_path, workers, pairs).hang(outcomes(pairs), silent)["a.jpg"]
+    assert portrait.height > portrait.width
+    assert portrait.look == (0, 0)
+    for path in (tmp_path / "r-pictures").iterdir():
+        assert b"SECRET" not in path.read_bytes()
+
+
+def test_time_is_bounded(tmp_path: Path, workers: Workers) -> None:
+    """When the time is over, the other images have no picture, and a note says how many."""
+    pairs = {"a.png": (png(1), deflated(png(1))), "b.png": (png(2), png(2))}
+    album = run(tmp_path, workers, pairs, seconds=0)
+    assert album.hang(outcomes(pairs), silent) == {}
+    assert album.notes() == ["0 s were over: no picture in the report of 2 images"]
+
+
+def test_pictures_are_made_anew(tmp_path: Path, workers: Workers) -> None:
+    """The folder holds the pictures of the last run alone."""
+    first = {"a.png": (png(1), png(1))}
+    second = {"a.png": (png(2), png(2))}
+    run(tmp_path, workers, first).hang(outcomes(first), silent)
+    portraits = run(tmp_path, workers, second).hang(outcomes(second), silent)
+    hung = {path.name for path in (tmp_path / "r-pictures").iterdir()} - {".gitignore", ".imgshrink-report"}
+    assert hung == {portraits["a.png"].before}
+
+
+@pytest.mark.parametrize("there", ["file", "folder", "more", "symlink"])
+def test_nothing_else_is_removed(tmp_path: Path, workers: Workers, there: str) -> None:
+    """Where something stands that no report has made, it stays, and a note names the cure."""
+    hung, other = tmp_path / "r-pictures", tmp_path / "other"
+    pairs = {"a.png": (png(1), png(1))}
+    if there == "file":
+        hung.write_text("mine")
+    else:
+        folder = other if there == "symlink" else hung
+        folder.mkdir()
+        (folder / "mine.txt").write_text("mine")
+    if there in ("more", "symlink"):
+        (folder / ".imgshrink-report").touch()
+    if there == "symlink":
+        (other / "mine.txt").rename(other / "0123456789abcdef.png")
+        hung.symlink_to(other)
+    before = sorted(tmp_path.rglob("*"))
+    album = run(tmp_path, workers, pairs)
+    assert album.hang(outcomes(pairs), silent) == {}
+    (note,) = album.notes()
+    assert note.startswith("the report's pictures can't be written: ")
+    assert note.endswith("r-pictures holds something else; remove it, or give the report another name")
+    (tmp_path / "a.png").unlink()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_pictures_that_can_not_be_kept(tmp_path: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for what is replaced, it is replaced all the same, and a note says so."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    pairs = {"a.png": (png(1), deflated(png(1)))}
+    album = run(tmp_path, workers, pairs)
+    assert (tmp_path / "a.png").read_bytes() == deflated(png(1))
+    portrait = album.hang(outcomes(pairs), silent)["a.png"]
+    assert (bool(portrait.before), portrait.after) == (True, "")
+    assert album.notes() == ["pictures for the report can't be kept: No such file or directory"]
+    album.close()
+
+
+def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:
+    """A page that can't be written is one note."""
+    (tmp_path / "file").write_text("")
+    rows = [Outcome("a.png", Status.KEPT, 9, 9)]
+    (note,) = publish(rows, summarize(rows), report=tmp_path / "file" / "r.html", environ={})
+    assert note.startswith("the report can't be written: ")
+
+
+def test_report_of_a_build(tmp_path: Path) -> None:
+    """A build writes the page and its pictures, of what it shrank and of nothing that is excluded; also the second."""
+    options = "report: out/r.HTML\nexclude: [docs/secret/]"
+    site = make_site(tmp_path, {"a.png": PNG, "secret/b.png": OTHER_PNG}, options=options)
+    for _ in range(2):
+        done = build(site, "--strict")
+        assert done.returncode == 0, done.stdout
+        text = (site / "out/r.HTML").read_text()
+        assert re.findall("<h2>(docs/.+?)</h2>", text) == ["docs/a.png"]
+        assert "secret" not in text
+        files = {path.name for path in (site / "out/r-pictures").iterdir()}
+        assert set(re.findall(r'r-pictures/([^"]+)"', text)) == files - {".gitignore", ".imgshrink-report"}
+        assert len([name for name in files if name.endswith(".png")]) >= 2
+    assert not list(site.glob(".imgshrink*"))
+
+
+def test_build_goes_through_without_its_report(tmp_path: Path) -> None:
+    """A build whose report and pictures can't be written goes through, strict ones too, and says both."""
+    site = make_site(tmp_path, {"a.png": PNG}, options="report: out/r.html")
+    (site / "out").write_text("a file")
+    done = build(site, "--strict")
+    assert done.returncode == 0, done.stdout
+    assert (site / "site/a.png").stat().st_size < PNG.stat().st_size
+    assert len([line for line in lines(done) if "can't be written" in line]) == 2
+
+
+def test_no_pictures_while_serving(tmp_path: Path) -> None:
+    """During `mkdocs serve`, where every save builds, there is no HTML report."""
+    from mkdocs.config import load_config
+
+    site = make_site(tmp_path, {"a.png": PNG}, options="report: r.html\non_serve: true")
+    config = load_config(str(site / "mkdocs.yml"))
+    plugin = config.plugins["imgshrink"]
+    plugin.on_startup(command="serve", dirty=False)
+    plugin.on_config(config)
+    shutil.copytree(site / "docs", config.site_dir)
+    logging.getLogger("mkdocs").setLevel(logging.ERROR)
+    plugin.on_post_build(config=config)
+    assert (Path(config.site_dir) / "a.png").stat().st_size < PNG.stat().st_size
+    assert not list(site.glob("r*"))

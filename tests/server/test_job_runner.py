@@ -1,0 +1,417 @@
+"""What was accepted ends, once, whatever happens to the engine, to the server, to the power."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from image_builder import chunk, png
+from imgshrink.core.model import Format
+from imgshrink.server.blobs import STRAY_SECONDS, Folder, new_name
+from imgshrink.server.database import Database
+from imgshrink.server.job_runner import Crew
+from imgshrink.server.jobs import Job, Upload
+from imgshrink.server.keys import Key, Keys
+from imgshrink.server.limits import Limits
+from imgshrink.server.queue import Leases, Store
+from server_process import Served, Trim, judge, until
+
+SOON = {"lease": 1.0}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """A function that starts a server in this test's folder; `asked` counts what its engine was asked for."""
+    running: list[Served] = []
+
+    def start(**config: object) -> Served:
+        limits = {**SOON, **config.pop("limits", {})}  # type: ignore[dict-item]  # a table of the test's own
+        server = Served(tmp_path / f"data{len(running)}", asked=str(tmp_path / "asked"), limits=limits, **config)  # type: ignore[arg-type]
+        running.append(server)
+        return server.start()
+
+    yield start
+    for server in running:
+        server.__exit__()
+
+
+def asked(tmp_path: Path) -> int:
+    log = tmp_path / "asked"
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def pictures(count: int) -> list[bytes]:
+    return [png(chunk(b"tEXt", b"Comment\0" + str(number).encode() * 50)) for number in range(count)]
+
+
+def test_crashing_image(served: Callable[..., Served], tmp_path: Path) -> None:
+    """An image that crashes the codec ends as failed after three tries, with the reason, and costs nothing."""
+    server = served(engine="crash")
+    data = server.ended(server.accepted(png()))
+    assert list(data) == ["image_id", "status", "original_size", "message"]
+    assert (data["status"], data["message"], asked(tmp_path)) == ("failed", "the codec crashed", 3)
+    assert server.get("/api/v1/stats").json()["data"]["used"] == 0
+
+
+def test_declined_image(served: Callable[..., Served], tmp_path: Path) -> None:
+    """An image that the engine does not take ends at the first try, with the reason, and costs nothing."""
+    server = served(engine="decline")
+    data = server.ended(server.accepted(png()))
+    assert (data["status"], data["message"], asked(tmp_path)) == ("failed", "not for this engine", 1)
+    assert server.get("/api/v1/stats").json()["data"]["used"] == 0
+
+
+def test_wrong_picture(served: Callable[..., Served], tmp_path: Path) -> None:
+    """A result that shows another picture is never served: the image has failed."""
+    server = served(engine="swap")
+    data = server.ended(server.accepted(png()))
+    assert (data["status"], data["message"], asked(tmp_path)) == ("failed", "it shows another picture", 1)
+
+
+def test_fault_of_our_own(served: Callable[..., Served]) -> None:
+    """What goes wrong inside is in the log, not in the reply."""
+    server = served(engine="stumble")
+    assert server.ended(server.accepted(png()))["message"] == "the image could not be optimized"
+    assert "ZeroDivisionError: secret detail" in server.log.read_text()
+
+
+def test_engine_that_can_not_work_for_a_while(served: Callable[..., Served], tmp_path: Path) -> None:
+    """While the engine can't work, an image waits: what was accepted is not lost, and no try of it is used up."""
+    server = served(engine="absent", jobs=1)
+    assert server.ended(server.accepted(png()))["status"] == "completed"
+    assert asked(tmp_path) == 6
+
+
+def test_failed_image_has_no_result(served: Callable[..., Served]) -> None:
+    """There is nothing to fetch for a failed image."""
+    server = served(engine="decline")
+    reply = server.post(png()).json()["data"]
+    server.ended(reply["image_id"])
+    assert server.get(reply["optimized_url"], "").status_code == 404
+
+
+@pytest.mark.slow
+def test_image_that_kills_the_server(served: Callable[..., Served], tmp_path: Path) -> None:
+    """An image that takes the whole server with it three times has failed when it starts for the fourth time."""
+    server = served(engine="die", jobs=1, limits={"lease": 0.3})
+    number = server.accepted(png())
+    for _ in range(2):
+        assert server.exit_code() == 9
+        server.start()
+    assert server.exit_code() == 9
+    server.start(engine="trim")
+    data = server.ended(number)
+    assert (data["status"], data["message"]) == ("failed", "the image could not be optimized in 3 tries")
+    assert asked(tmp_path) == 3
+
+
+def test_power_cut(served: Callable[..., Served], tmp_path: Path) -> None:
+    """After a power cut in the middle, everything accepted ends; nothing is counted twice."""
+    server = served(seconds=0.4)
+    numbers = [server.accepted(picture) for picture in pictures(6)]
+    until(lambda: asked(tmp_path) >= 3)
+    server.kill()
+    server.start()
+    assert {server.ended(number)["status"] for number in numbers} == {"completed"}
+    month = server.get("/api/v1/usage").json()["data"]["monthly_trends"][-1]
+    assert (month["accepted"], month["completed"], month["failed"]) == (6, 6, 0)
+
+
+def test_results_survive(served: Callable[..., Served]) -> None:
+    """What is completed can be fetched after a power cut, whole."""
+    server = served()
+    data = server.ended(server.accepted(pictures(1)[0]))
+    server.kill()
+    server.start()
+    path = "/direct-file/" + data["optimized_url"].partition("/direct-file/")[2]
+    assert server.get(path, "").content == png()
+
+
+def test_long_work_keeps_its_lease(served: Callable[..., Served], tmp_path: Path) -> None:
+    """Work that takes longer than a lease is not begun again while its server lives."""
+    server = served(seconds=1.5, limits={"lease": 0.4})
+    assert server.ended(server.accepted(png()))["status"] == "completed"
+    assert asked(tmp_path) == 1
+
+
+def test_hanging_engine(served: Callable[..., Served], tmp_path: Path) -> None:
+    """Work beyond the time of a try loses its lease, and three such tries end the image."""
+    server = served(seconds=600, jobs=4, limits={"job_seconds": 0.2, "lease": 0.4})
+    assert server.ended(server.accepted(png()))["status"] == "failed"
+    assert asked(tmp_path) == 3
+
+
+def test_original_damaged_on_disk(served: Callable[..., Served], tmp_path: Path) -> None:
+    """An original that was damaged while it waited ends as failed; so does one that is gone."""
+    server = served(seconds=1, jobs=1)
+    numbers = [server.accepted(picture) for picture in pictures(3)]
+    until(lambda: asked(tmp_path) == 1)
+    (_, damaged), (_, gone) = originals(server)[1:]
+    (server.data / "originals" / damaged).write_bytes(b"damaged")
+    (server.data / "originals" / gone).unlink()
+    data = [server.ended(number) for number in numbers]
+    assert [one["status"] for one in data] == ["completed", "failed", "failed"]
+    assert [one["message"] for one in data[1:]] == ["the image can't be read", "the image could not be optimized"]
+    assert server.get("/api/v1/stats").json()["data"]["used"] == 1
+
+
+def originals(server: Served) -> list[tuple[int, str]]:
+    with closing(sqlite3.connect(server.data / "server.sqlite3")) as connection:
+        return connection.execute("SELECT id, original_name FROM jobs ORDER BY id").fetchall()
+
+
+def alter(server: Served, statement: str) -> None:
+    """Change the database behind the server's back."""
+    with closing(sqlite3.connect(server.data / "server.sqlite3", timeout=30, isolation_level=None)) as connection:
+        connection.execute(statement)
+
+
+def test_trouble_with_the_database(served: Callable[..., Served]) -> None:
+    """While the database can't be used, uploads are refused for now, the rest is an error; then all goes on."""
+    server = served()
+    number = server.accepted(png())
+    server.ended(number)
+    alter(server, "ALTER TABLE jobs RENAME TO elsewhere")
+    upload, status = server.post(png()), server.get(f"/api/status/{number}")
+    until(lambda: "the queue can't be read or written" in server.log.read_text())
+    alter(server, "ALTER TABLE elsewhere RENAME TO jobs")
+    assert (upload.status_code, upload.json()) == (503, {"success": False, "message": "The server is busy"})
+    assert (status.status_code, status.json()) == (500, {"success": False, "message": "Server error"})
+    assert status.headers["x-content-type-options"] == "nosniff"
+    assert server.ended(server.accepted(png()))["status"] == "completed"
+
+
+def test_leases_that_can_not_be_renewed(served: Callable[..., Served], tmp_path: Path) -> None:
+    """Trouble while a lease is renewed is logged, and renewing goes on."""
+    server = served(seconds=2, jobs=1)
+    number = server.accepted(png())
+    until(lambda: asked(tmp_path) == 1)
+    alter(server, "ALTER TABLE jobs RENAME TO elsewhere")
+    until(lambda: "leases can't be renewed" in server.log.read_text())
+    alter(server, "ALTER TABLE elsewhere RENAME TO jobs")
+    assert server.ended(number)["status"] == "completed"
+
+
+def test_two_servers_share_the_work(served: Callable[..., Served], tmp_path: Path) -> None:
+    """Two servers over one folder begin every image once between them."""
+    first = served(seconds=0.05)
+    with Served(tmp_path / "other", seconds=0.05, asked=str(tmp_path / "asked"), limits=SOON) as second:
+        second.kill()
+        second.start(data=str(first.data))
+        numbers = [first.accepted(picture) for picture in pictures(12)]
+        assert {first.ended(number)["status"] for number in numbers} == {"completed"}
+    assert asked(tmp_path) == 12
+
+
+def test_orderly_end_finishes(served: Callable[..., Served], tmp_path: Path) -> None:
+    """Told to end, a server finishes what it has begun, begins nothing more, and exits with 0."""
+    server = served(seconds=0.7, jobs=1, grace=20)
+    numbers = [server.accepted(picture) for picture in pictures(2)]
+    until(lambda: asked(tmp_path) == 1)
+    assert server.stop() == 0
+    server.start(engine="crash")
+    assert [server.ended(number)["status"] for number in numbers] == ["completed", "failed"]
+
+
+def test_orderly_end_hands_back(served: Callable[..., Served], tmp_path: Path) -> None:
+    """What can't be finished in time is handed back: it begins again at once, and the try does not count."""
+    server = served(seconds=600, jobs=1, grace=1, limits={"lease": 3600})
+    number = server.accepted(png())
+    until(lambda: asked(tmp_path) == 1)
+    assert server.stop() == 0
+    with sqlite3.connect(server.data / "server.sqlite3") as connection:
+        assert connection.execute("SELECT state, tries FROM jobs").fetchall() == [("queued", 0)]
+    server.start(seconds=0)
+    assert server.ended(number)["status"] == "completed"
+
+
+def test_interrupted(served: Callable[..., Served]) -> None:
+    """Ctrl-C ends a server as SIGTERM does."""
+    server = served()
+    os.kill(server.pid, signal.SIGINT)
+    assert server.exit_code() == 0
+
+
+def test_upload_during_the_end(served: Callable[..., Served]) -> None:
+    """Uploads that come while the server ends are either accepted for good or not at all."""
+    server = served(jobs=2)
+    numbers: list[int] = []
+
+    def upload() -> None:
+        for picture in pictures(200):
+            try:
+                numbers.append(server.accepted(picture))
+            except httpx.TransportError:
+                return
+
+    threads = [threading.Thread(target=upload) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(numbers) > 5)
+    assert server.stop() == 0
+    for thread in threads:
+        thread.join()
+    server.start()
+    assert {server.ended(number)["status"] for number in numbers} == {"completed"}
+
+
+@pytest.mark.slow
+def test_power_cuts_at_random(served: Callable[..., Served]) -> None:
+    """Power cuts at random moments of uploads and work: every accepted image ends, the quota is exact."""
+    server = served(seconds=0.05, limits={"tries": 1000, "lease": 0.3})
+    dice = random.Random(7)
+    accepted: dict[int, str] = {}
+    over = threading.Event()
+
+    def upload(client: int) -> None:
+        for number in range(1000):
+            headers = {"Idempotency-Key": f"{client}-{number}"}
+            while not over.is_set():
+                try:
+                    accepted[server.accepted(pictures(number + 1)[-1], headers=headers)] = headers["Idempotency-Key"]
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.05)
+
+    clients = [threading.Thread(target=upload, args=(client,)) for client in range(3)]
+    for thread in clients:
+        thread.start()
+    for _ in range(12):
+        time.sleep(dice.uniform(0.1, 1.0))
+        server.kill()
+        server.start()
+    over.set()
+    for thread in clients:
+        thread.join()
+    assert {server.ended(number)["status"] for number in accepted} == {"completed"}
+    month = server.get("/api/v1/usage").json()["data"]["monthly_trends"][-1]
+    assert len(set(accepted.values())) == len(accepted) <= month["accepted"] <= len(accepted) + 3
+
+
+@dataclass
+class Parts:
+    """A server's inside, without its sockets, on a clock of the test's own."""
+
+    store: Store
+    leases: Leases
+    folder: Folder
+    key: Key
+    limits: Limits
+    now: list[float]
+
+    def crew(self, engine: Trim) -> Crew:
+        return Crew(engine, judge, self.leases, self.store, self.folder, self.limits, 1)
+
+    def accept(self, image: bytes) -> Job:
+        upload = Upload(Format.PNG, 80, len(image), "", new_name(Format.PNG), new_name(Format.PNG))
+        self.folder.keep_original(upload.original_name, image)
+        return self.store.accept(self.key, upload)[0]
+
+    def state(self, job: Job) -> str | None:
+        found = self.store.find(self.key, job.id)
+        return found.state if found else None
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    limits, now = Limits(), [time.time()]
+    database = Database(tmp_path / "data")
+    key = Keys(database).check(Keys(database).add("first"))
+    assert key is not None
+    store, leases = (kind(database, limits, lambda: now[0]) for kind in (Store, Leases))
+    yield Parts(store, leases, Folder(tmp_path / "data", limits), key, limits, now)
+    database.close()
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*.png*"))
+
+
+def test_sweeping(parts: Parts, tmp_path: Path) -> None:
+    """What was kept for a day is deleted then: the original, the result, and what is known of it."""
+    job, crew = parts.accept(pictures(1)[0]), parts.crew(Trim())
+    crew.start()
+    until(lambda: parts.state(job) == "completed")
+    crew.stop(1)
+    before = len(files(tmp_path))
+    parts.now[0] += 2 * 24 * 3600
+    crew = parts.crew(Trim())
+    crew.start()
+    until(lambda: not files(tmp_path))
+    crew.stop(1)
+    assert (before, parts.store.expired()) == (2, [])
+
+
+def test_strays(parts: Parts, tmp_path: Path) -> None:
+    """A file that belongs to no job is deleted once it is too old to become one's; the others stay."""
+    job = parts.accept(png())
+    parts.leases.fail(parts.leases.lease() or job, "no", final=True)
+    stray, known = parts.folder.original("0stray.png"), parts.folder.original(job.original_name)
+    young = parts.folder.result("0young.png.1")
+    long_ago = time.time() - STRAY_SECONDS - 60
+    for path in (stray, young):
+        path.write_bytes(b"0")
+    for path in (stray, known):
+        os.utime(path, (long_ago, long_ago))
+    crew = parts.crew(Trim())
+    crew.start()
+    until(lambda: not stray.exists())
+    crew.stop(1)
+    assert files(tmp_path) == sorted([young.name, known.name])
+
+
+def test_late_result_is_dropped(parts: Parts, tmp_path: Path) -> None:
+    """Who finishes an image after it went to somebody else finishes nothing and leaves no file."""
+    stolen: list[Job | None] = []
+
+    class Late(Trim):
+        def result(self, data: bytes) -> bytes:
+            parts.now[0] += parts.limits.lease + 1
+            stolen.append(parts.leases.lease())
+            return super().result(data)
+
+    job, crew = parts.accept(pictures(1)[0]), parts.crew(Late())
+    crew.start()
+    until(lambda: stolen)
+    crew.stop(60)
+    assert (parts.state(job), files(tmp_path)) == ("leased", [job.original_name])
+
+
+def test_result_that_ends_too_late(parts: Parts) -> None:
+    """A worker that can't be stopped gives its image back without ending, so that another server may begin it."""
+    began, end = threading.Event(), threading.Event()
+
+    class Stuck(Trim):
+        def result(self, data: bytes) -> bytes:
+            began.set()
+            end.wait(60)
+            return data
+
+    job, crew = parts.accept(png()), parts.crew(Stuck())
+    crew.start()
+    assert began.wait(60)
+    crew.stop(0)
+    state = parts.state(job)
+    end.set()
+    crew.stop(60)
+    assert (state, parts.state(job)) == ("queued", "queued")
+
+
+def test_unused_crew_stops(parts: Parts) -> None:
+    """Stopping an idle crew takes no grace."""
+    crew = parts.crew(Trim())
+    crew.start()
+    begun = time.monotonic()
+    crew.stop(600)
+    assert time.monotonic() - begun < 60

@@ -1,0 +1,270 @@
+"""A server in a process of its own, on a real socket, over an engine that does what a test needs.
+
+`python tests/serving.py CONFIG` is that process; `Served` starts it and speaks with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from imgshrink.core.errors import Declined, Rejected, Unavailable
+from imgshrink.core.model import Accept, ImageInfo, Judgement, NotSmaller, Recipe, Refuse
+from imgshrink.image.metadata import reduce
+from imgshrink.server.database import Database
+from imgshrink.server.keys import Keys
+from imgshrink.server.limits import Limits
+
+PATIENCE = 60.0
+
+
+class Trim:
+    """An engine without a codec: it notes that it was asked, takes `seconds`, and reduces metadata."""
+
+    name = "trim"
+    fingerprint = "trim 1"
+
+    def __init__(self, seconds: float = 0, asked: str = "") -> None:
+        self._seconds = seconds
+        self._asked = asked
+        self._closed = False
+
+    def optimize(self, data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
+        if self._asked:
+            with Path(self._asked).open("a") as file:
+                file.write("asked\n")
+        self._wait()
+        return self.result(data)
+
+    def _wait(self) -> None:
+        end = time.monotonic() + self._seconds
+        while time.monotonic() < end:
+            if self._closed:
+                raise Unavailable("interrupted")
+            time.sleep(0.01)
+
+    def result(self, data: bytes) -> bytes:
+        return reduce(data)
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class Crash(Trim):
+    """An engine whose codec crashes with every image."""
+
+    def result(self, data: bytes) -> bytes:
+        raise Rejected("the codec crashed")
+
+
+class Decline(Trim):
+    """An engine that takes no image."""
+
+    def result(self, data: bytes) -> bytes:
+        raise Declined("not for this engine")
+
+
+class Stumble(Trim):
+    """An engine with a fault of its own."""
+
+    def result(self, data: bytes) -> bytes:
+        raise ZeroDivisionError("secret detail")
+
+
+class Absent(Trim):
+    """An engine that can't work for the first five times that it is asked."""
+
+    def result(self, data: bytes) -> bytes:
+        if len(Path(self._asked).read_text().splitlines()) <= 5:
+            raise Unavailable("no worker process could be started")
+        return super().result(data)
+
+
+class Die(Trim):
+    """An engine that takes the whole server with it."""
+
+    def result(self, data: bytes) -> bytes:
+        os._exit(9)
+
+
+class Swap(Trim):
+    """An engine that answers with another picture."""
+
+    def result(self, data: bytes) -> bytes:
+        return b"another picture"
+
+
+ENGINES: Mapping[str, Callable[..., Trim]] = {
+    engine.__name__.lower(): engine for engine in (Trim, Crash, Decline, Stumble, Absent, Die, Swap)
+}
+
+
+def judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
+    """Verify for engines without a codec."""
+    if candidate == b"another picture":
+        return Refuse("it shows another picture")
+    return Accept(candidate) if len(candidate) < len(original) else NotSmaller()
+
+
+def until(happens: Callable[[], object]) -> None:
+    """Wait for what another process does in its own time, such as a line of the log after its reply."""
+    end = time.monotonic() + PATIENCE
+    while not happens():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.02)
+
+
+class Served:
+    """One server and the folder that outlives it. Use as a context, or `start` and `kill` at will."""
+
+    def __init__(self, data: Path, *, engine: str = "trim", jobs: int = 2, **more: Any) -> None:
+        self.data = data
+        self.log = data.parent / f"{data.name}.log"
+        self.url = ""
+        self._config = {"data": str(data), "engine": engine, "jobs": jobs, **more}
+        self._process: subprocess.Popen[str] | None = None
+        self.key = self.add_key("tests")
+
+    def add_key(self, name: str, limit: int = 10_000) -> str:
+        database = Database(self.data)
+        try:
+            return Keys(database).add(name, limit)
+        finally:
+            database.close()
+
+    def revoke_key(self, name: str) -> None:
+        database = Database(self.data)
+        try:
+            Keys(database).revoke(name)
+        finally:
+            database.close()
+
+    def start(self, **changed: Any) -> Served:
+        self._config |= changed
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, json.dumps(self._config)], stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if "listening on " in line:
+                self.url = line.split("listening on ")[1].split(",")[0]
+                return self
+        raise AssertionError(f"the server did not start: {self.log.read_text()}")
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it like a power cut."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
+    def stop(self) -> int:
+        """End it in order and return its exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(PATIENCE)
+
+    def exit_code(self) -> int:
+        """Wait for its own end."""
+        assert self._process is not None
+        return self._process.wait(PATIENCE)
+
+    def __enter__(self) -> Served:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            try:
+                self.stop()
+            finally:
+                self._process.kill()
+                assert self._process.stdout is not None
+                self._process.stdout.close()
+
+    def get(self, path: str, key: str | None = None, **more: Any) -> httpx.Response:
+        return self.request("GET", path, key, **more)
+
+    def request(self, method: str, path: str, key: str | None = None, **more: Any) -> httpx.Response:
+        """One request with the tests' key, another one, or none at all for ""."""
+        key = self.key if key is None else key
+        headers = {**({"X-API-Key": key} if key else {}), **more.pop("headers", {})}
+        url = path if path.startswith("http") else self.url + path
+        return httpx.request(method, url, headers=headers, timeout=30, verify=False, **more)
+
+    def post(self, image: bytes, key: str | None = None, *, quality: Any = None, **more: Any) -> httpx.Response:
+        fields = {} if quality is None else {"quality": quality}
+        return self.request("POST", "/api/optimize", key, files={"image": ("image.png", image)}, data=fields, **more)
+
+    def accepted(self, image: bytes, **more: Any) -> int:
+        """Upload an image and return its number."""
+        reply = self.post(image, **more)
+        assert reply.status_code == 200, reply.text
+        number = reply.json()["data"]["image_id"]
+        assert isinstance(number, int)
+        return number
+
+    def ended(self, number: int, key: str | None = None) -> dict[str, Any]:
+        """Wait until an image is completed or failed, and return its data."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            reply = self.get(f"/api/status/{number}", key)
+            assert reply.status_code == 200, reply.text
+            data: dict[str, Any] = reply.json()["data"]
+            if data["status"] != "processing":
+                return data
+            time.sleep(0.02)
+        raise AssertionError(f"image {number} does not end: {self.log.read_text()[-2000:]}")
+
+
+def main(config: dict[str, Any]) -> None:
+    """Serve as `config` says, until told to end."""
+    from fault_proxy import LIES, Faults
+    from imgshrink.server import run
+
+    engine: Any
+    verify: Any = judge
+    if config["engine"] == "builtin":
+        from imgshrink.engines.builtin import Builtin
+        from imgshrink.worker_tasks import remote_verify, worker_pool
+
+        workers = worker_pool(config["jobs"])
+        engine, verify = Builtin(workers), remote_verify(workers)
+    elif config["engine"] in LIES:
+        engine, verify = LIES[config["engine"]](config.get("seconds", 0)), lambda _, candidate, __: Accept(candidate)
+    else:
+        engine = ENGINES[config["engine"]](config.get("seconds", 0), config.get("asked", ""))
+    if config.get("file_size"):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (config["file_size"], config["file_size"]))
+    if config.get("faulty"):
+        app = run.create_app
+        run.create_app = lambda *arguments, **named: Faults(app(*arguments, **named))
+    run.serve(
+        engine,
+        verify,
+        data=Path(config["data"]),
+        address=run.Address(port=config.get("port", 0), public_url=config.get("public_url", "")),
+        limits=Limits(**config.get("limits", {})),
+        jobs=config["jobs"],
+        grace=config.get("grace", 0.2),
+        announce=lambda line: print(line, flush=True),
+    )
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,347 @@
+"""Worker processes: what they answer, how they end, and that nothing of them stays."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imgshrink.core import errors
+from imgshrink.workers.framing import Broken, receive, send
+from imgshrink.workers.pool import WorkerDied, WorkerMemory, Workers, WorkerTimeout
+from places import SUPPORT
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="memory limits and /proc are Linux")
+
+
+@pytest.fixture
+def make_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Workers]]:
+    """Make pools that serve the faulty table; every one is closed afterwards."""
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+    made: list[Workers] = []
+
+    def make(jobs: int = 1, **limits: float) -> Workers:
+        made.append(Workers(jobs, table="faulty_tasks", **limits))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for workers in made:
+        workers.close()
+
+
+def gone(process: int) -> bool:
+    """Wait up to 2 seconds for a process to be gone, and say whether it is."""
+    for _ in range(200):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_echo(make_workers):
+    """Blobs of any bytes, empty ones included, arrive and come back as they were."""
+    blobs = (b"", b"\x00\xff" * 100_000, b"text")
+    assert blobs == make_workers().call("echo", *blobs)
+
+
+def test_options(make_workers):
+    """Options arrive as keyword arguments of the same type."""
+    assert make_workers().call("echo", quality=80, name="x") == (b"{'quality': 80, 'name': 'x'}",)
+
+
+def test_lazy(make_workers):
+    """No process is started before the first task."""
+    workers = make_workers(4)
+    assert workers.started == 0
+    workers.call("echo")
+    workers.call("echo")
+    assert workers.started == 1
+
+
+def test_no_more_than_jobs(make_workers):
+    """Many callers share at most `jobs` processes."""
+    workers = make_workers(2)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda number: workers.call("echo", str(number).encode()), range(40)))
+    assert [(str(number).encode(),) for number in range(40)] == answers
+    assert workers.started <= 2
+
+
+@pytest.mark.parametrize(
+    ("task", "error", "text"),
+    [
+        ("decline", errors.Declined, "not for me"),
+        ("unavailable", errors.Unavailable, "not now"),
+        ("stumble", errors.Rejected, "first line"),
+        ("stumble_silently", errors.Rejected, "KeyboardInterrupt"),
+        ("no_such_task", errors.Rejected, "'no_such_task'"),
+    ],
+)
+def test_errors(make_workers, task, error, text):
+    """An error in the worker arrives as the error that says what the caller can do, and the worker lives on."""
+    workers = make_workers()
+    with pytest.raises(error) as caught:
+        workers.call(task)
+    assert text == str(caught.value)
+    assert workers.call("echo", b"x") == (b"x",)
+    assert workers.started == 1
+
+
+def test_crash(make_workers):
+    """A crashed worker is named as such and replaced for the next task."""
+    workers = make_workers()
+    with pytest.raises(WorkerDied, match="the codec crashed"):
+        workers.call("crash")
+    assert workers.call("echo", b"x") == (b"x",)
+    assert workers.started == 2
+
+
+@pytest.mark.parametrize("task", ["hang", "hang_locked"])
+def test_hang(make_workers, task):
+    """A worker that takes longer than its time is ended, also where it holds the interpreter."""
+    workers = make_workers(seconds=0.5)
+    with pytest.raises(WorkerTimeout, match=r"took longer than 0\.5 s"):
+        workers.call(task)
+
+
+@LINUX
+def test_memory(make_workers):
+    """A worker that eats memory is stopped at its limit."""
+    workers = make_workers(memory=300 * 10**6)
+    with pytest.raises(WorkerMemory, match="needed more than 300 MB of memory"):
+        workers.call("eat")
+
+
+@LINUX
+def test_memory_lost_to_earlier_tasks(make_workers):
+    """What a used worker has no memory left for is done by a new one; a task too large for that too is given up."""
+    workers = make_workers(memory=300 * 10**6)
+    workers.call("hoard")
+    assert workers.call("need") == (b"done",)
+    assert (workers.started, len(workers._idle)) == (2, 1)
+    with pytest.raises(WorkerMemory):
+        workers.call("eat")
+    assert workers.started == 3
+    assert workers.call("need") == (b"done",)
+
+
+@LINUX
+def test_nothing_of_a_task_stays(make_workers):
+    """What a task was given and what it answered is freed before the next one comes."""
+    workers = make_workers()
+    before = int(workers.call("resident")[0])
+    workers.call("echo", bytes(40_000_000))
+    assert int(workers.call("resident")[0]) < before + 20_000_000
+
+
+def test_abort_for_memory(make_workers):
+    """Native code that aborts because an allocation failed is told from other crashes by what it says."""
+    with pytest.raises(WorkerMemory, match="needed more than"):
+        make_workers().call("abort_for_memory")
+
+
+def test_chatter(make_workers, capfd):
+    """What native code prints reaches neither the frames nor our own streams."""
+    assert make_workers().call("chatter", b"x") == (b"x",)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_secrets(make_workers, monkeypatch):
+    """The API key is not in a worker's environment."""
+    monkeypatch.setenv("TINYJPG_API_KEY", "secret")
+    assert make_workers().call("environment", b"TINYJPG_API_KEY") == (b"",)
+
+
+@pytest.mark.parametrize("end", ["stop", "close"])
+def test_interrupted(make_workers, end):
+    """Ending the pool releases callers that run and callers that wait, and no process stays."""
+    workers = make_workers(1)
+    process = int(workers.call("whoami")[0])
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(workers.call, "hang") for _ in range(3)]
+        while not workers._busy:
+            time.sleep(0.01)
+        getattr(workers, end)()
+        for caller in waiting:
+            with pytest.raises(errors.Unavailable, match="interrupted"):
+                caller.result(timeout=2)
+    assert gone(process)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_fork_keeps_nobody_waiting(make_workers):
+    """Where a forked process holds the workers' pipes open, all idle ones together are given a second to leave."""
+    workers = make_workers(6)
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda _: workers.call("rest"), range(6)))
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    try:
+        processes = [worker._process for worker in workers._idle]
+        assert len(processes) > 3
+        begun = time.monotonic()
+        workers.close()
+        assert time.monotonic() - begun < 5
+        assert all(process.poll() is not None for process in processes)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_closed(make_workers):
+    """A closed pool starts nothing, and closing twice is fine."""
+    workers = make_workers()
+    workers.close()
+    workers.close()
+    with pytest.raises(errors.Unavailable, match="interrupted"):
+        workers.call("echo")
+    assert workers.started == 0
+
+
+def test_cannot_start(make_workers, monkeypatch):
+    """Where no process can be started the codecs are unavailable, which is nobody's fault."""
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(errors.Unavailable, match="no worker process could be started"):
+        make_workers().call("echo")
+
+
+def killed_parent(task: str, seconds: float) -> int:
+    """Kill a process whose worker is at `task`, and return the worker's process id."""
+    script = (
+        "import sys, threading, time; from imgshrink.workers.pool import Workers\n"
+        f"workers = Workers(1, table='faulty_tasks', seconds={seconds})\n"
+        "print(workers.call('whoami')[0].decode(), flush=True)\n"
+        f"threading.Thread(target=workers.call, args=({task!r},), daemon=True).start()\n"
+        "time.sleep(0.2); print('ready', flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+        worker = int(parent.stdout.readline())
+        assert parent.stdout.readline() == "ready\n"
+        parent.kill()
+    return worker
+
+
+@LINUX
+@pytest.mark.parametrize("task", ["echo", "hang"])
+def test_parent_killed(task, monkeypatch):
+    """When the parent is killed, idle and busy workers end by themselves."""
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+    assert gone(killed_parent(task, seconds=60))
+
+
+@LINUX
+def test_ctrl_c_is_the_parents(make_workers):
+    """Ctrl-C in the terminal goes to the parent alone: a worker is in a session of its own."""
+    process = int(make_workers().call("whoami")[0])
+    assert os.getsid(process) == process
+    assert os.getsid(process) != os.getsid(0)
+
+
+@pytest.mark.slow
+def test_alarm_is_off_between_tasks(make_workers):
+    """A worker that waits longer than a task may take is not ended for it."""
+    workers = make_workers(seconds=0.5)
+    process = workers.call("whoami")
+    time.sleep(12)
+    assert process == workers.call("whoami")
+
+
+@LINUX
+@pytest.mark.slow
+def test_alarm_ends_the_locked(monkeypatch):
+    """A codec that hangs and holds the interpreter ends by itself soon after its time, though the parent was killed."""
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+    worker = killed_parent("hang_locked", seconds=0.5)
+    time.sleep(11)
+    assert gone(worker)
+
+
+def test_main_is_not_imported_again(tmp_path):
+    """A script without a main guard runs once, though it uses workers."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "print('once', flush=True)\n"
+        "from imgshrink.workers.pool import Workers\n"
+        "workers = Workers(2, table='faulty_tasks')\n"
+        "print(workers.call('echo', b'x'))\n"
+        "workers.close()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SUPPORT)}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "once\n(b'x',)\n"
+
+
+def test_parent_side_is_standard_library_only():
+    """Importing the parent's side loads no codec and nothing from outside the standard library."""
+    script = (
+        "import sys, imgshrink.workers.pool; print({'pyvips', 'oxipng', 'multiprocessing', 'cffi'} & set(sys.modules))"
+    )
+    # Measuring coverage loads multiprocessing into every program that the tests start.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    command = [sys.executable, "-c", script]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environ).stdout
+    assert output == "set()\n"
+
+
+def test_many_threads_close(make_workers):
+    """Closing while many threads call leaves every caller with an answer or the interruption."""
+    workers = make_workers(2)
+    results: list[object] = []
+
+    def call() -> None:
+        try:
+            while True:
+                workers.call("echo", b"x")
+        except errors.Unavailable as error:
+            results.append(str(error))
+
+    callers = [threading.Thread(target=call) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    time.sleep(0.3)
+    workers.close()
+    for caller in callers:
+        caller.join(2)
+    assert results == ["interrupted"] * 6
+
+
+@given(st.lists(st.binary(max_size=50), max_size=4), st.dictionaries(st.sampled_from("abc"), st.integers()))
+@settings(deadline=None)
+def test_frames_come_back(blobs, options):
+    """A frame that was written is read as it was."""
+    stream = io.BytesIO()
+    send(stream, {"options": options}, blobs)
+    stream.seek(0)
+    assert ({"options": options}, tuple(blobs)) == receive(stream)
+
+
+@given(st.binary(max_size=40))
+@settings(deadline=None)
+def test_junk_is_not_a_frame(junk):
+    """Bytes that are no frame raise `Broken` and nothing else."""
+    with pytest.raises(Broken):
+        receive(io.BytesIO(junk))
+
+
+@pytest.mark.parametrize("header", [b"[]", b"{}", b'{"blobs": 3}', b'{"blobs": [9]}', b'{"blobs": ["x"]}', b"\xff"])
+def test_wrong_headers(header):
+    """A header that is not an object with the lengths of the blobs is no frame."""
+    with pytest.raises(Broken):
+        receive(io.BytesIO(len(header).to_bytes(4, "big") + header))
