@@ -17,7 +17,7 @@ from .settings.schema import fields_of
 
 if TYPE_CHECKING:
     from .core.model import Outcome
-    from .session import Runtime
+    from .session import Session
     from .settings.schema import Settings
 
 REWROTE, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
@@ -84,41 +84,41 @@ def _all_finished(settings: Settings, names: Sequence[str]) -> bool:
 def _shrink(settings: Settings, names: Sequence[str], baseline: str) -> int:
     from .session import opened
 
-    with opened(settings) as runtime:
-        found = [examine(source, settings.min_size) for source in _sources(runtime, names)]
+    with opened(settings) as session:
+        found = [examine(source, settings.min_size) for source in _sources(session, names)]
         waiting = [seen.source for seen in _unlisted(found, baseline) if seen.state is State.OPEN]
         left = [seen for seen in found if seen.state in (State.BROKEN, State.UNSUPPORTED, State.UNREADABLE)]
-        return _run(runtime, waiting, left)
+        return _run(session, waiting, left)
 
 
-def _sources(runtime: Runtime, names: Sequence[str]) -> Iterator[Source]:
+def _sources(session: Session, names: Sequence[str]) -> Iterator[Source]:
     paths = [Path(name) for name in names]
     if not all(path.is_file() and not path.is_symlink() for path in paths):
-        paths = runtime.discover(paths).found
-    return (runtime.source(path, path.as_posix()) for path in paths if not runtime.excluded(path.absolute()))
+        paths = session.discover(paths).found
+    return (session.source(path, path.as_posix()) for path in paths if not session.excluded(path.absolute()))
 
 
-def _run(runtime: Runtime, waiting: Sequence[Source], left: Sequence[Examined]) -> int:
+def _run(session: Session, waiting: Sequence[Source], left: Sequence[Examined]) -> int:
     from .files.staging import restorable, set_aside
     from .pipeline.check import as_outcomes
     from .report.console import is_terminal
-    from .report.progress import Telling
+    from .report.progress import ProgressReporter
 
     watched = (
-        is_terminal(sys.stderr) or runtime.host
+        is_terminal(sys.stderr) or session.host
     )  # pre-commit shows output only at the end; uploads are said anyway
-    telling = Telling(runtime.settings, _say_ours if watched else lambda _: None, runtime)
+    progress = ProgressReporter(session.settings, _say_ours if watched else lambda _: None, session)
     staged = restorable([source.name for source in waiting])
-    place = runtime.in_place(waiting, named=(source.path for source in waiting))
-    run = runtime.run(waiting, place=place, observer=telling, in_place=True) if waiting else iter(())
-    outcomes = as_outcomes(left) + list(telling.counted(run))
-    notes = telling.notes(outcomes, runtime.notes(), next_run="pre-commit run imgshrink --all-files")
+    destination = session.in_place(waiting, named=(source.path for source in waiting))
+    run = session.run(waiting, destination=destination, observer=progress, in_place=True) if waiting else iter(())
+    outcomes = as_outcomes(left) + list(progress.counted(run))
+    notes = progress.notes(outcomes, session.notes(), next_run="pre-commit run imgshrink --all-files")
     rewrote = {row.path for row in outcomes if row.status in (Status.OPTIMIZED, Status.SEALED)}
     for line in _block(outcomes, rewrote, staged, rewrote & set_aside(os.environ) if rewrote else set()):
         _say(line)
     for note in notes:
         _say_ours(note.text)
-    strict = runtime.settings.strict and any(note.failure for note in notes)
+    strict = session.settings.strict and any(note.failure for note in notes)
     return STRICT if strict else REWROTE if rewrote else 0
 
 
@@ -135,7 +135,7 @@ def _block(outcomes: Sequence[Outcome], rewrote: set[str], staged: set[str], set
         ]
     program = f"{quoting.quoted(sys.executable)} -m imgshrink"
     base = str(Path.cwd()) if os.environ.get("GIT_PREFIX") else ""
-    return hook_messages.rewritten(outcomes, hook_messages.Ways(staged, program, base))
+    return hook_messages.rewritten(outcomes, hook_messages.UndoCommands(staged, program, base))
 
 
 def _unlisted(found: Sequence[Examined], baseline: str) -> Sequence[Examined]:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
 
     from .core.model import Outcome, Source
-    from .report.progress import Telling
+    from .report.progress import ProgressReporter
     from .report.summary import Summary
-    from .session import Runtime
+    from .session import Session
 
 ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp")
 MATERIAL = "material/optimize"
@@ -101,25 +101,25 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
         from .files.destinations import in_build
-        from .report.progress import Telling
+        from .report.progress import ProgressReporter
         from .report.publish import publish
         from .session import opened
 
-        with opened(self._settings) as runtime:
-            telling = Telling(self._settings, self._say_new, runtime)
-            sources = list(self._sources(config, runtime))
-            fresh = not self._serving and "CI" in os.environ and not runtime.cache.info().entries
-            run = runtime.run(sources, place=in_build, observer=telling, in_place=False, known_only=known_only)
-            outcomes = list(telling.counted(run))
-            summary = telling.summary(outcomes)
-            portraits = runtime.portraits(outcomes, self._say_new)
-            others = runtime.notes()
+        with opened(self._settings) as session:
+            progress = ProgressReporter(self._settings, self._say_new, session)
+            sources = list(self._sources(config, session))
+            fresh = not self._serving and "CI" in os.environ and not session.cache.info().entries
+            run = session.run(sources, destination=in_build, observer=progress, in_place=False, known_only=known_only)
+            outcomes = list(progress.counted(run))
+            summary = progress.summary(outcomes)
+            previews = session.previews(outcomes, self._say_new)
+            others = session.notes()
         environ = {} if self._serving else os.environ
-        others += publish(outcomes, summary, report=self._settings.report, environ=environ, portraits=portraits)
-        self._tell(telling, outcomes, summary, others, fresh=fresh)
+        others += publish(outcomes, summary, report=self._settings.report, environ=environ, previews=previews)
+        self._tell(progress, outcomes, summary, others, fresh=fresh)
 
     def _tell(
-        self, telling: Telling, outcomes: list[Outcome], summary: Summary, others: list[str], *, fresh: bool
+        self, progress: ProgressReporter, outcomes: list[Outcome], summary: Summary, others: list[str], *, fresh: bool
     ) -> None:
         from .report import messages
 
@@ -127,7 +127,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             log.info("imgshrink: %s", messages.result(summary))
         if fresh and summary.answered and summary.seconds > SLOW:
             log.info("imgshrink: %s", messages.empty_cache(summary.seconds))
-        notes = telling.notes(outcomes, others, next_run="the next build")
+        notes = progress.notes(outcomes, others, next_run="the next build")
         for note in notes:
             self._say_new(note.text)
         failures = [note.text for note in notes if note.failure]
@@ -140,7 +140,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             self._said.add(text)
             log.info("imgshrink: %s", text)
 
-    def _sources(self, config: MkDocsConfig, runtime: Runtime) -> Iterator[Source]:
+    def _sources(self, config: MkDocsConfig, session: Session) -> Iterator[Source]:
         site, start = Path(config.site_dir), _start(config)
         folder = start.parent if start.is_file() else start
         shown = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
@@ -151,10 +151,10 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
                 continue
             origin = self._origins.get(inside.as_posix())
             matched = origin or folder / shown / inside
-            if not runtime.excluded(matched):
+            if not session.excluded(matched):
                 name = matched.relative_to(folder) if matched.is_relative_to(folder) else matched
                 upload = origin is not None or self._settings.upload_generated
-                yield runtime.source(place, name.as_posix(), matched=matched, upload=upload)
+                yield session.source(place, name.as_posix(), matched=matched, upload=upload)
 
     def _note_origins(self, files: Files, config: MkDocsConfig) -> None:
         """Read `File` objects here, in the main thread, and never again: other plugins change and remove them."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from .core.model import Entry, Judgement, Outcome, Plan, Recipe, Source, Verdict
 from .files.destinations import InPlace
 from .image.limits import VERIFY_VERSION
-from .pipeline.resolver import Desk
-from .pipeline.run import Observer, Place, Policy, Survey, run, survey
+from .pipeline.resolver import Resolver
+from .pipeline.run import Destination, Observer, Policy, Survey, run, survey
 from .report.destination import pictured
 from .settings.schema import Settings
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from .files.discovery import Discovery
     from .files.originals import Originals
     from .files.patterns import Patterns
-    from .report.html_page import Portrait
-    from .report.images import Album
+    from .report.html_page import Preview
+    from .report.images import ReportImages
     from .settings.schema import Override
-    from .workers.pool import Workers
+    from .workers.pool import WorkerPool
 
 ENGINES = {"auto": ("hosted", "builtin"), "hosted": ("hosted",), "builtin": ("builtin",)}
 
 
-class Runtime:
+class Session:
     """What one run needs, made from its settings as it is first asked for. Close it, or use `opened`."""
 
     def __init__(self, settings: Settings) -> None:
@@ -56,17 +56,17 @@ class Runtime:
         return Originals(self.settings.state_dir / "originals")
 
     @cached_property
-    def album(self) -> Album | None:
+    def report_images(self) -> ReportImages | None:
         """The pictures for the report, where it is one that shows them."""
         report = self.settings.report
         if report is None or not pictured(report):
             return None
-        from .report.images import Album
+        from .report.images import ReportImages
 
-        return Album(report, lambda: self.workers)
+        return ReportImages(report, lambda: self.workers)
 
     @cached_property
-    def workers(self) -> Workers:
+    def workers(self) -> WorkerPool:
         """The processes that decode and encode; none is started before it has something to do."""
         from .worker_tasks import worker_pool
 
@@ -96,7 +96,13 @@ class Runtime:
         return Source(path, name, Recipe(quality), ENGINES[engine])
 
     def run(
-        self, sources: Iterable[Source], *, place: Place, observer: Observer, in_place: bool, known_only: bool = False
+        self,
+        sources: Iterable[Source],
+        *,
+        destination: Destination,
+        observer: Observer,
+        in_place: bool,
+        known_only: bool = False,
     ) -> Iterator[Outcome]:
         """Run the pipeline over `sources`; with `known_only` no engine is asked.
 
@@ -109,37 +115,37 @@ class Runtime:
         sources = list(sources)
         for folder in {source.path.parent for source in sources}:
             sweep(folder)
-        desk = self.desk(known_only=known_only, end=end)
+        resolver = self.resolver(known_only=known_only, end=end)
         observers: list[Observer] = [observer]
-        if self.album is not None:
-            self.album.sources = {source.name: source.path for source in sources}
-            observers.append(self.album)
+        if self.report_images is not None:
+            self.report_images.sources = {source.name: source.path for source in sources}
+            observers.append(self.report_images)
         policy = self._policy(in_place=in_place)
-        return run(sources, desk=desk, place=place, policy=policy, observers=observers)
+        return run(sources, resolver=resolver, destination=destination, policy=policy, observers=observers)
 
-    def portraits(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Portrait]:
+    def previews(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Preview]:
         """Make what the report shows of the images of a run, by their names; nothing where it shows none."""
-        return {} if self.album is None else self.album.hang(outcomes, say)
+        return {} if self.report_images is None else self.report_images.write(outcomes, say)
 
     def survey(self, sources: Iterable[Source]) -> tuple[list[Survey], Plan]:
         """Return what a run would find and do, without doing it."""
-        return survey(sources, desk=self.desk(), policy=self._policy(in_place=True))
+        return survey(sources, resolver=self.resolver(), policy=self._policy(in_place=True))
 
     def in_place(self, sources: Iterable[Source], *, named: Iterable[Path] = ()) -> InPlace:
         """Return the place that rewrites the originals of `sources`; `named` are those files that a person named."""
         return InPlace(lambda: self.originals, sources, named=named)
 
-    def desk(self, *, known_only: bool = False, end: float | None = None) -> Desk:
-        """Return the desk of one run, which begins nothing after `end`, in monotonic seconds."""
-        from .files.locks import Flight
+    def resolver(self, *, known_only: bool = False, end: float | None = None) -> Resolver:
+        """Return the resolver of one run, which begins nothing after `end`, in monotonic seconds."""
+        from .files.locks import FileLocks
 
         engines = self._make_engines()
         names = frozenset(engine.name for engine in engines)
         unpaid = frozenset() if self.settings.api_key else frozenset({"hosted"})
-        return Desk(
+        return Resolver(
             engines,
             self.cache,
-            Flight(self.settings.cache_dir / "claims"),
+            FileLocks(self.settings.cache_dir / "claims"),
             self._verify,
             lookup_only=names if known_only else unpaid,
             slots={"builtin": self.settings.jobs + 1},
@@ -180,13 +186,13 @@ class Runtime:
         """What a person should know about the parts that were used, one line each; the cache is pruned before."""
         if "cache" in self.__dict__:
             self.cache.close()
-        used = [part for name in ("cache", "originals", "hosted", "album") if (part := self.__dict__.get(name))]
+        used = [part for name in ("cache", "originals", "hosted", "report_images") if (part := self.__dict__.get(name))]
         return [*self.settings.notes, *(note for part in used for note in part.notes())]
 
     def close(self) -> None:
         """End what still runs within 2 seconds, write what is pending. Safe to call twice."""
         self.stop.set()
-        for name in ("hosted", "workers", "cache", "album"):
+        for name in ("hosted", "workers", "cache", "report_images"):
             if part := self.__dict__.get(name):
                 part.close()
 
@@ -194,7 +200,7 @@ class Runtime:
     def hosted(self) -> Hosted:
         """The API; without a key it stands for what the cache knows of it."""
         from .engines.hosted.engine import Hosted
-        from .files.locks import Flight
+        from .files.locks import FileLocks
 
         settings = self.settings
         return Hosted(
@@ -204,7 +210,7 @@ class Runtime:
             journal=settings.state_dir / "journal.sqlite3",
             max_uploads=settings.max_uploads,
             can_remember=self._can_remember,
-            claims=Flight(settings.state_dir / "claims"),
+            claims=FileLocks(settings.state_dir / "claims"),
             stop=self.stop,
         )
 
@@ -225,6 +231,12 @@ class Runtime:
         from .worker_tasks import remote_verify
 
         return remote_verify(self.workers)(original, candidate, recipe)
+
+    def same_picture(self, original: bytes, output: bytes, quality: int) -> bool:
+        """Whether verify accepts `output` as a result for `original` at `quality`."""
+        from .worker_tasks import same_picture
+
+        return same_picture(self.workers)(original, output, quality)
 
     def _policy(self, *, in_place: bool) -> Policy:
         settings = self.settings
@@ -264,10 +276,10 @@ class Runtime:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Runtime]:
+def opened(settings: Settings) -> Iterator[Session]:
     """Open what `settings` ask for, and close it whatever happens."""
-    runtime = Runtime(settings)
+    session = Session(settings)
     try:
-        yield runtime
+        yield session
     finally:
-        runtime.close()
+        session.close()

@@ -14,7 +14,7 @@ from .core import errors
 from .core.model import Accept, Judgement, NotSmaller, Recipe, Refuse
 
 if TYPE_CHECKING:
-    from .workers.pool import Workers
+    from .workers.pool import WorkerPool
 
 
 def optimize(data: bytes, *, quality: int) -> tuple[bytes]:
@@ -40,9 +40,9 @@ def verify(original: bytes, candidate: bytes, *, quality: int) -> tuple[bytes, b
     return b"refuse", judgement.reason.encode()
 
 
-def portray(before: bytes, after: bytes) -> tuple[bytes, bytes, bytes]:
+def preview(before: bytes, after: bytes) -> tuple[bytes, bytes, bytes]:
     """Return both made small, and as JSON width, height and how different they look; `after` may be empty."""
-    from .pixels.previews import portray as draw
+    from .pixels.previews import preview as draw
 
     shown = draw(before, after)
     look = [shown.look.worst, shown.look.mean] if shown.look else None
@@ -51,21 +51,21 @@ def portray(before: bytes, after: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 TASKS: Mapping[str, Callable[..., tuple[bytes, ...]]] = MappingProxyType(
-    {"optimize": optimize, "verify": verify, "portray": portray}
+    {"optimize": optimize, "verify": verify, "preview": preview}
 )
 
 TABLE = __name__
 """The module whose `TASKS` a worker serves."""
 
 
-def worker_pool(jobs: int) -> Workers:
+def worker_pool(jobs: int) -> WorkerPool:
     """Return a pool of at most `jobs` workers that can do these tasks."""
-    from .workers.pool import Workers
+    from .workers.pool import WorkerPool
 
-    return Workers(jobs, table=TABLE)
+    return WorkerPool(jobs, table=TABLE)
 
 
-def remote_verify(workers: Workers) -> Callable[[bytes, bytes, Recipe], Judgement]:
+def remote_verify(workers: WorkerPool) -> Callable[[bytes, bytes, Recipe], Judgement]:
     """Return `verify` as a function that runs in a worker; a pair that ends its worker is refused, saying how."""
 
     def verify(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
@@ -80,7 +80,7 @@ def remote_verify(workers: Workers) -> Callable[[bytes, bytes, Recipe], Judgemen
     return verify
 
 
-def same_picture(workers: Workers) -> Callable[[bytes, bytes, int], bool]:
+def same_picture(workers: WorkerPool) -> Callable[[bytes, bytes, int], bool]:
     """Return a judge that looks at pictures in a worker: verify's own, with the quality of the output's mark."""
     judge = remote_verify(workers)
 

@@ -17,7 +17,7 @@ import pytest
 from caches import KEY, LARGE, NOTHING, OTHER, SMALL, bare_environment, fill, filled, make, rows, stored_in
 from imgshrink.cache import disk, inspection, local, store
 from imgshrink.cache.local import LocalCache
-from imgshrink.files.locks import Flight
+from imgshrink.files.locks import FileLocks
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_another_process_opens_it_for_ever(stored: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(store, "WAIT", 0.1)
     garbage(stored)
     key = f"open {stored / local.FOLDER}"
-    with Flight(stored / "claims").claim(key, deadline=None, stop=threading.Event()):
+    with FileLocks(stored / "claims").claim(key, deadline=None, stop=threading.Event()):
         is_bypassed(make(stored), "another process")
 
 

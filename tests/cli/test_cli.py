@@ -482,7 +482,7 @@ def test_redo_starts_from_the_original(project: Path, photo: Path) -> None:
 def test_original_that_can_not_be_put_back(project: Path, photo: Path) -> None:
     """An original that can't be put back is named, and the command ends with 3; here files may not grow to its size."""
     now = photo.read_bytes()
-    Originals(state_folder(os.environ) / "originals").keep(bytes(3_000_000), now, photo)
+    Originals(state_folder(os.environ) / "originals").store(bytes(3_000_000), now, photo)
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))

@@ -16,7 +16,7 @@ from imgshrink.cli.explain import describe
 from imgshrink.core.keys import cache_key, content_hash, done_key
 from imgshrink.core.model import Entry, Recipe, Verdict
 from imgshrink.image.limits import VERIFY_VERSION
-from imgshrink.session import Runtime, opened
+from imgshrink.session import Session, opened
 from imgshrink.settings.load import load
 from places import IMAGES
 
@@ -28,21 +28,21 @@ def photo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[Runtime]:
-    """A runtime with the built-in codecs and an empty cache."""
+def session(tmp_path: Path) -> Iterator[Session]:
+    """A session with the built-in codecs and an empty cache."""
     with opened(load(tmp_path, environ=os.environ, arguments={"engine": "builtin"})) as made:
         yield made
 
 
-def row(name: str, path: Path, runtime: Runtime) -> str:
+def row(name: str, path: Path, session: Session) -> str:
     """The row `name` of what is said about `path`."""
-    rows = [line.split(maxsplit=1) for line in describe(path, runtime)]
+    rows = [line.split(maxsplit=1) for line in describe(path, session)]
     return next(words for key, words in rows if key == name)
 
 
-def builtin_key(data: bytes, runtime: Runtime) -> str:
+def builtin_key(data: bytes, session: Session) -> str:
     """The key under which the cache remembers what the built-in codecs made of `data`."""
-    engine = next(engine for engine in runtime.desk()._engines.values() if engine.name == "builtin")
+    engine = next(engine for engine in session.resolver()._engines.values() if engine.name == "builtin")
     return cache_key(content_hash(data), Recipe(), engine.fingerprint)
 
 
@@ -56,61 +56,61 @@ def builtin_key(data: bytes, runtime: Runtime) -> str:
         ),
     ],
 )
-def test_what_is_known(photo: Path, runtime: Runtime, entry: Entry, words: str) -> None:
+def test_what_is_known(photo: Path, session: Session, entry: Entry, words: str) -> None:
     """A remembered answer is told with its reason."""
-    cache: LocalCache = runtime.cache
-    assert cache.put(builtin_key(photo.read_bytes(), runtime), entry)
-    assert row("known", photo, runtime).endswith(words)
+    cache: LocalCache = session.cache
+    assert cache.put(builtin_key(photo.read_bytes(), session), entry)
+    assert row("known", photo, session).endswith(words)
 
 
-def test_output_without_a_mark(photo: Path, runtime: Runtime) -> None:
+def test_output_without_a_mark(photo: Path, session: Session) -> None:
     """An output of ours that lost its mark is known as such."""
-    runtime.cache.put(done_key(content_hash(photo.read_bytes())), Entry(Verdict.DONE, engine="builtin", quality=80))
-    assert row("known", photo, runtime) == "an output of imgshrink (builtin)"
+    session.cache.put(done_key(content_hash(photo.read_bytes())), Entry(Verdict.DONE, engine="builtin", quality=80))
+    assert row("known", photo, session) == "an output of imgshrink (builtin)"
 
 
 def test_engine_that_may_not_be_asked(photo: Path, tmp_path: Path) -> None:
     """With only the API to ask and no key, no engine may be asked."""
-    with opened(load(tmp_path, environ=os.environ, arguments={"engine": "hosted"})) as runtime:
-        assert row("known", photo, runtime) == "nothing yet: no engine may be asked"
+    with opened(load(tmp_path, environ=os.environ, arguments={"engine": "hosted"})) as session:
+        assert row("known", photo, session) == "nothing yet: no engine may be asked"
 
 
 @pytest.mark.parametrize(
     ("data", "words"), [(b"", "left alone: empty file"), ((IMAGES / "animated.gif").read_bytes()[:900], "left alone: ")]
 )
-def test_file_that_is_left_alone(tmp_path: Path, runtime: Runtime, data: bytes, words: str) -> None:
+def test_file_that_is_left_alone(tmp_path: Path, session: Session, data: bytes, words: str) -> None:
     """A file that is left alone is told with the reason."""
     path = tmp_path / "a.gif"
     path.write_bytes(data)
-    assert row("state", path, runtime).startswith(words)
+    assert row("state", path, session).startswith(words)
 
 
-def test_animation(tmp_path: Path, runtime: Runtime) -> None:
+def test_animation(tmp_path: Path, session: Session) -> None:
     """An animation is told with its frames."""
     path = Path(shutil.copy(IMAGES / "animated.gif", tmp_path))
-    first = next(describe(path, runtime))
+    first = next(describe(path, session))
     assert " frames, " in first
 
 
-def test_file_that_is_gone(tmp_path: Path, runtime: Runtime) -> None:
+def test_file_that_is_gone(tmp_path: Path, session: Session) -> None:
     """A file that can't be read is told with the reason, and nothing is raised."""
-    assert row("state", tmp_path / "gone.png", runtime).startswith("left alone: can't be read")
-    assert row("mark", tmp_path / "gone.png", runtime) == "none"
+    assert row("state", tmp_path / "gone.png", session).startswith("left alone: can't be read")
+    assert row("mark", tmp_path / "gone.png", session) == "none"
 
 
-def test_image_that_can_not_carry_the_mark(tmp_path: Path, runtime: Runtime) -> None:
+def test_image_that_can_not_carry_the_mark(tmp_path: Path, session: Session) -> None:
     """An image that may not be marked is told with the reason."""
     path = tmp_path / "cut.jpg"
     path.write_bytes((IMAGES / "photo.jpg").read_bytes()[:-2])
-    assert row("mark", path, runtime).startswith("none, and none is possible: ")
+    assert row("mark", path, session).startswith("none, and none is possible: ")
 
 
-def test_finished_file_without_an_original(photo: Path, runtime: Runtime) -> None:
+def test_finished_file_without_an_original(photo: Path, session: Session) -> None:
     """A finished file whose original is not kept here is told where one may be."""
     from imgshrink.image.seal import seal
 
     photo.write_bytes(seal(photo.read_bytes(), 80))
-    assert row("undo", photo, runtime).startswith("no original is kept here; imgshrink restore ")
+    assert row("undo", photo, session).startswith("no original is kept here; imgshrink restore ")
 
 
 STRIPPED = "! .pre-commit-config.yaml: oxipng --strip takes our mark away, and we put it back: leave one of them out"
@@ -126,11 +126,11 @@ REPEATED = "! .pre-commit-config.yaml: oxipng works on the same images: leave on
         ("- id: imgshrink\n- id: ruff\n", "none found"),
     ],
 )
-def test_hooks_beside_ours(tmp_path: Path, runtime: Runtime, config: str, expected: str) -> None:
+def test_hooks_beside_ours(tmp_path: Path, session: Session, config: str, expected: str) -> None:
     """Other hooks for images are named, from any folder of the repository."""
     (tmp_path / ".pre-commit-config.yaml").write_text(f"repos:\n- repo: x\n  hooks:\n{config}")
     (tmp_path / "docs").mkdir()
-    assert list(neighbours(runtime, tmp_path / "docs", {})) == [expected]
+    assert list(neighbours(session, tmp_path / "docs", {})) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_hooks_beside_ours(tmp_path: Path, runtime: Runtime, config: str, expect
         ("  - imgshrink\n", False),
     ],
 )
-def test_plugins_beside_ours(tmp_path: Path, runtime: Runtime, plugins: str, *, found: bool) -> None:
+def test_plugins_beside_ours(tmp_path: Path, session: Session, plugins: str, *, found: bool) -> None:
     """Material's optimize is named where it is on beside our plugin."""
     (tmp_path / "mkdocs.yml").write_text(f"site_name: x\nplugins:\n{plugins}")
-    assert any("Material's optimize" in line for line in neighbours(runtime, tmp_path, {})) is found
+    assert any("Material's optimize" in line for line in neighbours(session, tmp_path, {})) is found
 
 
-def test_doctor_finds_what_can_not_be_written(tmp_path: Path, runtime: Runtime) -> None:
+def test_doctor_finds_what_can_not_be_written(tmp_path: Path, session: Session) -> None:
     """A cache folder that can't be written is named."""
     (tmp_path / "file").write_text("")
     settings = load(tmp_path, environ=os.environ, arguments={"cache_dir": str(tmp_path / "file")})
@@ -163,14 +163,14 @@ def test_doctor_names_broken_codecs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "pyvips" / "__init__.py").write_text("raise ImportError('no libvips')")
     (tmp_path / "oxipng.py").write_text("raise ImportError('no oxipng')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with opened(load(tmp_path, environ=os.environ)) as runtime:
-        assert any("! the built-in codecs don't work" in line for line in examine_all(runtime, tmp_path, {}))
+    with opened(load(tmp_path, environ=os.environ)) as session:
+        assert any("! the built-in codecs don't work" in line for line in examine_all(session, tmp_path, {}))
 
 
-def test_doctor_names_a_missing_package(tmp_path: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_names_a_missing_package(tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that a result needs and that is not installed is named with the cure."""
     monkeypatch.setattr("imgshrink.cli.doctor.environment.NEEDED", ("no-such-codec",))
-    assert "  ! no-such-codec is missing: pip install --force-reinstall imgshrink" in examine_all(runtime, tmp_path, {})
+    assert "  ! no-such-codec is missing: pip install --force-reinstall imgshrink" in examine_all(session, tmp_path, {})
 
 
 @pytest.mark.parametrize(
@@ -178,16 +178,16 @@ def test_doctor_names_a_missing_package(tmp_path: Path, runtime: Runtime, monkey
 )
 def test_doctor_without_a_key(tmp_path: Path, engine: str, words: str) -> None:
     """The doctor says what becomes of images without a key."""
-    with opened(load(tmp_path, environ=os.environ, arguments={"engine": engine})) as runtime:
-        assert any(words in line for line in LOOKS["account"](runtime, tmp_path, {}))
+    with opened(load(tmp_path, environ=os.environ, arguments={"engine": engine})) as session:
+        assert any(words in line for line in LOOKS["account"](session, tmp_path, {}))
 
 
-def test_doctor_names_what_a_run_would_stumble_over(tmp_path: Path, runtime: Runtime) -> None:
+def test_doctor_names_what_a_run_would_stumble_over(tmp_path: Path, session: Session) -> None:
     """Images that were not fetched and files that a killed run left are named, at most three of a kind."""
     for number in range(5):
         (tmp_path / f"{number}.png").write_text("version https://git-lfs.github.com/spec/v1\n")
     (tmp_path / ".imgshrink-0123456789abcdef.tmp").write_bytes(b"")
-    lines = list(LOOKS["images"](runtime, tmp_path, {}))
+    lines = list(LOOKS["images"](session, tmp_path, {}))
     assert lines[0].startswith("5 images below ")
     assert lines[1] == "! 5 images of Git LFS not fetched: 0.png, 1.png, 2.png, 2 more: git lfs pull"
     assert lines[2].startswith("! 1 temporary file of an interrupted run: .imgshrink-0123456789abcdef.tmp")
@@ -197,7 +197,7 @@ def test_doctor_keeps_the_promise(tmp_path: Path) -> None:
     """A promise of privacy is told, and so is a source that was ignored for it."""
     (tmp_path / "imgshrink.toml").write_text('engine = "builtin"\n')
     settings = load(tmp_path, environ=os.environ, arguments={"engine": "hosted"})
-    with opened(settings) as runtime:
-        lines = list(examine_all(runtime, tmp_path, {}))
+    with opened(settings) as session:
+        lines = list(examine_all(session, tmp_path, {}))
     assert "  nothing is uploaded: engine is builtin in the project file" in lines
     assert any(line.startswith("  ! --engine names another engine, and is ignored") for line in lines)

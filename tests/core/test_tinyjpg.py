@@ -15,7 +15,7 @@ from imgshrink.core.errors import SettingsError
 from imgshrink.core.tinyjpg import Job
 from imgshrink.engines.hosted import replies
 from imgshrink.engines.hosted.parsing import read_count, read_number, read_object, read_text, retry_after
-from imgshrink.engines.hosted.replies import Denied, Finished, Gone, Later, Refused, Told, Unclear, Working
+from imgshrink.engines.hosted.replies import AccountReply, Denied, Finished, Gone, Later, Refused, Unclear, Working
 from published_api import OPTIMIZED, ORIGINAL, PUBLISHED_ERROR, PUBLISHED_STATUS, PUBLISHED_UPLOAD
 
 MESSAGE = PUBLISHED_UPLOAD["message"]
@@ -148,8 +148,8 @@ def test_after_status(code: int, body: bytes, expected: object) -> None:
 
 
 QUESTIONS = {
-    "told": (200, packed({"success": True, "data": {"used": 1}}), Told({"success": True, "data": {"used": 1}})),
-    "told without envelope": (200, packed({"used": 1}), Told({"used": 1})),
+    "told": (200, packed({"success": True, "data": {"used": 1}}), AccountReply({"success": True, "data": {"used": 1}})),
+    "told without envelope": (200, packed({"used": 1}), AccountReply({"used": 1})),
     "no success": (200, packed({"success": False, "message": "no"}), Unclear("answered 200 (no)")),
     "html": (200, b"<html>", Unclear("answered 200")),
     "server error": (500, b"{}", Unclear("answered 500")),

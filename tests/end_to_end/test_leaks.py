@@ -24,7 +24,7 @@ from imgshrink.core.model import Recipe
 from imgshrink.engines.hosted.engine import Hosted
 from imgshrink.engines.hosted.http import Transport, _why
 from imgshrink.engines.hosted.polling import Timing
-from imgshrink.engines.hosted.response import Broken
+from imgshrink.engines.hosted.response import TransportError
 from imgshrink.engines.hosted.secret import Secret
 from imgshrink.engines.hosted.urls import read_api
 from imgshrink.image.sniff import sniff
@@ -171,10 +171,10 @@ def test_private_networks(host: str, stranger: LyingServer) -> None:
     """A result in a private network is not fetched for an API that is not in one, whatever its address looks like."""
     begun: list[bytes] = []
     stranger.always["accept"] = lambda connection, server, seen: begun.append(connection.socket.recv(1))
-    place = f"{host}:{stranger.port}"
-    transport = Transport(read_api("https://www.tinyjpg.co"), Secret(KEY), (place,), threading.Event(), QUICK)
-    with pytest.raises(Broken) as caught:
-        transport.download(f"https://{place}/x", 100, time.monotonic() + 5)
+    destination = f"{host}:{stranger.port}"
+    transport = Transport(read_api("https://www.tinyjpg.co"), Secret(KEY), (destination,), threading.Event(), QUICK)
+    with pytest.raises(TransportError) as caught:
+        transport.download(f"https://{destination}/x", 100, time.monotonic() + 5)
     transport.close()
     assert caught.value.forbidden
     assert b"".join(begun) == b""
@@ -337,7 +337,7 @@ def test_a_key_that_a_reply_spells_its_own_way(
 def test_a_key_at_the_end_of_a_long_error(api: LyingServer, hosted: Make, photo: bytes) -> None:
     """The key is taken out before a text is cut: no part of it is left at the end."""
     key = "tj_abcdefghijklmn"
-    transport = hosted(key=key)._shop().transport
+    transport = hosted(key=key)._client().transport
     why = _why(ValueError("x" * 190 + key), transport._key)
     assert "tj_" not in why
 

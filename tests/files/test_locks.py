@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from imgshrink.files.locks import POLL, STALE, Flight
+from imgshrink.files.locks import POLL, STALE, FileLocks
 
 NEVER = threading.Event()
 KEY = "a1" * 32
@@ -23,7 +23,7 @@ KEY = "a1" * 32
 
 def take(folder: Path, key: str = KEY, *, wait: float = 0) -> bool:
     """Claim a key for a moment; whether it was ours."""
-    with Flight(folder).claim(key, deadline=time.monotonic() + wait, stop=NEVER) as ours:
+    with FileLocks(folder).claim(key, deadline=time.monotonic() + wait, stop=NEVER) as ours:
         return ours
 
 
@@ -35,7 +35,7 @@ def test_a_free_key_is_ours(tmp_path: Path) -> None:
 
 def test_a_held_key_is_not_ours(tmp_path: Path) -> None:
     """A key is held by one at a time; other keys are not touched by that."""
-    with Flight(tmp_path).claim(KEY, deadline=None, stop=NEVER) as ours:
+    with FileLocks(tmp_path).claim(KEY, deadline=None, stop=NEVER) as ours:
         assert ours
         with ThreadPoolExecutor(1) as another:
             assert another.submit(take, tmp_path).result() is False
@@ -46,7 +46,7 @@ def test_a_held_key_is_not_ours(tmp_path: Path) -> None:
 
 def test_it_is_free_after_an_error(tmp_path: Path) -> None:
     """A claim ends with its context, whatever ends that."""
-    flight = Flight(tmp_path)
+    flight = FileLocks(tmp_path)
     with pytest.raises(ZeroDivisionError), flight.claim(KEY, deadline=None, stop=NEVER):
         1 / 0  # noqa: B018
     assert take(tmp_path)
@@ -63,7 +63,7 @@ def test_waiting_until_it_is_free(tmp_path: Path) -> None:
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    with Flight(tmp_path).claim(KEY, deadline=None, stop=NEVER):
+    with FileLocks(tmp_path).claim(KEY, deadline=None, stop=NEVER):
         held.set()
         time.sleep(3 * POLL)
         order.append("first")
@@ -74,10 +74,10 @@ def test_waiting_until_it_is_free(tmp_path: Path) -> None:
 def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
     """Who waits without end is let go when the event is set; a free key is taken even if it was set before."""
     stop = threading.Event()
-    with Flight(tmp_path).claim(KEY, deadline=None, stop=NEVER), ThreadPoolExecutor(1) as another:
+    with FileLocks(tmp_path).claim(KEY, deadline=None, stop=NEVER), ThreadPoolExecutor(1) as another:
 
         def wait() -> bool:
-            with Flight(tmp_path).claim(KEY, deadline=None, stop=stop) as ours:
+            with FileLocks(tmp_path).claim(KEY, deadline=None, stop=stop) as ours:
                 return ours
 
         waiting = another.submit(wait)
@@ -85,13 +85,13 @@ def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
         assert not waiting.done()
         stop.set()
         assert waiting.result() is False
-    with Flight(tmp_path).claim(KEY, deadline=None, stop=stop) as ours:
+    with FileLocks(tmp_path).claim(KEY, deadline=None, stop=stop) as ours:
         assert ours
 
 
 def test_threads_of_one_process(tmp_path: Path) -> None:
-    """Sixteen threads with one `Flight` hold a key one after another."""
-    flight, inside, most = Flight(tmp_path), Counter[str](), []
+    """Sixteen threads with one `FileLocks` hold a key one after another."""
+    flight, inside, most = FileLocks(tmp_path), Counter[str](), []
 
     def work() -> None:
         with flight.claim(KEY, deadline=None, stop=NEVER) as ours:
@@ -110,10 +110,10 @@ def test_threads_of_one_process(tmp_path: Path) -> None:
 ONCE = """
 import sys, threading
 from pathlib import Path
-from imgshrink.files.locks import Flight
+from imgshrink.files.locks import FileLocks
 place = Path(sys.argv[1])
 sys.stdin.read(1)
-with Flight(place / "claims").claim("key", deadline=None, stop=threading.Event()) as ours:
+with FileLocks(place / "claims").claim("key", deadline=None, stop=threading.Event()) as ours:
     assert ours
     done = place / "done"
     if not done.exists():
@@ -144,8 +144,8 @@ def test_sixteen_processes_do_the_work_once(tmp_path: Path) -> None:
 HOLD = """
 import sys, threading, time
 from pathlib import Path
-from imgshrink.files.locks import Flight
-with Flight(Path(sys.argv[1])).claim("key", deadline=None, stop=threading.Event()) as ours:
+from imgshrink.files.locks import FileLocks
+with FileLocks(Path(sys.argv[1])).claim("key", deadline=None, stop=threading.Event()) as ours:
     print(ours, flush=True)
     time.sleep(600)
 """
@@ -186,7 +186,7 @@ def blocked_inside(folder: Path) -> Path:
 def test_never_in_the_way(unprivileged: Path, block) -> None:
     """Where no locks can be made, every claim is granted at once."""
     folder = block(unprivileged)
-    with Flight(folder).claim(KEY, deadline=None, stop=NEVER) as ours:
+    with FileLocks(folder).claim(KEY, deadline=None, stop=NEVER) as ours:
         assert ours
         assert take(folder)
 
@@ -212,7 +212,7 @@ def test_keys_are_no_paths(tmp_path: Path) -> None:
 
 def test_old_locks_are_swept(tmp_path: Path) -> None:
     """A new run removes locks that nobody has used for a day; those in use and those still young stay."""
-    flight = Flight(tmp_path)
+    flight = FileLocks(tmp_path)
     with flight.claim("held", deadline=None, stop=NEVER):
         for key in ("old", "young"):
             with flight.claim(key, deadline=None, stop=NEVER):
@@ -238,7 +238,7 @@ def test_sweeping_and_claiming_at_once(tmp_path: Path) -> None:
 
     def work() -> None:
         while time.monotonic() < end:
-            with Flight(tmp_path).claim(KEY, deadline=None, stop=NEVER):
+            with FileLocks(tmp_path).claim(KEY, deadline=None, stop=NEVER):
                 inside["now"] += 1
                 most.append(inside["now"])
                 for path in tmp_path.glob("*.lock"):
@@ -261,7 +261,7 @@ def test_an_older_filelock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         return real(path)
 
     monkeypatch.setattr(filelock, "FileLock", older)
-    with Flight(tmp_path).claim(KEY, deadline=None, stop=NEVER) as ours, ThreadPoolExecutor(1) as another:
+    with FileLocks(tmp_path).claim(KEY, deadline=None, stop=NEVER) as ours, ThreadPoolExecutor(1) as another:
         assert ours
         assert another.submit(take, tmp_path).result() is False
 
@@ -279,6 +279,6 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert take(tmp_path)
-        with Flight(tmp_path).claim(KEY, deadline=None, stop=NEVER) as ours:
+        with FileLocks(tmp_path).claim(KEY, deadline=None, stop=NEVER) as ours:
             assert ours
             assert take(tmp_path)

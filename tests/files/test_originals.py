@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from image_builder import chunk, png
 from imgshrink.core.keys import content_hash
-from imgshrink.files.originals import DAY, Kept, Originals
+from imgshrink.files.originals import DAY, Backup, Originals
 from imgshrink.image.seal import seal, unseal
 
 NOW = 1_800_000_000
@@ -47,7 +47,7 @@ def image(tmp_path: Path) -> Path:
 
 def test_what_is_kept_is_found(kept: Originals, image: Path) -> None:
     """The original of a replaced file is found by the path, and by its own hash."""
-    assert kept.keep(ORIGINAL, OUTPUT, image) is True
+    assert kept.store(ORIGINAL, OUTPUT, image) is True
     assert kept.find(image) == ORIGINAL
     assert kept.get(content_hash(ORIGINAL)) == ORIGINAL
     assert kept.notes() == []
@@ -55,21 +55,21 @@ def test_what_is_kept_is_found(kept: Originals, image: Path) -> None:
 
 def test_it_is_found_by_another_run(kept: Originals, image: Path, tmp_path: Path) -> None:
     """What one run keeps another one finds."""
-    kept.keep(ORIGINAL, OUTPUT, image)
+    kept.store(ORIGINAL, OUTPUT, image)
     assert Originals(tmp_path / "state" / "originals").find(image) == ORIGINAL
 
 
 @pytest.mark.parametrize("now", [unseal(OUTPUT), seal(unseal(OUTPUT), 60)], ids=["unsealed", "sealed again"])
 def test_the_seal_does_not_matter(kept: Originals, image: Path, now: bytes) -> None:
     """The output is known without its seal, and with another one."""
-    kept.keep(ORIGINAL, OUTPUT, image)
+    kept.store(ORIGINAL, OUTPUT, image)
     image.write_bytes(now)
     assert kept.find(image) == ORIGINAL
 
 
 def test_it_follows_the_file(kept: Originals, image: Path) -> None:
     """A replaced file that was moved, or copied, still leads to its original."""
-    kept.keep(ORIGINAL, OUTPUT, image)
+    kept.store(ORIGINAL, OUTPUT, image)
     moved = image.rename(image.with_name("moved.png"))
     assert kept.find(moved) == ORIGINAL
 
@@ -77,7 +77,7 @@ def test_it_follows_the_file(kept: Originals, image: Path) -> None:
 def test_an_edited_file_has_no_original(kept: Originals, image: Path) -> None:
     """A file that is not our output any more, one that is not there, and one that never was, lead to nothing."""
     assert kept.find(image) is None
-    kept.keep(ORIGINAL, OUTPUT, image)
+    kept.store(ORIGINAL, OUTPUT, image)
     image.write_bytes(picture("an edit"))
     assert kept.find(image) is None
     image.unlink()
@@ -86,16 +86,16 @@ def test_an_edited_file_has_no_original(kept: Originals, image: Path) -> None:
 
 def test_the_first_original(kept: Originals, image: Path) -> None:
     """After several replacements the first original is found, not one of our own outputs."""
-    kept.keep(ORIGINAL, OUTPUT, image)
-    kept.keep(OUTPUT, LATER, image)
+    kept.store(ORIGINAL, OUTPUT, image)
+    kept.store(OUTPUT, LATER, image)
     image.write_bytes(LATER)
     assert kept.find(image) == ORIGINAL
 
 
 def test_a_circle(kept: Originals, image: Path) -> None:
     """Replacements that lead in a circle end somewhere."""
-    kept.keep(ORIGINAL, OUTPUT, image)
-    kept.keep(OUTPUT, ORIGINAL, image)
+    kept.store(ORIGINAL, OUTPUT, image)
+    kept.store(OUTPUT, ORIGINAL, image)
     assert kept.find(image) in (ORIGINAL, OUTPUT)
 
 
@@ -105,8 +105,8 @@ def test_two_originals_with_one_output(kept: Originals, image: Path) -> None:
     for path in (other, copy):
         path.write_bytes(OUTPUT)
     later = Originals(kept._folder, clock=lambda: NOW + 10.0)
-    later.keep(picture("another"), OUTPUT, other)
-    kept.keep(ORIGINAL, OUTPUT, image)
+    later.store(picture("another"), OUTPUT, other)
+    kept.store(ORIGINAL, OUTPUT, image)
     assert kept.find(image) == ORIGINAL
     assert kept.find(other) == picture("another")
     assert kept.find(copy) == picture("another")
@@ -116,11 +116,11 @@ def test_listing(kept: Originals, image: Path, monkeypatch: pytest.MonkeyPatch) 
     """Every replacement is listed, by absolute path."""
     assert kept.listing() == []
     monkeypatch.chdir(image.parent)
-    kept.keep(ORIGINAL, OUTPUT, Path("image.png"))
-    kept.keep(picture("b"), LATER, Path("b.png"))
+    kept.store(ORIGINAL, OUTPUT, Path("image.png"))
+    kept.store(picture("b"), LATER, Path("b.png"))
     assert kept.listing() == [
-        Kept(image.parent / "b.png", content_hash(picture("b")), len(picture("b")), NOW),
-        Kept(image, content_hash(ORIGINAL), len(ORIGINAL), NOW),
+        Backup(image.parent / "b.png", content_hash(picture("b")), len(picture("b")), NOW),
+        Backup(image, content_hash(ORIGINAL), len(ORIGINAL), NOW),
     ]
 
 
@@ -129,7 +129,7 @@ def test_names_of_all_kinds(kept: Originals, tmp_path: Path) -> None:
     """A path in no encoding is recorded and found."""
     path = tmp_path / os.fsdecode(b"\xff\n.png")
     path.write_bytes(OUTPUT)
-    kept.keep(ORIGINAL, OUTPUT, path)
+    kept.store(ORIGINAL, OUTPUT, path)
     assert kept.find(path) == ORIGINAL
     assert [row.path for row in kept.listing()] == [path]
 
@@ -137,16 +137,16 @@ def test_names_of_all_kinds(kept: Originals, tmp_path: Path) -> None:
 @POSIX
 def test_the_folder_is_private(kept: Originals, image: Path) -> None:
     """Nobody else can look into the folder."""
-    kept.keep(ORIGINAL, OUTPUT, image)
+    kept.store(ORIGINAL, OUTPUT, image)
     assert kept._folder.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(("days", "there"), [(29, True), (31, False)])
 def test_thirty_days(kept: Originals, image: Path, days: int, there: bool) -> None:
     """An original is kept for 30 days; the next run that keeps one removes it then, in silence, with its record."""
-    kept.keep(ORIGINAL, OUTPUT, image)
+    kept.store(ORIGINAL, OUTPUT, image)
     later = Originals(kept._folder, clock=lambda: NOW + days * DAY + 1.0)
-    later.keep(picture("another"), LATER, image.with_name("another.png"))
+    later.store(picture("another"), LATER, image.with_name("another.png"))
     assert (later.find(image) == ORIGINAL) is there
     assert len(later.listing()) == 1 + there
     assert later.notes() == []
@@ -154,9 +154,9 @@ def test_thirty_days(kept: Originals, image: Path, days: int, there: bool) -> No
 
 def test_keeping_again_counts_from_then(kept: Originals, image: Path) -> None:
     """An original that is replaced again is kept for 30 days more."""
-    kept.keep(ORIGINAL, OUTPUT, image)
+    kept.store(ORIGINAL, OUTPUT, image)
     for days in (20, 40):
-        Originals(kept._folder, clock=lambda days=days: NOW + days * float(DAY)).keep(ORIGINAL, OUTPUT, image)
+        Originals(kept._folder, clock=lambda days=days: NOW + days * float(DAY)).store(ORIGINAL, OUTPUT, image)
     assert kept.find(image) == ORIGINAL
 
 
@@ -166,7 +166,7 @@ def test_the_oldest_go_first(tmp_path: Path) -> None:
     kept = Originals(tmp_path / "originals", size=50_000, clock=lambda: float(next(times)))
     contents = [os.urandom(10_000) for _ in range(8)]
     for number, content in enumerate(contents):
-        assert kept.keep(content, bytes([number]), tmp_path / str(number))
+        assert kept.store(content, bytes([number]), tmp_path / str(number))
     there = [number for number, content in enumerate(contents) if kept.get(content_hash(content))]
     assert there == list(range(there[0], 8))
     assert 3 <= len(there) <= 5
@@ -178,8 +178,8 @@ def test_the_oldest_go_first(tmp_path: Path) -> None:
 def test_one_that_is_too_large(tmp_path: Path, image: Path) -> None:
     """An original larger than all may be is not kept; the others stay, and a note says so."""
     kept = Originals(tmp_path / "originals", size=1000)
-    kept.keep(ORIGINAL, OUTPUT, image)
-    assert kept.keep(bytes(1001), LATER, image) is False
+    kept.store(ORIGINAL, OUTPUT, image)
+    assert kept.store(bytes(1001), LATER, image) is False
     assert kept.find(image) == ORIGINAL
     assert len(kept.notes()) == 1
 
@@ -188,7 +188,7 @@ def test_a_folder_that_can_not_be_made(tmp_path: Path, image: Path) -> None:
     """Where nothing can be kept, keeping says so, with one note, and raises nothing."""
     (tmp_path / "state").write_bytes(b"in the way")
     kept = Originals(tmp_path / "state" / "originals")
-    assert [kept.keep(ORIGINAL, OUTPUT, image) for _ in range(2)] == [False, False]
+    assert [kept.store(ORIGINAL, OUTPUT, image) for _ in range(2)] == [False, False]
     assert kept.find(image) is None
     assert kept.get(content_hash(ORIGINAL)) is None
     assert kept.listing() == []
@@ -201,18 +201,18 @@ def test_a_folder_that_is_not_writable(unprivileged: Path) -> None:
     """The same for a folder without permission."""
     unprivileged.chmod(0o500)
     kept = Originals(unprivileged / "originals")
-    assert kept.keep(ORIGINAL, OUTPUT, unprivileged / "image.png") is False
+    assert kept.store(ORIGINAL, OUTPUT, unprivileged / "image.png") is False
     assert len(kept.notes()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"x", ORIGINAL[:-1]], ids=["empty", "other", "cut"])
 def test_a_damaged_original_is_none(kept: Originals, image: Path, content: bytes) -> None:
     """A kept file that does not hold the original any more is not given back; keeping it again mends it."""
-    kept.keep(ORIGINAL, OUTPUT, image)
+    kept.store(ORIGINAL, OUTPUT, image)
     (file,) = kept._folder.glob("*.original")
     file.write_bytes(content)
     assert kept.find(image) is None
-    assert kept.keep(ORIGINAL, OUTPUT, image)
+    assert kept.store(ORIGINAL, OUTPUT, image)
     assert kept.find(image) == ORIGINAL
 
 
@@ -221,7 +221,7 @@ def test_a_hash_is_no_path(kept: Originals, tmp_path: Path, name: str) -> None:
     """What is no hash leads nowhere, in a record as well."""
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "secret.original").write_bytes(b"somebody's")
-    kept.keep(ORIGINAL, OUTPUT, tmp_path / "image.png")
+    kept.store(ORIGINAL, OUTPUT, tmp_path / "image.png")
     assert kept.get(name) is None
     (record,) = kept._records.glob("*.json")
     record.write_text(json.dumps({"path": "x", "original": name, "size": 1, "kept": 1}))
@@ -244,7 +244,7 @@ def test_a_damaged_record(tmp_path_factory: pytest.TempPathFactory, content: byt
     """A record that is damaged or foreign counts as none, and nothing is raised."""
     folder = tmp_path_factory.mktemp("originals")
     kept = Originals(folder)
-    kept.keep(ORIGINAL, OUTPUT, folder / "image.png")
+    kept.store(ORIGINAL, OUTPUT, folder / "image.png")
     (record,) = kept._records.glob("*.json")
     record.write_bytes(content)
     (folder / "image.png").write_bytes(OUTPUT)
@@ -257,11 +257,11 @@ def test_threads_and_runs_share_it(tmp_path: Path) -> None:
     runs = [Originals(tmp_path / "originals") for _ in range(2)]
     contents = [picture(str(number)) for number in range(20)]
 
-    def keep(number: int) -> bool:
-        return runs[number % 2].keep(contents[number // 2], contents[number // 2] + b"out", tmp_path / str(number))
+    def store(number: int) -> bool:
+        return runs[number % 2].store(contents[number // 2], contents[number // 2] + b"out", tmp_path / str(number))
 
     with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(keep, range(40)))
+        assert all(pool.map(store, range(40)))
     assert all(runs[0].get(content_hash(content)) == content for content in contents)
     assert len(runs[0].listing()) == 40
     assert [run.notes() for run in runs] == [[], []]
@@ -275,7 +275,7 @@ folder = Path(sys.argv[1])
 number = 0
 while True:
     content = b"%d" % number * 100_000
-    assert Originals(folder).keep(content, content[::-1], folder / str(number))
+    assert Originals(folder).store(content, content[::-1], folder / str(number))
     number += 1
     print(number, flush=True)
 """
@@ -294,6 +294,6 @@ def test_a_killed_process_leaves_it_usable(tmp_path: Path) -> None:
         kept = Originals(folder)
         for number in range(len(said)):
             assert kept.get(content_hash(b"%d" % number * 100_000)) is not None
-        assert kept.keep(ORIGINAL, OUTPUT, tmp_path / "image.png")
+        assert kept.store(ORIGINAL, OUTPUT, tmp_path / "image.png")
         assert not list(folder.rglob("*.tmp"))
         assert kept.notes() == []

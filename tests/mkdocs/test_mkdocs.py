@@ -175,10 +175,10 @@ def test_exclude_names_generated_images_by_their_place_in_the_site(tmp_path):
 
 
 BREAKS = """
-import imgshrink.runtime
+import imgshrink.session
 def broken(*arguments, **options):
     raise RuntimeError("something nobody thought of")
-imgshrink.session.Runtime.run = broken
+imgshrink.session.Session.run = broken
 """
 
 

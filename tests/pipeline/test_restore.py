@@ -108,7 +108,7 @@ def test_kept_original_comes_first(repository: Path, originals: Originals) -> No
     commit(path, OTHER)
     output = seal(PHOTO, 80)
     path.write_bytes(output)
-    originals.keep(OTHER, output, path)
+    originals.store(OTHER, output, path)
     found = find_original(path, originals, never)
     assert found is not None
     assert (found.data, found.source) == (OTHER, KEPT)

@@ -23,7 +23,16 @@ from fakes import (
     same_rows,
     source,
 )
-from imgshrink.core.errors import AccountError, Declined, FileChanged, Pending, Rejected, Spent, Unavailable, Unwritable
+from imgshrink.core.errors import (
+    AccountError,
+    Declined,
+    FileChanged,
+    Rejected,
+    ResultPending,
+    Unavailable,
+    Unwritable,
+    UploadLimitReached,
+)
 from imgshrink.core.keys import cache_key, content_hash
 from imgshrink.core.model import Entry, Format, Judgement, Recipe, Source, Status, Verdict
 from imgshrink.image.seal import COST, read_seal, seal, unseal
@@ -89,7 +98,7 @@ def test_known_is_not_asked_again(bench: Bench) -> None:
 @pytest.mark.parametrize(("engine", "first"), [("builtin", "many pixels.png"), ("hosted", "many bytes.png")])
 def test_longest_or_largest_first(bench: Bench, engine: str, first: str) -> None:
     """Our own codecs begin with what takes longest, pixels and bytes; an API that is paid for with most bytes."""
-    bench.desk_options["slots"] = {engine: 1}
+    bench.resolver_options["slots"] = {engine: 1}
     bench.put("few.png", png(1, side=60))
     bench.put("many bytes.png", png(2, side=145))
     bench.put("many pixels.png", png(3, side=240, level=9))
@@ -239,7 +248,7 @@ def test_incomplete_answer_is_not_sealed(bench: Bench) -> None:
 
 def test_pending_waits_for_the_next_run(bench: Bench) -> None:
     """An image that is paid for and in work is asked of nobody else."""
-    bench.engines = [Deflate("hosted", raising(Pending("in work"))), Deflate()]
+    bench.engines = [Deflate("hosted", raising(ResultPending("in work"))), Deflate()]
     bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
     assert (outcome.status, outcome.reason) == (Status.SKIPPED, PENDING)
@@ -248,7 +257,7 @@ def test_pending_waits_for_the_next_run(bench: Bench) -> None:
 
 def test_spent_is_no_verdict(bench: Bench) -> None:
     """An image that may not be uploaded again is left alone, with the reason: neither remembered nor sealed."""
-    bench.engines = [Deflate("hosted", raising(Spent("no third time")))]
+    bench.engines = [Deflate("hosted", raising(UploadLimitReached("no third time")))]
     path = bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
     assert (outcome.status, outcome.reason) == (Status.SKIPPED, "no third time")
@@ -257,7 +266,7 @@ def test_spent_is_no_verdict(bench: Bench) -> None:
 
 def test_spent_images_do_not_retire_an_engine(bench: Bench) -> None:
     """However many images may not be uploaded again, the engine is asked about the others, and the next one goes on."""
-    bench.engines = [Deflate("hosted", raising(Spent("no third time"))), Deflate()]
+    bench.engines = [Deflate("hosted", raising(UploadLimitReached("no third time"))), Deflate()]
     for number in range(5):
         bench.put(f"{number}.png", png(number))
     outcomes = bench.run()
@@ -268,7 +277,7 @@ def test_spent_images_do_not_retire_an_engine(bench: Bench) -> None:
 
 def test_account_error_retires_at_once(bench: Bench) -> None:
     """An account that can't be used is asked once; the note counts the images that went on without it."""
-    bench.desk_options["slots"] = {"hosted": 1}
+    bench.resolver_options["slots"] = {"hosted": 1}
     bench.engines = [Deflate("hosted", raising(AccountError("quota used up"))), Deflate()]
     for number in range(8):
         bench.put(f"{number}.png", png(number))
@@ -280,7 +289,7 @@ def test_account_error_retires_at_once(bench: Bench) -> None:
 
 def test_two_failures_in_a_row_retire(bench: Bench) -> None:
     """An engine that was unavailable twice with no success between is given up for the run."""
-    bench.desk_options["slots"] = {"hosted": 1}
+    bench.resolver_options["slots"] = {"hosted": 1}
     bench.engines = [Deflate("hosted", raising(Unavailable("away"))), Deflate()]
     for number in range(8):
         bench.put(f"{number}.png", png(number))
@@ -297,7 +306,7 @@ def test_success_between_failures_keeps_the_engine(bench: Bench) -> None:
         if error := next(turns):
             raise error
 
-    bench.desk_options["slots"] = {"hosted": 1}
+    bench.resolver_options["slots"] = {"hosted": 1}
     bench.engines = [Deflate("hosted", alternate), Deflate()]
     for number in range(6):
         bench.put(f"{number}.png", png(number))
@@ -323,7 +332,7 @@ def test_lookup_only_engine_uses_what_others_paid_for(bench: Bench) -> None:
     bench.put("known.png", BIG)
     bench.put("new.png", png(5))
     bench.engines = [Deflate("hosted"), Deflate()]
-    bench.desk_options["lookup_only"] = frozenset({"hosted"})
+    bench.resolver_options["lookup_only"] = frozenset({"hosted"})
     outcomes = bench.run(Policy())
     assert (outcomes["known.png"].engine, outcomes["new.png"].engine) == ("hosted", "builtin")
     assert bench.engines[0].asked == []
@@ -332,7 +341,7 @@ def test_lookup_only_engine_uses_what_others_paid_for(bench: Bench) -> None:
 
 def test_known_only(bench: Bench) -> None:
     """When every engine is only looked up, new images stay as they are."""
-    bench.desk_options["lookup_only"] = frozenset({"builtin"})
+    bench.resolver_options["lookup_only"] = frozenset({"builtin"})
     bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
     assert (outcome.status, outcome.reason) == (Status.SKIPPED, NOBODY)
@@ -343,7 +352,7 @@ def test_remembered_refusal_of_the_last_engine(bench: Bench) -> None:
     bench.put("a.png", BIG)
     key = cache_key(content_hash(BIG), Recipe(), bench.engines[0].fingerprint)
     bench.cache.put(key, Entry(Verdict.REFUSED, reason="flattened"))
-    bench.desk_options["lookup_only"] = frozenset({"builtin"})
+    bench.resolver_options["lookup_only"] = frozenset({"builtin"})
     outcome = bench.run(Policy())["a.png"]
     assert (outcome.status, outcome.reason, outcome.from_cache) == (Status.KEPT, "flattened", True)
 
@@ -394,18 +403,18 @@ def test_second_look_under_the_claim(bench: Bench) -> None:
 
 def test_max_time(bench: Bench) -> None:
     """After the end nothing new is begun; what stays is named, and the next run goes on."""
-    bench.desk_options["end"] = time.monotonic() - 1
+    bench.resolver_options["end"] = time.monotonic() - 1
     path = bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
     assert (outcome.status, outcome.reason) == (Status.SKIPPED, LATE)
     assert path.read_bytes() == BIG
-    bench.desk_options = {}
+    bench.resolver_options = {}
     assert bench.run()["a.png"].status is Status.OPTIMIZED
 
 
 def test_late_while_waiting_for_a_slot(bench: Bench) -> None:
     """An image that waits for its turn when the time is over is left alone."""
-    bench.desk_options |= {"slots": {"builtin": 1}, "end": time.monotonic() + 0.5}
+    bench.resolver_options |= {"slots": {"builtin": 1}, "end": time.monotonic() + 0.5}
     bench.engines = [Deflate(before=lambda data: time.sleep(0.8))]
     for number in range(3):
         bench.put(f"{number}.png", png(number))
@@ -456,22 +465,24 @@ def test_place_that_fails(bench: Bench, error: Exception, status: Status) -> Non
     def place(source: Source, seen: bytes, data: bytes) -> None:
         raise error
 
-    bench.place = place  # type: ignore[assignment]
+    bench.destination = place  # type: ignore[assignment]
     bench.put("a.png", BIG)
     assert bench.run()["a.png"].status is status
 
 
 def test_stopping_consumer_cancels_the_rest(bench: Bench) -> None:
     """A consumer that stops cancels what has not begun."""
-    bench.desk_options["slots"] = {"builtin": 1}
+    bench.resolver_options["slots"] = {"builtin": 1}
     bench.engines = [Deflate(before=lambda data: time.sleep(0.02))]
     for number in range(40):
         bench.put(f"{number}.png", png(number))
-    desk = bench.desk()
-    steps = run(bench.sources(), desk=desk, place=bench.place, policy=IN_PLACE, observers=[bench.watcher])
+    resolver = bench.resolver()
+    steps = run(
+        bench.sources(), resolver=resolver, destination=bench.destination, policy=IN_PLACE, observers=[bench.watcher]
+    )
     next(steps)
     steps.close()
-    assert desk.stop.is_set()
+    assert resolver.stop.is_set()
     time.sleep(0.3)
     asked = len(bench.engines[0].asked)
     assert asked < 40
@@ -502,7 +513,7 @@ def test_too_many_pixels(bench: Bench) -> None:
 
 def test_retired_while_waiting_for_a_slot(bench: Bench) -> None:
     """An image that waits for an engine's slot goes on at once when the engine is given up."""
-    bench.desk_options["slots"] = {"hosted": 1}
+    bench.resolver_options["slots"] = {"hosted": 1}
     bench.engines = [Deflate("hosted", lambda data: time.sleep(0.4) or raising(AccountError("quota"))(data)), Deflate()]
     for number in range(4):
         bench.put(f"{number}.png", png(number))
@@ -523,7 +534,7 @@ def test_verify_holds_no_slot(bench: Bench) -> None:
             second.set()
 
     bench.verify = wait_for_the_second
-    bench.desk_options["slots"] = {"hosted": 1}
+    bench.resolver_options["slots"] = {"hosted": 1}
     bench.engines = [Deflate("hosted", note), Deflate()]
     bench.put("a.png", BIG)
     bench.put("b.png", png(2))
@@ -543,8 +554,8 @@ def test_survey_spends_nothing(bench: Bench) -> None:
     bench.put("known.png", BIG)
     new = bench.put("new.png", png(5))
     bench.put("sealed.png", seal(png(6), 80))
-    found, plan = survey(bench.sources(), desk=bench.desk(), policy=IN_PLACE)
-    states = {item.seen.source.name: (item.seen.state.value, item.answer is not None) for item in found}
+    found, plan = survey(bench.sources(), resolver=bench.resolver(), policy=IN_PLACE)
+    states = {item.seen.source.name: (item.seen.state.value, item.resolution is not None) for item in found}
     assert states == {"known.png": ("open", True), "new.png": ("open", False), "sealed.png": ("finished", False)}
     assert plan.new == 1
     assert len(bench.engines[0].asked) == 1

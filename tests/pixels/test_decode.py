@@ -14,11 +14,10 @@ from PIL import Image, ImageOps
 from image_builder import PNG_SIGNATURE, chunk, gif, gif_frame, oriented, png
 from imgshrink.core.model import ImageInfo
 from imgshrink.image.sniff import sniff
-from imgshrink.pixels import frames, pairs
 from imgshrink.pixels.color import displayed, stored
 from imgshrink.pixels.compare import Difference, identical, measure
 from imgshrink.pixels.decode import Undecodable, still
-from imgshrink.pixels.frames import delays
+from imgshrink.pixels.frames import delays, frames, pairs
 from places import IMAGES
 from sample_images import animated, clip, colourful, cutout, deep_png, photo, saved, screen, wide_profile
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imgshrink.core.model import Outcome, Status
 from imgshrink.report.behaviour import SCRIPT, STYLE
-from imgshrink.report.html_page import Portrait, to_html
+from imgshrink.report.html_page import Preview, to_html
 from imgshrink.report.summary import summarize
 from outcomes import ROWS, shrunk
 
@@ -50,8 +50,8 @@ class Read(HTMLParser):
         return [text for tag, text in self.texts if tag == name and text.strip()]
 
 
-def page(rows: list[Outcome], portraits: dict[str, Portrait] | None = None, folder: str = "r-pictures") -> Read:
-    return Read(to_html(rows, summarize(rows, seconds=1), portraits or {}, folder))
+def page(rows: list[Outcome], previews: dict[str, Preview] | None = None, folder: str = "r-pictures") -> Read:
+    return Read(to_html(rows, summarize(rows, seconds=1), previews or {}, folder))
 
 
 def names(read: Read) -> list[str]:
@@ -69,7 +69,7 @@ def ordered(read: Read, order: str) -> list[str]:
 LARGE, TINY = shrunk("b/large.png", 9_000_000, 8_000_000), shrunk("a.png", 90, 9)
 HALF = shrunk("c/half.png", 9000, 4500)
 KEPT = Outcome("0.png", Status.KEPT, 900, 900, reason="nothing to gain")
-LOOKS = {"b/large.png": Portrait("1", "2", look=(3.0, 0.5)), "a.png": Portrait("1", "2", look=(17.25, 0.25))}
+LOOKS = {"b/large.png": Preview("1", "2", look=(3.0, 0.5)), "a.png": Preview("1", "2", look=(17.25, 0.25))}
 
 
 def test_every_image_is_there() -> None:
@@ -102,8 +102,8 @@ def test_an_order_says_what_it_goes_by() -> None:
 
 def test_pictures() -> None:
     """A changed image has both pictures and a slider, an unchanged one its picture, a broken one none."""
-    whole = Portrait("s1.webp", "s2.webp", "w1.png", "w2.png", 320, 200, look=(3.04, 0.5))
-    read = page([LARGE, KEPT, HALF], {LARGE.path: whole, KEPT.path: Portrait("s3.webp", width=9, height=9)}, "r #1%")
+    whole = Preview("s1.webp", "s2.webp", "w1.png", "w2.png", 320, 200, look=(3.04, 0.5))
+    read = page([LARGE, KEPT, HALF], {LARGE.path: whole, KEPT.path: Preview("s3.webp", width=9, height=9)}, "r #1%")
     pictures = [row for row in read.named("img") if "src" in row]
     assert [row["src"] for row in pictures] == [f"r%20%231%25/s{number}.webp" for number in (1, 2, 3)]
     assert [row["alt"] for row in pictures] == ["before: b/large.png", "after: b/large.png", "0.png"]
@@ -118,8 +118,8 @@ def test_pictures() -> None:
 def test_a_name_stays_a_name() -> None:
     """A name that holds markup, quotes, places of the page's own or control characters is shown, and nothing else."""
     row = Outcome(HARD, Status.OPTIMIZED, 9000, 10)
-    read = page([row, Outcome("x", Status.FAILED, 1, 1, reason=HARD)], {HARD: Portrait("1", "2", "3", "4")}, HARD)
-    plain = page([shrunk("x", 9000, 10), KEPT], {"x": Portrait("1", "2", "3", "4")})
+    read = page([row, Outcome("x", Status.FAILED, 1, 1, reason=HARD)], {HARD: Preview("1", "2", "3", "4")}, HARD)
+    plain = page([shrunk("x", 9000, 10), KEPT], {"x": Preview("1", "2", "3", "4")})
     assert [tag for tag, _ in read.tags] == [tag for tag, _ in plain.tags]
     escaped = HARD.replace("\x1b", "\\x1b").replace("\u202e", "\\u202e").replace("\udcff", "\\udcff")
     assert names(read)[0] == escaped
@@ -132,9 +132,9 @@ def test_a_name_stays_a_name() -> None:
 def test_any_name_stays_a_name(name: str) -> None:
     """Whatever a name holds, the page has the same tags, and can be written as UTF-8."""
     rows = [Outcome(name, Status.OPTIMIZED, 9000, 10)]
-    text = to_html(rows, summarize(rows), {name: Portrait("1", "2", "3", "4")}, "pictures")
+    text = to_html(rows, summarize(rows), {name: Preview("1", "2", "3", "4")}, "pictures")
     assert text.encode()
-    assert len(Read(text).tags) == len(page([TINY], {TINY.path: Portrait("1", "2", "3", "4")}).tags)
+    assert len(Read(text).tags) == len(page([TINY], {TINY.path: Preview("1", "2", "3", "4")}).tags)
 
 
 def test_policy() -> None:

@@ -18,19 +18,19 @@ from imgshrink.core.model import Outcome, Status
 from imgshrink.files.destinations import in_build
 from imgshrink.pixels.previews import SIDE
 from imgshrink.report.html_page import WHOLE
-from imgshrink.report.images import Album
-from imgshrink.report.messages import portraying
+from imgshrink.report.images import ReportImages
+from imgshrink.report.messages import drawing_previews
 from imgshrink.report.publish import publish
 from imgshrink.report.summary import summarize
 from imgshrink.worker_tasks import worker_pool
-from imgshrink.workers.pool import Workers
+from imgshrink.workers.pool import WorkerPool
 from real_tools import GIF, JPEG, OTHER_PNG, PNG, build, lines, make_site
 
 GPS = b"Exif\0\0" + oriented(6)
 
 
 @pytest.fixture(scope="module")
-def workers() -> Iterator[Workers]:
+def workers() -> Iterator[WorkerPool]:
     """Two real workers."""
     crew = worker_pool(2)
     yield crew
@@ -45,18 +45,19 @@ def shrunk(path: Path, before: bytes, after: bytes) -> Outcome:
     return Outcome(path.name, Status.OPTIMIZED, len(before), len(after))
 
 
-def run(folder: Path, workers: Workers, pairs: dict[str, tuple[bytes, bytes]], **options: float) -> Album:
-    """An album of a run that has replaced the first bytes of each pair by the second."""
+def run(folder: Path, workers: WorkerPool, pairs: dict[str, tuple[bytes, bytes]], **options: float) -> ReportImages:
+    """The images of the report of a run that has replaced the first bytes of each pair by the second."""
     sources = []
     for name, (before, _) in pairs.items():
         (folder / name).write_bytes(before)
         sources.append(source(folder / name))
-    album = Album(folder / "r.html", lambda: workers, **options)
-    place = album.watched(in_build, sources)
+    report_images = ReportImages(folder / "r.html", lambda: workers, **options)
+    report_images.sources = {one.name: one.path for one in sources}
     for one, (before, after) in zip(sources, pairs.values(), strict=True):
         if after != before:
-            place(one, before, after)
-    return album
+            in_build(one, before, after)
+            report_images.replaced(one, before, after)
+    return report_images
 
 
 def outcomes(pairs: dict[str, tuple[bytes, bytes]]) -> list[Outcome]:
@@ -66,97 +67,97 @@ def outcomes(pairs: dict[str, tuple[bytes, bytes]]) -> list[Outcome]:
     ]
 
 
-def test_pictures_of_a_changed_image(tmp_path: Path, workers: Workers) -> None:
+def test_pictures_of_a_changed_image(tmp_path: Path, workers: WorkerPool) -> None:
     """A changed image has what it was and what it is, small and in full size, and how different it looks."""
     before = OTHER_PNG.read_bytes()
     after = io.BytesIO()
     Image.open(OTHER_PNG).convert("RGB").quantize(16).save(after, "PNG")
     pairs = {"a.png": (before, after.getvalue())}
-    album = run(tmp_path, workers, pairs)
-    portrait = album.hang(outcomes(pairs), silent)["a.png"]
+    report_images = run(tmp_path, workers, pairs)
+    preview = report_images.write(outcomes(pairs), silent)["a.png"]
     hung = tmp_path / "r-pictures"
-    for name in (portrait.before, portrait.after):
+    for name in (preview.before, preview.after):
         small = Image.open(hung / name)
-        assert (small.format, small.size) == ("WEBP", (portrait.width, portrait.height))
+        assert (small.format, small.size) == ("WEBP", (preview.width, preview.height))
         assert max(small.size) == SIDE
-    assert (hung / portrait.whole_before).stat().st_size <= len(before)
-    assert Image.open(hung / portrait.whole_after).size == Image.open(OTHER_PNG).size
-    assert portrait.look is not None
-    assert portrait.look[0] > portrait.look[1] > 0
+    assert (hung / preview.whole_before).stat().st_size <= len(before)
+    assert Image.open(hung / preview.whole_after).size == Image.open(OTHER_PNG).size
+    assert preview.look is not None
+    assert preview.look[0] > preview.look[1] > 0
     assert (hung / ".gitignore").read_text() == "*\n"
-    assert album.notes() == []
-    album.close()
-    album.close()
+    assert report_images.notes() == []
+    report_images.close()
+    report_images.close()
 
 
 @pytest.mark.parametrize("path", [GIF, *SAMPLES], ids=lambda path: path.name)
-def test_every_kind_has_a_picture(tmp_path: Path, workers: Workers, path: Path) -> None:
+def test_every_kind_has_a_picture(tmp_path: Path, workers: WorkerPool, path: Path) -> None:
     """Whatever has four formats' names has a small picture, and an image that was not changed has one alone."""
     pairs = {path.name: (path.read_bytes(), path.read_bytes())}
-    portrait = run(tmp_path, workers, pairs).hang(outcomes(pairs), silent)[path.name]
-    assert Image.open(tmp_path / "r-pictures" / portrait.before).size == (portrait.width, portrait.height)
-    assert (portrait.after, portrait.whole_before, portrait.look) == ("", "", None)
+    preview = run(tmp_path, workers, pairs).write(outcomes(pairs), silent)[path.name]
+    assert Image.open(tmp_path / "r-pictures" / preview.before).size == (preview.width, preview.height)
+    assert (preview.after, preview.whole_before, preview.look) == ("", "", None)
 
 
-def test_a_broken_image_has_no_picture(tmp_path: Path, workers: Workers) -> None:
+def test_a_broken_image_has_no_picture(tmp_path: Path, workers: WorkerPool) -> None:
     """What can't be decoded, or is gone, has no picture and breaks nothing."""
     pairs = {"a.png": (png(1), png(1)), "b.png": (b"no image", b"no image"), "c.png": (png(2), png(2))}
-    album = run(tmp_path, workers, pairs)
+    report_images = run(tmp_path, workers, pairs)
     (tmp_path / "c.png").unlink()
-    assert set(album.hang([*outcomes(pairs), Outcome("d.png", Status.FAILED, 0, 0)], silent)) == {"a.png"}
-    assert album.notes() == []
+    assert set(report_images.write([*outcomes(pairs), Outcome("d.png", Status.FAILED, 0, 0)], silent)) == {"a.png"}
+    assert report_images.notes() == []
 
 
-def test_full_size_for_the_largest_savings(tmp_path: Path, workers: Workers) -> None:
+def test_full_size_for_the_largest_savings(tmp_path: Path, workers: WorkerPool) -> None:
     """The 50 largest savings are there in full size; equal pictures are drawn once, for all their names."""
     big, small = png(1), deflated(png(1))
     pairs = {f"{number:02}.png": (big, small + bytes(number)) for number in range(WHOLE + 2)}
-    album = run(tmp_path, workers, pairs)
+    report_images = run(tmp_path, workers, pairs)
     said: list[str] = []
-    portraits = album.hang(outcomes(pairs), said.append)
+    previews = report_images.write(outcomes(pairs), said.append)
     assert said == []
-    assert [name for name, portrait in sorted(portraits.items()) if not portrait.whole_after] == ["50.png", "51.png"]
-    assert len({portrait.before for portrait in portraits.values()}) == 1
+    assert [name for name, preview in sorted(previews.items()) if not preview.whole_after] == ["50.png", "51.png"]
+    assert len({preview.before for preview in previews.values()}) == 1
     twins = {"a.png": (big, small), "b.png": (big, small)}
-    both = run(tmp_path, workers, twins).hang(outcomes(twins), said.append)
+    both = run(tmp_path, workers, twins).write(outcomes(twins), said.append)
     assert both["a.png"] is both["b.png"]
     many = outcomes({f"{number}.png": (b"", b"") for number in range(101)})
-    album.hang(many, said.append)
-    assert said == [portraying(101)]
+    report_images.write(many, said.append)
+    assert said == [drawing_previews(101)]
 
 
-def test_where_a_picture_was_taken_is_not_told(tmp_path: Path, workers: Workers) -> None:
+def test_where_a_picture_was_taken_is_not_told(tmp_path: Path, workers: WorkerPool) -> None:
     """Full size pictures carry no camera data; a turned photograph stands upright, small and in full size."""
     photo = JPEG.read_bytes()
     tagged = photo[:2] + segment(0xE1, GPS) + segment(0xE1, b"Exif\0\0SECRET") + photo[2:]
     pairs = {"a.jpg": (tagged, photo[:2] + segment(0xE1, GPS) + photo[2:])}
-    portrait = run(tmp_path, workers, pairs).hang(outcomes(pairs), silent)["a.jpg"]
-    assert portrait.height > portrait.width
-    assert portrait.look == (0, 0)
+    preview = run(tmp_path, workers, pairs).write(outcomes(pairs), silent)["a.jpg"]
+    assert preview.height > preview.width
+    assert preview.look == (0, 0)
     for path in (tmp_path / "r-pictures").iterdir():
         assert b"SECRET" not in path.read_bytes()
 
 
-def test_time_is_bounded(tmp_path: Path, workers: Workers) -> None:
+def test_time_is_bounded(tmp_path: Path, workers: WorkerPool) -> None:
     """When the time is over, the other images have no picture, and a note says how many."""
     pairs = {"a.png": (png(1), deflated(png(1))), "b.png": (png(2), png(2))}
-    album = run(tmp_path, workers, pairs, seconds=0)
-    assert album.hang(outcomes(pairs), silent) == {}
-    assert album.notes() == ["0 s were over: no picture in the report of 2 images"]
+    report_images = run(tmp_path, workers, pairs, seconds=0)
+    assert report_images.write(outcomes(pairs), silent) == {}
+    assert report_images.notes() == ["0 s were over: no picture in the report of 2 images"]
 
 
-def test_pictures_are_made_anew(tmp_path: Path, workers: Workers) -> None:
+def test_pictures_are_made_anew(tmp_path: Path, workers: WorkerPool) -> None:
     """The folder holds the pictures of the last run alone."""
     first = {"a.png": (png(1), png(1))}
     second = {"a.png": (png(2), png(2))}
-    run(tmp_path, workers, first).hang(outcomes(first), silent)
-    portraits = run(tmp_path, workers, second).hang(outcomes(second), silent)
+    run(tmp_path, workers, first).write(outcomes(first), silent)
+    previews = run(tmp_path, workers, second).write(outcomes(second), silent)
     hung = {path.name for path in (tmp_path / "r-pictures").iterdir()} - {".gitignore", ".imgshrink-report"}
-    assert hung == {portraits["a.png"].before}
+    assert hung == {previews["a.png"].before}
 
 
 @pytest.mark.parametrize("there", ["file", "folder", "more", "symlink"])
-def test_nothing_else_is_removed(tmp_path: Path, workers: Workers, there: str) -> None:
+def test_nothing_else_is_removed(tmp_path: Path, workers: WorkerPool, there: str) -> None:
     """Where something stands that no report has made, it stays, and a note names the cure."""
     hung, other = tmp_path / "r-pictures", tmp_path / "other"
     pairs = {"a.png": (png(1), png(1))}
@@ -172,25 +173,25 @@ def test_nothing_else_is_removed(tmp_path: Path, workers: Workers, there: str) -
         (other / "mine.txt").rename(other / "0123456789abcdef.png")
         hung.symlink_to(other)
     before = sorted(tmp_path.rglob("*"))
-    album = run(tmp_path, workers, pairs)
-    assert album.hang(outcomes(pairs), silent) == {}
-    (note,) = album.notes()
+    report_images = run(tmp_path, workers, pairs)
+    assert report_images.write(outcomes(pairs), silent) == {}
+    (note,) = report_images.notes()
     assert note.startswith("the report's pictures can't be written: ")
     assert note.endswith("r-pictures holds something else; remove it, or give the report another name")
     (tmp_path / "a.png").unlink()
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_pictures_that_can_not_be_kept(tmp_path: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_that_can_not_be_kept(tmp_path: Path, workers: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no room for what is replaced, it is replaced all the same, and a note says so."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     pairs = {"a.png": (png(1), deflated(png(1)))}
-    album = run(tmp_path, workers, pairs)
+    report_images = run(tmp_path, workers, pairs)
     assert (tmp_path / "a.png").read_bytes() == deflated(png(1))
-    portrait = album.hang(outcomes(pairs), silent)["a.png"]
-    assert (bool(portrait.before), portrait.after) == (True, "")
-    assert album.notes() == ["pictures for the report can't be kept: No such file or directory"]
-    album.close()
+    preview = report_images.write(outcomes(pairs), silent)["a.png"]
+    assert (bool(preview.before), preview.after) == (True, "")
+    assert report_images.notes() == ["pictures for the report can't be kept: No such file or directory"]
+    report_images.close()
 
 
 def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from imgshrink.core.errors import AccountError, Unavailable
 from imgshrink.core.model import Format, Outcome, Plan, Status
-from imgshrink.report.progress import Telling
+from imgshrink.report.progress import ProgressReporter
 from imgshrink.report.summary import LATE
 from imgshrink.settings.load import load
 from imgshrink.settings.schema import Settings
@@ -59,9 +59,9 @@ def outcome(size: int = MB, status: Status = Status.OPTIMIZED, reason: str = "")
 def test_work_is_announced_at_once(settings):
     """The first line comes with the plan; without new images there is none."""
     said: list[str] = []
-    Telling(settings, said.append, Spending()).planned(plan(0, 0))
+    ProgressReporter(settings, said.append, Spending()).planned(plan(0, 0))
     assert said == []
-    Telling(settings, said.append, Spending()).planned(plan(2, 3 * MB))
+    ProgressReporter(settings, said.append, Spending()).planned(plan(2, 3 * MB))
     assert said == [
         "2 of 100 images are new (3.0 of 50.0 MB): shrinking them with the built-in codecs, first time only"
     ]
@@ -70,7 +70,9 @@ def test_work_is_announced_at_once(settings):
 def test_uploads_are_announced_before_the_first(settings):
     """What will be uploaded, where to and what is left of the quota is said before the first upload."""
     said: list[str] = []
-    Telling(settings, said.append, Spending("api.test", images=(MB // 4,) * 12, left=137)).planned(plan(12, 3 * MB))
+    ProgressReporter(settings, said.append, Spending("api.test", images=(MB // 4,) * 12, left=137)).planned(
+        plan(12, 3 * MB)
+    )
     assert said[-1] == "uploading 12 images (3.0 MB) to api.test; quota left: 137"
 
 
@@ -78,7 +80,7 @@ def test_no_more_uploads_are_announced_than_may_be_made(settings):
     """What max_uploads forbids is not announced: the largest come first."""
     said: list[str] = []
     few = dataclasses.replace(settings, max_uploads=2)
-    Telling(few, said.append, Spending("api.test", images=(3 * MB, 2 * MB, MB))).planned(plan(3, 6 * MB))
+    ProgressReporter(few, said.append, Spending("api.test", images=(3 * MB, 2 * MB, MB))).planned(plan(3, 6 * MB))
     assert said[-1] == "uploading 2 images (5.0 MB) to api.test"
 
 
@@ -86,11 +88,11 @@ def test_silence_lasts_ten_seconds_at_most(settings):
     """While work goes on a line comes every ten seconds, with an estimate once there is something to go by."""
     said: list[str] = []
     clock = Clock()
-    telling = Telling(settings, said.append, Spending(), clock=clock)
-    telling.planned(plan(10, 10 * MB))
-    list(telling.counted([outcome(2 * MB)]))
+    progress = ProgressReporter(settings, said.append, Spending(), clock=clock)
+    progress.planned(plan(10, 10 * MB))
+    list(progress.counted([outcome(2 * MB)]))
     for clock.now in (104.0, 109.9, 110.0, 115.0, 120.1):
-        telling.waiting()
+        progress.waiting()
     assert said[1:] == [
         "1 of 10 images, 2.0 of 10.0 MB, about 40 s left",
         "1 of 10 images, 2.0 of 10.0 MB, about 1 min left",
@@ -101,9 +103,9 @@ def test_nothing_is_said_before_there_is_a_plan(settings):
     """While files are only looked at, nothing is said."""
     said: list[str] = []
     clock = Clock()
-    telling = Telling(settings, said.append, Spending(), clock=clock)
+    progress = ProgressReporter(settings, said.append, Spending(), clock=clock)
     clock.now += 60
-    telling.waiting()
+    progress.waiting()
     assert said == []
 
 
@@ -111,10 +113,10 @@ def test_no_estimate_without_a_result(settings):
     """Where nothing is ready yet, no time is guessed."""
     said: list[str] = []
     clock = Clock()
-    telling = Telling(settings, said.append, Spending(), clock=clock)
-    telling.planned(plan(10, 10 * MB))
+    progress = ProgressReporter(settings, said.append, Spending(), clock=clock)
+    progress.planned(plan(10, 10 * MB))
     clock.now += 11
-    telling.waiting()
+    progress.waiting()
     assert said[1] == "0 of 10 images, 0.0 of 10.0 MB"
 
 
@@ -138,41 +140,43 @@ def test_no_estimate_without_a_result(settings):
 )
 def test_engine_that_was_given_up_is_one_note(settings, error, words):
     """Each reason to give an engine up has its line, and fails a strict run."""
-    telling = Telling(settings, lambda _: None, Spending(uploads=7))
-    telling.retired("hosted", error, 3)
-    assert [(note.text, note.failure) for note in telling.notes([], next_run="the next run")] == [(words, True)]
+    progress = ProgressReporter(settings, lambda _: None, Spending(uploads=7))
+    progress.disabled("hosted", error, 3)
+    assert [(note.text, note.failure) for note in progress.notes([], next_run="the next run")] == [(words, True)]
 
 
 def test_codecs_that_are_out_of_reach(settings):
     """Where the built-in codecs themselves can't be started, the images stay as they are."""
-    telling = Telling(settings, lambda _: None, Spending())
-    telling.retired("builtin", Unavailable("no worker process could be started"), 1)
-    (note,) = telling.notes([], next_run="the next run")
+    progress = ProgressReporter(settings, lambda _: None, Spending())
+    progress.disabled("builtin", Unavailable("no worker process could be started"), 1)
+    (note,) = progress.notes([], next_run="the next run")
     expected = "no worker process could be started: 1 new image stays as it is; the next run tries again"
     assert note.text == expected
 
 
 def test_account_with_nothing_to_say_is_no_note(settings):
     """An account error without words leaves none."""
-    telling = Telling(settings, lambda _: None, Spending())
-    telling.retired("hosted", AccountError("", failure=False), 3)
-    assert telling.notes([], next_run="the next run") == []
+    progress = ProgressReporter(settings, lambda _: None, Spending())
+    progress.disabled("hosted", AccountError("", failure=False), 3)
+    assert progress.notes([], next_run="the next run") == []
 
 
 def test_empty_key_is_said_and_fails_nothing(settings):
     """The line about an empty key, usual on forks, never fails a strict run; with builtin there is nothing to say."""
     forked = replace(settings, key_empty=True)
-    notes = Telling(forked, lambda _: None, Spending()).notes([], next_run="the next run")
+    notes = ProgressReporter(forked, lambda _: None, Spending()).notes([], next_run="the next run")
     assert [note.failure for note in notes] == [False]
     assert notes[0].text.startswith("TINYJPG_API_KEY is empty")
     private = replace(forked, engine="builtin")
-    assert Telling(private, lambda _: None, Spending()).notes([], next_run="the next run") == []
+    assert ProgressReporter(private, lambda _: None, Spending()).notes([], next_run="the next run") == []
 
 
 def test_what_was_late_left_alone_and_in_trouble_is_noted(settings):
     """At the end: what max_time cut off, what was left alone and why, and what the parts have to say."""
     rows = [outcome(status=Status.SKIPPED, reason=LATE), outcome(status=Status.FAILED, reason="file ends early")]
-    notes = Telling(settings, lambda _: None, Spending()).notes(rows, ["the cache is full"], next_run="the next build")
+    notes = ProgressReporter(settings, lambda _: None, Spending()).notes(
+        rows, ["the cache is full"], next_run="the next build"
+    )
     assert [note.text for note in notes] == [
         "10 min are over (max_time): 1 image, 1.0 MB, stays as it is; the next build goes on with it",
         "left alone: a.png (file ends early)",
@@ -184,7 +188,7 @@ def test_hosted_without_a_key_names_the_cure(settings):
     """With only the API to ask and no key, one note says what stays and what to set."""
     rows = [outcome(status=Status.SKIPPED, reason="no engine could be asked")]
     hosted = replace(settings, engine="hosted")
-    notes = Telling(hosted, lambda _: None, Spending()).notes(rows, next_run="the next build")
+    notes = ProgressReporter(hosted, lambda _: None, Spending()).notes(rows, next_run="the next build")
     assert [note.text for note in notes] == [
         'no TINYJPG_API_KEY, and engine is "hosted": 1 new image stays as it is. Set the key, or engine: auto'
     ]
@@ -193,8 +197,8 @@ def test_hosted_without_a_key_names_the_cure(settings):
 def test_summary_counts_time_and_what_is_left_of_the_quota(settings):
     """The numbers hold the time since the start, the uploads, and the quota less those."""
     clock = Clock()
-    telling = Telling(settings, lambda _: None, Spending("api.test", 5, (MB // 5,) * 5, 20), clock=clock)
-    telling.planned(plan(5, MB))
+    progress = ProgressReporter(settings, lambda _: None, Spending("api.test", 5, (MB // 5,) * 5, 20), clock=clock)
+    progress.planned(plan(5, MB))
     clock.now += 3
-    summary = telling.summary([outcome()])
+    summary = progress.summary([outcome()])
     assert (summary.seconds, summary.uploads, summary.quota_left) == (3, 5, 15)

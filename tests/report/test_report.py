@@ -27,7 +27,7 @@ class Everything:
         return True
 
 
-EVERY = hook_messages.Ways(Everything(), "python -m imgshrink")  # type: ignore[arg-type]
+EVERY = hook_messages.UndoCommands(Everything(), "python -m imgshrink")  # type: ignore[arg-type]
 
 
 def golden(name: str, lines: Iterable[str]) -> None:
@@ -259,9 +259,9 @@ def test_lines_about_one_image() -> None:
             messages.result(summary.Summary()),
             messages.time_over(60, 1, 20_000, next_run="the next run"),
             messages.no_key(1),
-            messages.key_refused("api.example", 403, 1, passed_on=False),
+            messages.key_refused("api.example", 403, 1, fallen_back=False),
             messages.quota_used_up(1, 1),
-            messages.quota_used_up(0, 2, passed_on=False),
+            messages.quota_used_up(0, 2, fallen_back=False),
             messages.uploading(1, 20_000, "www.tinyjpg.co", None),
             messages.in_work(1, "www.tinyjpg.co"),
         ],
@@ -356,9 +356,9 @@ def test_block_of_shrunk_and_sealed_images() -> None:
 def test_block_of_images_that_git_would_not_bring_back() -> None:
     """What is staged otherwise or not at all comes back by our own command; a folder of both by it alone."""
     rows = [shrunk(f"docs/{name}.png", 9000, 1000) for name in "abcdefg"]
-    first = hook_messages.Ways({"docs/a.png"}, "python -m imgshrink")
-    most = hook_messages.Ways({row.path for row in rows[:6]}, "python -m imgshrink")
-    none = hook_messages.Ways((), "python -m imgshrink")
+    first = hook_messages.UndoCommands({"docs/a.png"}, "python -m imgshrink")
+    most = hook_messages.UndoCommands({row.path for row in rows[:6]}, "python -m imgshrink")
+    none = hook_messages.UndoCommands((), "python -m imgshrink")
     blocks = [
         hook_messages.rewritten(rows[:2], first),
         hook_messages.rewritten(rows[:2], none),
@@ -370,10 +370,10 @@ def test_block_of_images_that_git_would_not_bring_back() -> None:
 def test_block_below_the_top() -> None:
     """Called from a folder of the repository, the commands name files from its top."""
     rows = [shrunk(f"docs/{name}.png", 9000, 1000) for name in ("a b", "[c]", *"defgh")]
-    every = hook_messages.Ways({row.path for row in rows}, "python -m imgshrink", "/repo")
+    every = hook_messages.UndoCommands({row.path for row in rows}, "python -m imgshrink", "/repo")
     root = [shrunk(f"{name}/x.png", 9000, 1000) for name in "abcdef"]
-    whole = hook_messages.Ways({row.path for row in root}, "python -m imgshrink", "/repo")
-    other = hook_messages.Ways((), "python -m imgshrink", "/repo")
+    whole = hook_messages.UndoCommands({row.path for row in root}, "python -m imgshrink", "/repo")
+    other = hook_messages.UndoCommands((), "python -m imgshrink", "/repo")
     blocks = [
         hook_messages.rewritten(rows[:2], every),
         hook_messages.rewritten(rows, every),

@@ -20,7 +20,7 @@ from image_builder import chunk, png
 from imgshrink.core.model import Format
 from imgshrink.server.blobs import STRAY_SECONDS, Folder, new_name
 from imgshrink.server.database import Database
-from imgshrink.server.job_runner import Crew
+from imgshrink.server.job_runner import JobRunner
 from imgshrink.server.jobs import Job, Upload
 from imgshrink.server.keys import Key, Keys
 from imgshrink.server.limits import Limits
@@ -310,8 +310,8 @@ class Parts:
     limits: Limits
     now: list[float]
 
-    def crew(self, engine: Trim) -> Crew:
-        return Crew(engine, judge, self.leases, self.store, self.folder, self.limits, 1)
+    def runner(self, engine: Trim) -> JobRunner:
+        return JobRunner(engine, judge, self.leases, self.store, self.folder, self.limits, 1)
 
     def accept(self, image: bytes) -> Job:
         upload = Upload(Format.PNG, 80, len(image), "", new_name(Format.PNG), new_name(Format.PNG))
@@ -340,16 +340,16 @@ def files(folder: Path) -> list[str]:
 
 def test_sweeping(parts: Parts, tmp_path: Path) -> None:
     """What was kept for a day is deleted then: the original, the result, and what is known of it."""
-    job, crew = parts.accept(pictures(1)[0]), parts.crew(Trim())
-    crew.start()
+    job, runner = parts.accept(pictures(1)[0]), parts.runner(Trim())
+    runner.start()
     until(lambda: parts.state(job) == "completed")
-    crew.stop(1)
+    runner.stop(1)
     before = len(files(tmp_path))
     parts.now[0] += 2 * 24 * 3600
-    crew = parts.crew(Trim())
-    crew.start()
+    runner = parts.runner(Trim())
+    runner.start()
     until(lambda: not files(tmp_path))
-    crew.stop(1)
+    runner.stop(1)
     assert (before, parts.store.expired()) == (2, [])
 
 
@@ -364,10 +364,10 @@ def test_strays(parts: Parts, tmp_path: Path) -> None:
         path.write_bytes(b"0")
     for path in (stray, known):
         os.utime(path, (long_ago, long_ago))
-    crew = parts.crew(Trim())
-    crew.start()
+    runner = parts.runner(Trim())
+    runner.start()
     until(lambda: not stray.exists())
-    crew.stop(1)
+    runner.stop(1)
     assert files(tmp_path) == sorted([young.name, known.name])
 
 
@@ -381,10 +381,10 @@ def test_late_result_is_dropped(parts: Parts, tmp_path: Path) -> None:
             stolen.append(parts.leases.lease())
             return super().result(data)
 
-    job, crew = parts.accept(pictures(1)[0]), parts.crew(Late())
-    crew.start()
+    job, runner = parts.accept(pictures(1)[0]), parts.runner(Late())
+    runner.start()
     until(lambda: stolen)
-    crew.stop(60)
+    runner.stop(60)
     assert (parts.state(job), files(tmp_path)) == ("leased", [job.original_name])
 
 
@@ -398,20 +398,20 @@ def test_result_that_ends_too_late(parts: Parts) -> None:
             end.wait(60)
             return data
 
-    job, crew = parts.accept(png()), parts.crew(Stuck())
-    crew.start()
+    job, runner = parts.accept(png()), parts.runner(Stuck())
+    runner.start()
     assert began.wait(60)
-    crew.stop(0)
+    runner.stop(0)
     state = parts.state(job)
     end.set()
-    crew.stop(60)
+    runner.stop(60)
     assert (state, parts.state(job)) == ("queued", "queued")
 
 
 def test_unused_crew_stops(parts: Parts) -> None:
-    """Stopping an idle crew takes no grace."""
-    crew = parts.crew(Trim())
-    crew.start()
+    """Stopping an idle runner takes no grace."""
+    runner = parts.runner(Trim())
+    runner.start()
     begun = time.monotonic()
-    crew.stop(600)
+    runner.stop(600)
     assert time.monotonic() - begun < 60

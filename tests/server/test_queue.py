@@ -327,7 +327,7 @@ def test_lost_lease_stays_lost(queue: Queue) -> None:
     current = queue.begun()
     placed: list[str] = []
     queue.leases.renew([late])
-    queue.leases.hand_back(late)
+    queue.leases.release(late)
     assert not queue.leases.fail(late, "no", final=True)
     assert not queue.complete(late, place=lambda: placed.append("late"))
     assert queue.complete(current, size=300, place=lambda: placed.append("current"))
@@ -391,7 +391,7 @@ def test_handed_back_does_not_count(queue: Queue) -> None:
     """A job that is handed back in order begins again at once, and the try does not count."""
     queue.accept()
     for _ in range(5):
-        queue.leases.hand_back(queue.begun())
+        queue.leases.release(queue.begun())
     assert queue.begun().tries == 1
 
 

@@ -52,7 +52,7 @@ FILL = """
 import os, sys
 from pathlib import Path
 from imgshrink.cache.local import LocalCache
-from imgshrink.model import Entry, Verdict
+from imgshrink.core.model import Entry, Verdict
 cache = LocalCache(Path(sys.argv[1]))
 number = 0
 while number < int(sys.argv[3]):

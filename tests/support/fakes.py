@@ -13,7 +13,7 @@ from pathlib import Path
 
 from imgshrink.core.errors import EngineError
 from imgshrink.core.model import Accept, Entry, ImageInfo, Judgement, NotSmaller, Outcome, Plan, Recipe, Refuse, Source
-from imgshrink.pipeline.resolver import Desk
+from imgshrink.pipeline.resolver import Resolver
 from imgshrink.pipeline.run import Policy, run
 
 IN_PLACE = Policy(in_place=True)
@@ -102,7 +102,7 @@ class Memory:
 
 
 class Free:
-    """Claims that nobody else wants, but the keys in `taken`, which come free after as many tries as they say."""
+    """Locks that nobody else wants, but the keys in `taken`, which come free after as many tries as they say."""
 
     def __init__(self, taken: int = 0) -> None:
         self.taken = taken
@@ -137,7 +137,7 @@ class Watcher:
         """Remember what was replaced."""
         self.replacements.append((source.name, before, after))
 
-    def retired(self, engine: str, error: EngineError, images: int) -> None:
+    def disabled(self, engine: str, error: EngineError, images: int) -> None:
         """Remember who was given up."""
         self.given_up.append((engine, str(error), images))
 
@@ -172,10 +172,10 @@ class Bench:
         self.engines = [Deflate()]
         self.cache = Memory()
         self.claims = Free()
-        self.place = Written()
+        self.destination = Written()
         self.watcher = Watcher()
         self.verify = same_rows
-        self.desk_options: dict[str, object] = {}
+        self.resolver_options: dict[str, object] = {}
 
     def put(self, name: str, data: bytes) -> Path:
         """Write a file."""
@@ -183,9 +183,9 @@ class Bench:
         path.write_bytes(data)
         return path
 
-    def desk(self) -> Desk:
-        """A desk over the bench's parts."""
-        return Desk(self.engines, self.cache, self.claims, self.verify, **self.desk_options)  # type: ignore[arg-type]
+    def resolver(self) -> Resolver:
+        """A resolver over the bench's parts."""
+        return Resolver(self.engines, self.cache, self.claims, self.verify, **self.resolver_options)  # type: ignore[arg-type]
 
     def sources(self) -> list[Source]:
         """Every file of the folder, for the engines in their order."""
@@ -196,7 +196,7 @@ class Bench:
         """Run over the folder."""
         steps = run(
             self.sources() if sources is None else sources,
-            desk=self.desk(), place=self.place, policy=policy, observers=[self.watcher],
+            resolver=self.resolver(), destination=self.destination, policy=policy, observers=[self.watcher],
         )  # fmt: skip
         return by_name(list(steps))
 

@@ -45,14 +45,13 @@ BEYOND = {
 THIRD_PARTY = {
     "pixels": {"pyvips"},
     "engines.builtin": {"pyvips", "oxipng", "mozjpeg_lossless_optimization", "PIL"},
-    "engines.hosted.http": {"httpx", "httpx2", "httpcore", "httpcore2"},
     "engines.hosted.sockets": {"httpx", "httpx2", "httpcore", "httpcore2"},
     "cache": {"diskcache"},
     "files.locks": {"filelock"},
     "files.patterns": {"pathspec"},
     "settings": {"platformdirs"},
-    "server": {"starlette", "uvicorn", "h11", "multipart", "python_multipart", "anyio"},
-    "cli": {"click", "mkdocs", "yaml"},
+    "server": {"starlette", "uvicorn", "h11", "python_multipart"},
+    "cli": {"click", "mkdocs"},
     "mkdocs_plugin": {"mkdocs", "jinja2"},
 }
 

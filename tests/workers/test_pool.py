@@ -18,21 +18,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgshrink.core import errors
-from imgshrink.workers.framing import Broken, receive, send
-from imgshrink.workers.pool import WorkerDied, WorkerMemory, Workers, WorkerTimeout
+from imgshrink.workers.framing import BrokenFrame, receive, send
+from imgshrink.workers.pool import WorkerDied, WorkerMemory, WorkerPool, WorkerTimeout
 from places import SUPPORT
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="memory limits and /proc are Linux")
 
 
 @pytest.fixture
-def make_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Workers]]:
+def make_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., WorkerPool]]:
     """Make pools that serve the faulty table; every one is closed afterwards."""
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
-    made: list[Workers] = []
+    made: list[WorkerPool] = []
 
-    def make(jobs: int = 1, **limits: float) -> Workers:
-        made.append(Workers(jobs, table="faulty_tasks", **limits))  # type: ignore[arg-type]
+    def make(jobs: int = 1, **limits: float) -> WorkerPool:
+        made.append(WorkerPool(jobs, table="faulty_tasks", **limits))  # type: ignore[arg-type]
         return made[-1]
 
     yield make
@@ -225,8 +225,8 @@ def test_cannot_start(make_workers, monkeypatch):
 def killed_parent(task: str, seconds: float) -> int:
     """Kill a process whose worker is at `task`, and return the worker's process id."""
     script = (
-        "import sys, threading, time; from imgshrink.workers.pool import Workers\n"
-        f"workers = Workers(1, table='faulty_tasks', seconds={seconds})\n"
+        "import sys, threading, time; from imgshrink.workers.pool import WorkerPool\n"
+        f"workers = WorkerPool(1, table='faulty_tasks', seconds={seconds})\n"
         "print(workers.call('whoami')[0].decode(), flush=True)\n"
         f"threading.Thread(target=workers.call, args=({task!r},), daemon=True).start()\n"
         "time.sleep(0.2); print('ready', flush=True); time.sleep(60)\n"
@@ -278,8 +278,8 @@ def test_main_is_not_imported_again(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "print('once', flush=True)\n"
-        "from imgshrink.workers.pool import Workers\n"
-        "workers = Workers(2, table='faulty_tasks')\n"
+        "from imgshrink.workers.pool import WorkerPool\n"
+        "workers = WorkerPool(2, table='faulty_tasks')\n"
         "print(workers.call('echo', b'x'))\n"
         "workers.close()\n"
     )
@@ -335,13 +335,13 @@ def test_frames_come_back(blobs, options):
 @given(st.binary(max_size=40))
 @settings(deadline=None)
 def test_junk_is_not_a_frame(junk):
-    """Bytes that are no frame raise `Broken` and nothing else."""
-    with pytest.raises(Broken):
+    """Bytes that are no frame raise `BrokenFrame` and nothing else."""
+    with pytest.raises(BrokenFrame):
         receive(io.BytesIO(junk))
 
 
 @pytest.mark.parametrize("header", [b"[]", b"{}", b'{"blobs": 3}', b'{"blobs": [9]}', b'{"blobs": ["x"]}', b"\xff"])
 def test_wrong_headers(header):
     """A header that is not an object with the lengths of the blobs is no frame."""
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenFrame):
         receive(io.BytesIO(len(header).to_bytes(4, "big") + header))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..files.locks import Flight
+from ..files.locks import FileLocks
 from . import inspection
 from .disk import LOOKS, Foreign, open_cache
 from .inspection import Broken, Reader
@@ -129,7 +129,7 @@ def _make(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Any:  # noqa: ANN401  a generator for contextmanager
-    flight = Flight(folder.parent / "claims")
+    flight = FileLocks(folder.parent / "claims")
     with flight.claim(f"open {os.fspath(folder)}", deadline=time.monotonic() + WAIT, stop=threading.Event()) as ours:
         if not ours:
             raise OSError("another process has been opening it for long")

@@ -13,7 +13,7 @@ import click
 from ..report.quoting import shown
 from ..report.units import counted, size
 from ..session import opened
-from ..settings.parsers import Given, NotAllowed
+from ..settings.parsers import InvalidValue, RawValue
 from ..settings.parsers import size as size_of
 from .options import settings_of
 from .output import say, tell
@@ -32,9 +32,9 @@ def cache() -> None:
 
 @contextmanager
 def _opened() -> Iterator[LocalCache]:
-    with opened(settings_of({})) as runtime:
-        yield runtime.cache
-        for note in runtime.cache.notes():
+    with opened(settings_of({})) as session:
+        yield session.cache
+        for note in session.cache.notes():
             say(f"imgshrink: {note}")
 
 
@@ -62,8 +62,8 @@ def verify() -> None:
 
 def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
     try:
-        return None if value is None else size_of(Given(value, text=True))
-    except NotAllowed as error:
+        return None if value is None else size_of(RawValue(value, text=True))
+    except InvalidValue as error:
         raise click.BadParameter(f"{value!r}; it must be {error}", context, parameter) from None
 
 

@@ -37,9 +37,9 @@ def check(
     paths: tuple[Path, ...], baseline: Path | None, write_baseline: Path | None, *, verbose: bool, **options: object
 ) -> int:
     """Fail for images that are not shrunk yet. Offline, and nothing is changed."""
-    with opened(settings_of(options)) as runtime:
-        settings = runtime.settings
-        images = found(runtime, paths)
+    with opened(settings_of(options)) as session:
+        settings = session.settings
+        images = found(session, paths)
         listed = frozenset[str]()
         if baseline is not None and write_baseline is None:  # a new list is of all that are unfinished
             listed = baselines.read_baseline(baseline)

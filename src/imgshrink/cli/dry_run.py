@@ -11,13 +11,13 @@ from ..report.messages import uploads_needed
 from .output import say, tell
 
 if TYPE_CHECKING:
-    from ..session import Runtime
+    from ..session import Session
     from .run import Found
 
 
-def outlook(runtime: Runtime, images: Found) -> int:
+def outlook(session: Session, images: Found) -> int:
     """Count images by state and the uploads that a run would need; return the exit code."""
-    surveys, plan = runtime.survey(images.sources)
+    surveys, plan = session.survey(images.sources)
     states = Counter(survey.seen.state for survey in surveys)
     for note in images.notes:
         say(f"imgshrink: {note}")
@@ -33,6 +33,6 @@ def outlook(runtime: Runtime, images: Found) -> int:
         )
     )
     if "hosted" in plan.asked:
-        needed = len(runtime.to_upload(plan))
-        tell(f"imgshrink: {uploads_needed(needed, runtime.settings.max_uploads, runtime.quota_left())}")
+        needed = len(session.to_upload(plan))
+        tell(f"imgshrink: {uploads_needed(needed, session.settings.max_uploads, session.quota_left())}")
     return 0

@@ -19,8 +19,8 @@ from .options import settings_of
 from .output import tell
 
 if TYPE_CHECKING:
-    from ..pipeline.resolver import Answer
-    from ..session import Runtime
+    from ..pipeline.resolver import Resolution
+    from ..session import Session
 
 STATES = {
     State.FINISHED: "finished",
@@ -35,26 +35,26 @@ def explain(file: Path) -> int:
     """Say all that is known of one image."""
     if not file.is_file():
         raise SettingsError(f"{shown(file)}: {'a folder: name one image' if file.is_dir() else 'no such file'}")
-    with opened(settings_of({})) as runtime:
-        for line in describe(file, runtime):
+    with opened(settings_of({})) as session:
+        for line in describe(file, session):
             tell(line)
     return 0
 
 
-def describe(path: Path, runtime: Runtime) -> Iterator[str]:
+def describe(path: Path, session: Session) -> Iterator[str]:
     """Yield lines about the file at `path`. Nothing is written, nobody is asked."""
-    rows, _ = runtime.survey([runtime.source(path, str(path))])
-    seen, answer = rows[0].seen, rows[0].answer
+    rows, _ = session.survey([session.source(path, str(path))])
+    seen, answer = rows[0].seen, rows[0].resolution
     yield f"{shown(str(path))}: {_kind(seen)}"
     yield _row("state", STATES.get(seen.state, f"left alone: {seen.reason}"))
     yield _row("mark", _mark(path, seen))
-    if runtime.excluded(path):
-        yield _row("excluded", _sources(runtime, "exclude", "include"))
+    if session.excluded(path):
+        yield _row("excluded", _sources(session, "exclude", "include"))
     if seen.state is State.OPEN:
         yield _row("known", _known(seen, answer))
-    yield _row("quality", f"{seen.source.recipe.quality} ({_sources(runtime, 'quality', 'overrides')})")
-    yield _row("engines", f"{', then '.join(seen.source.engines)} ({_sources(runtime, 'engine', 'overrides')})")
-    yield from _undo(path, seen, runtime)
+    yield _row("quality", f"{seen.source.recipe.quality} ({_sources(session, 'quality', 'overrides')})")
+    yield _row("engines", f"{', then '.join(seen.source.engines)} ({_sources(session, 'engine', 'overrides')})")
+    yield from _undo(path, seen, session)
 
 
 def _row(name: str, text: str) -> str:
@@ -82,7 +82,7 @@ def _mark(path: Path, seen: Examined) -> str:
     return f"none, and none is possible: {reason}" if reason else "none"
 
 
-def _known(seen: Examined, answer: Answer | None) -> str:
+def _known(seen: Examined, answer: Resolution | None) -> str:
     if answer is None or answer.entry is None:
         return "nothing yet: " + ("no engine may be asked" if answer else "the next run asks an engine")
     return _verdict(seen, answer.entry)
@@ -97,16 +97,16 @@ def _verdict(seen: Examined, entry: Entry) -> str:
     return f"an output of imgshrink{by}" if entry.verdict is Verdict.DONE else f"nothing to gain{by}"
 
 
-def _sources(runtime: Runtime, *names: str) -> str:
-    sources = runtime.settings.sources
+def _sources(session: Session, *names: str) -> str:
+    sources = session.settings.sources
     return (
         ", ".join(dict.fromkeys(sources[name] for name in names if sources.get(name, "default") != "default"))
         or "default"
     )
 
 
-def _undo(path: Path, seen: Examined, runtime: Runtime) -> Iterator[str]:
-    kept = runtime.originals.find(path)
+def _undo(path: Path, seen: Examined, session: Session) -> Iterator[str]:
+    kept = session.originals.find(path)
     if kept is not None:
         yield _row("before", f"{size(len(kept))}, {share(len(kept), seen.size)} smaller now")
         yield _row("undo", f"imgshrink restore {quoted(str(path))}")

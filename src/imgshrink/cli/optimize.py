@@ -35,14 +35,14 @@ def optimize(
     """Make images smaller, in place or into another folder."""
     if redo and (dry_run or output is not None):
         raise click.UsageError("--redo goes neither with --dry-run nor with --output.")
-    with opened(settings_of(options)) as runtime:
-        images = found(runtime, paths)
+    with opened(settings_of(options)) as session:
+        images = found(session, paths)
         if dry_run:
-            return outlook(runtime, images)
+            return outlook(session, images)
         if redo:
-            start_again(runtime, images.sources)
+            start_again(session, images.sources)
         if output is None:
-            place = runtime.in_place(images.sources, named=paths)
-            return work(runtime, images, place, in_place=True, verbose=verbose, unkept=place.unkept)
+            destination = session.in_place(images.sources, named=paths)
+            return work(session, images, destination, in_place=True, verbose=verbose, unkept=destination.unkept)
         mirror = Mirror(output, paths)
-        return work(runtime, images, mirror, verbose=verbose, complete=mirror.complete)
+        return work(session, images, mirror, verbose=verbose, complete=mirror.complete)

@@ -12,14 +12,14 @@ import click
 from ..core.model import Outcome
 from ..report.console import is_terminal
 from ..report.messages import progress
-from ..report.progress import Telling
+from ..report.progress import ProgressReporter
 from .output import say
 
 WIDTH = 30
 CLEAR = "\r\x1b[K"
 
 
-class Bar(Telling):
+class Bar(ProgressReporter):
     """Tells what a run is about, and draws how far it is."""
 
     def waiting(self) -> None:
@@ -45,9 +45,9 @@ class Bar(Telling):
             click.echo(CLEAR, nl=False, err=True)
 
 
-def teller() -> type[Telling]:
+def reporter_class() -> type[ProgressReporter]:
     """Return who tells about a run: the bar on a terminal."""
-    return Bar if is_terminal(sys.stderr) else Telling
+    return Bar if is_terminal(sys.stderr) else ProgressReporter
 
 
 def say_line(text: str) -> None:

@@ -20,13 +20,12 @@ from ..report.units import counted, size
 from ..session import opened
 from ..settings.folders import home
 from ..settings.project import Project, find_project
-from ..worker_tasks import same_picture
 from .exclude import add_excludes, pattern_of
 from .options import paths_argument, settings_of
 from .output import say, tell
 
 if TYPE_CHECKING:
-    from ..session import Runtime
+    from ..session import Session
 
 FINE, FAILURES = 0, 3
 
@@ -36,9 +35,9 @@ FINE, FAILURES = 0, 3
 @paths_argument("restore docs/img/photo.jpg")
 def restore(paths: tuple[Path, ...], *, keep: bool) -> int:
     """Put back what images were before they were shrunk."""
-    with opened(settings_of({})) as runtime:
+    with opened(settings_of({})) as session:
         images = discover(paths)
-        originals = list(_originals(runtime, images.found))
+        originals = list(_originals(session, images.found))
         project = _project()
         patterns = {original.path: pattern_of(original.path, project.folder) for original in originals if keep}
         done = [original for original in originals if _put_back(original)]
@@ -56,15 +55,14 @@ def restore(paths: tuple[Path, ...], *, keep: bool) -> int:
     return FINE if len(done) == len(originals) else FAILURES
 
 
-def start_again(runtime: Runtime, sources: Iterable[Source]) -> None:
+def start_again(session: Session, sources: Iterable[Source]) -> None:
     """Put the originals of `sources` back, where there are any, so that they are treated anew."""
-    done = [original for original in _originals(runtime, [source.path for source in sources]) if _put_back(original)]
+    done = [original for original in _originals(session, [source.path for source in sources]) if _put_back(original)]
     say(f"imgshrink: starting again from {counted(len(done), 'original')}")
 
 
-def _originals(runtime: Runtime, paths: Iterable[Path]) -> Iterable[Original]:
-    same = same_picture(runtime.workers)
-    found = (find_original(path, runtime.originals, same) for path in paths)
+def _originals(session: Session, paths: Iterable[Path]) -> Iterable[Original]:
+    found = (find_original(path, session.originals, session.same_picture) for path in paths)
     return (original for original in found if original is not None and original.data != original.now)
 
 

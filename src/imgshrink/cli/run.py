@@ -14,11 +14,11 @@ from ..report import messages, quoting, tables, units
 from ..report.publish import publish
 from ..report.summary import Summary, savings
 from .output import tell
-from .progress_bar import say_line, teller
+from .progress_bar import reporter_class, say_line
 
 if TYPE_CHECKING:
-    from ..pipeline.run import Place
-    from ..session import Runtime
+    from ..pipeline.run import Destination
+    from ..session import Session
     from ..settings.schema import Settings
 
 FINE, FAILURES = 0, 3
@@ -34,18 +34,18 @@ class Found:
     notes: tuple[str, ...]
 
 
-def found(runtime: Runtime, paths: Sequence[Path], *, among: frozenset[Path] | None = None) -> Found:
+def found(session: Session, paths: Sequence[Path], *, among: frozenset[Path] | None = None) -> Found:
     """Find the images at `paths`, where given only those that are `among` absolute paths."""
-    discovery = runtime.discover(paths)
+    discovery = session.discover(paths)
     images = [path for path in discovery.found if among is None or absolute(path) in among]
-    sources = tuple(runtime.source(path, path.as_posix()) for path in images)
+    sources = tuple(session.source(path, path.as_posix()) for path in images)
     return Found(sources, len(discovery.excluded), tuple(discovery.notes))
 
 
 def work(
-    runtime: Runtime,
+    session: Session,
     images: Found,
-    place: Place,
+    destination: Destination,
     *,
     in_place: bool = False,
     verbose: bool = False,
@@ -56,22 +56,22 @@ def work(
 
     `unkept` holds at the end the names of replaced files whose originals are not kept.
     """
-    settings = runtime.settings
+    settings = session.settings
     if verbose:
         _say_sources(settings)
-    telling = teller()(settings, say_line, runtime)
+    progress = reporter_class()(settings, say_line, session)
     outcomes: list[Outcome] = []
-    run = runtime.run(images.sources, place=place, observer=telling, in_place=in_place)
-    for outcome in telling.counted(run):
+    run = session.run(images.sources, destination=destination, observer=progress, in_place=in_place)
+    for outcome in progress.counted(run):
         outcomes.append(outcome)
         if verbose:
             tell(_line(outcome))
     others = complete(images.sources) if complete else []
-    summary = telling.summary(outcomes)
-    portraits = runtime.portraits(outcomes, say_line)
-    others += publish(outcomes, summary, report=settings.report, environ=os.environ, portraits=portraits)
+    summary = progress.summary(outcomes)
+    previews = session.previews(outcomes, say_line)
+    others += publish(outcomes, summary, report=settings.report, environ=os.environ, previews=previews)
     _tell_result(outcomes, summary, in_place=in_place, unkept=unkept)
-    notes = telling.notes(outcomes, [*images.notes, *runtime.notes(), *others], next_run="the next run")
+    notes = progress.notes(outcomes, [*images.notes, *session.notes(), *others], next_run="the next run")
     for note in notes:
         say_line(note.text)
     return FAILURES if settings.strict and any(note.failure for note in notes) else FINE

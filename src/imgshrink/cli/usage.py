@@ -24,8 +24,8 @@ def usage(*, as_json: bool) -> None:
     settings = settings_of({})
     if settings.api_key is None:
         raise SettingsError("there is no API key: set TINYJPG_API_KEY, or put it into your own config.toml")
-    with opened(settings) as runtime:
-        stats, used = runtime.hosted.ask(STATS), runtime.hosted.ask(USAGE)
+    with opened(settings) as session:
+        stats, used = session.hosted.ask(STATS), session.hosted.ask(USAGE)
     if as_json:
         tell(json.dumps({"stats": stats, "usage": used}, indent=1))
         return

@@ -32,6 +32,6 @@ def warm(paths: tuple[Path, ...], config_file: Path | None, *, dry_run: bool, ve
 
         build = build_of(config_file)
         among, mkdocs, paths = build.files, build.options, paths or (build.folder,)
-    with opened(settings_of(options, start=config_file, mkdocs=mkdocs)) as runtime:
-        images = found(runtime, paths, among=among)
-        return outlook(runtime, images) if dry_run else work(runtime, images, nowhere, verbose=verbose)
+    with opened(settings_of(options, start=config_file, mkdocs=mkdocs)) as session:
+        images = found(session, paths, among=among)
+        return outlook(session, images) if dry_run else work(session, images, nowhere, verbose=verbose)

@@ -8,8 +8,8 @@ ImgshrinkError
     ├── Declined           free, and not for this engine: the next engine is asked
     ├── Rejected           a verdict on this image, worth remembering: the next engine is asked
     ├── Unavailable        passing trouble: the next engine is asked; two in a row retire the engine for the run
-    ├── Spent              no verdict, and no further try is allowed for now: the next engine is asked
-    ├── Pending            paid for and still in work: the image waits for the next run, no other engine is asked
+    ├── UploadLimitReached              no verdict, and no further try is allowed for now: the next engine is asked
+    ├── ResultPending            paid for and still in work: the image waits for the next run, no other engine is asked
     └── AccountError       nothing will work until a person acts: the engine retires for the run
 """
 
@@ -52,11 +52,11 @@ class Unavailable(EngineError):
     """The engine can't be reached or answered nonsense; another time it may."""
 
 
-class Spent(EngineError):
+class UploadLimitReached(EngineError):
     """What may be spent on the image is spent, and nothing came of it: no verdict on the image."""
 
 
-class Pending(EngineError):
+class ResultPending(EngineError):
     """The image is paid for and not ready yet; the next run collects it."""
 
 

@@ -193,7 +193,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Question:
+class ImageKey:
     """One content that an engine is asked about: the hash of its unsealed bytes, the recipe, what it is, its size."""
 
     content: str
@@ -214,4 +214,4 @@ class Plan:
     before: int
     new: int
     new_bytes: int
-    asked: Mapping[str, Sequence[Question]]
+    asked: Mapping[str, Sequence[ImageKey]]

@@ -63,7 +63,7 @@ class InPlace:
                 return
         except Silent:  # a repository that git does not answer for is kept like any folder
             repository = None
-        if not self._originals().keep(seen, data, place) and not (repository and holds(repository, seen)):
+        if not self._originals().store(seen, data, place) and not (repository and holds(repository, seen)):
             raise Unwritable("left as it is: its original can't be kept, and no git repository holds it")
 
     def _is_ignored(self, repository: Path, place: Path) -> bool:
@@ -107,7 +107,7 @@ def nowhere(source: Source, seen: bytes, data: bytes) -> None:
 
 
 class Mirror:
-    """A `Place` below `folder` for the images at `paths`, each at the path it has below the folder that they share.
+    """A `Destination` below `folder` for the images at `paths`, each at its path below their common folder.
 
     Raises `SettingsError` where `folder` lies inside of `paths` or holds one of them, so that no image is written over.
     """
@@ -128,7 +128,7 @@ class Mirror:
         self._base = _base(paths)
         self._written: set[Source] = set()
 
-    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:  # noqa: ARG002 - the signature of Place
+    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:  # noqa: ARG002 - the signature of Destination
         """Write `data` to its target, whole or not at all; raises `Unwritable`."""
         self._write(source, data)
         self._written.add(source)

@@ -20,7 +20,7 @@ POLL = 0.05
 STALE = 86400
 
 
-class Flight:
+class FileLocks:
     """Hands out claims on keys, between all processes that name the same `folder`."""
 
     def __init__(self, folder: Path) -> None:
@@ -114,7 +114,7 @@ def _sweep(folder: Path, *, before: float) -> None:
 TICK = 0.1
 
 
-class Turns:
+class KeyedLock:
     """Hands out turns by name; who waits for one watches the stop."""
 
     def __init__(self, stop: threading.Event) -> None:

@@ -26,7 +26,7 @@ HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Kept:
+class Backup:
     """One replacement: the file's absolute path, the original's hash and size, and when it was kept (epoch seconds)."""
 
     path: Path
@@ -51,14 +51,14 @@ class Originals:
         self._notes: dict[str, str] = {}
         self._dropped = 0
 
-    def keep(self, original: bytes, replaced_by: bytes, path: Path) -> bool:
+    def store(self, original: bytes, replaced_by: bytes, path: Path) -> bool:
         """Keep `original`, which `replaced_by` is about to replace at `path`; return whether it is durably there."""
         if len(original) > self._size:
             self._notes["large"] = (
                 f"an original is larger than all originals may be ({self._size / 10**6:.0f} MB): not kept"
             )
             return False
-        kept = Kept(absolute(path), content_hash(original), len(original), int(self._clock()))
+        kept = Backup(absolute(path), content_hash(original), len(original), int(self._clock()))
         try:
             with self._lock:
                 self._keep(original, content_hash(unseal(replaced_by)), kept)
@@ -91,7 +91,7 @@ class Originals:
             found = now = before
         return found
 
-    def listing(self) -> list[Kept]:
+    def listing(self) -> list[Backup]:
         """Return every replacement on record, by path."""
         return sorted((kept for _, kept in self._all()), key=lambda kept: (str(kept.path), kept.kept))
 
@@ -99,7 +99,7 @@ class Originals:
         """What a person should know about the originals, one line each."""
         return list(self._notes.values())
 
-    def _keep(self, original: bytes, output: str, kept: Kept) -> None:
+    def _keep(self, original: bytes, output: str, kept: Backup) -> None:
         for folder in (self._folder, self._records):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = self._file(kept.original)
@@ -142,7 +142,7 @@ class Originals:
         records = sorted(self._all(f"{output}-*.json"), key=lambda item: (item[0] == here, item[1].kept), reverse=True)
         return next((data for _, kept in records if (data := self.get(kept.original)) is not None), None)
 
-    def _all(self, pattern: str = "*.json") -> Iterator[tuple[Path, Kept]]:
+    def _all(self, pattern: str = "*.json") -> Iterator[tuple[Path, Backup]]:
         for record in self._records.glob(pattern):
             kept = _decode(record)
             if kept is not None:
@@ -162,15 +162,15 @@ def _record_name(output: str, path: Path) -> str:
     return f"{output}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.json"
 
 
-def _encode(kept: Kept) -> bytes:
+def _encode(kept: Backup) -> bytes:
     fields = {"path": str(kept.path), "original": kept.original, "size": kept.size, "kept": kept.kept}
     return json.dumps(fields).encode("ascii")
 
 
-def _decode(record: Path) -> Kept | None:
+def _decode(record: Path) -> Backup | None:
     try:
         fields = json.loads(record.read_bytes())
-        kept = Kept(Path(fields["path"]), fields["original"], fields["size"], fields["kept"])
+        kept = Backup(Path(fields["path"]), fields["original"], fields["size"], fields["kept"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     whole = isinstance(kept.size, int) and isinstance(kept.kept, int) and isinstance(kept.original, str)

@@ -10,7 +10,7 @@ _SHORTEST, _INSTEAD = 10, 100
 MOST_INSTANTS = 200
 
 
-def seen(durations: Sequence[int]) -> tuple[int, ...]:
+def effective_durations(durations: Sequence[int]) -> tuple[int, ...]:
     """Return the durations that browsers show: 10 ms and less become 100 ms in all of them, for every format."""
     return tuple(_INSTEAD if duration <= _SHORTEST else duration for duration in durations)
 
@@ -30,4 +30,4 @@ def instants(
 
 
 def _starts(durations: Sequence[int]) -> list[int]:
-    return list(accumulate(seen(durations)[:-1], initial=0))
+    return list(accumulate(effective_durations(durations)[:-1], initial=0))

@@ -1,4 +1,4 @@
-"""Asking for one content: what is known of it, and which engine of the list answers. Used by many threads at once."""
+"""Resolving one content: what the cache knows of it, else the first engine of the list that answers. Thread-safe."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..cache import Cache
-from ..core.errors import AccountError, Declined, EngineError, Pending, Rejected, Spent, Unavailable
+from ..core.errors import AccountError, Declined, EngineError, Rejected, ResultPending, Unavailable, UploadLimitReached
 from ..core.keys import cache_key, content_hash, done_key
-from ..core.model import Accept, Entry, ImageInfo, Judgement, NotSmaller, Question, Recipe, Refuse, Verdict
+from ..core.model import Accept, Entry, ImageInfo, ImageKey, Judgement, NotSmaller, Recipe, Refuse, Verdict
 from ..engines import Engine
 from ..image.sniff import sniff
 from .inspection import Examined, finishes
@@ -23,7 +23,7 @@ LATE = "max_time was over"
 BUSY = "another process is still at work on it"
 NOBODY = "no engine could be asked"
 PENDING = "paid for, and still in work"
-STRIKES = 2
+MOST_FAILURES = 2
 SLOTS = 16
 VERIFYING = 8
 POLL = 0.1
@@ -31,7 +31,7 @@ POLL = 0.1
 Verify = Callable[[bytes, bytes, Recipe], Judgement]
 
 
-class Claims(Protocol):
+class Locks(Protocol):
     """Who works on what, between processes."""
 
     def claim(self, key: str, *, deadline: float | None, stop: threading.Event) -> AbstractContextManager[bool]:
@@ -39,7 +39,7 @@ class Claims(Protocol):
 
 
 @dataclass(frozen=True)
-class Task(Question):
+class WorkItem(ImageKey):
     """One content, the engines to ask about it in order, and every file that holds it."""
 
     engines: tuple[str, ...]
@@ -47,7 +47,7 @@ class Task(Question):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Resolution:
     """What is known of a content now. Without an `entry`, `reason` says why its files stay as they are.
 
     `complete` is False when an engine that should have answered first could not: the image may gain more another time.
@@ -64,8 +64,8 @@ class _Left(Exception):
     """The image is left alone in this run."""
 
 
-class Desk:
-    """Everything that answers, and what happened to it in this run.
+class Resolver:
+    """Resolves one image through cache and engines, and tracks the engines' failures for the run.
 
     Engines in `lookup_only` are not asked: only what the cache knows of them is used. `slots` bounds how many images an
     engine holds at once, 16 where nothing is said. `wait` is how long another process's work is waited for, seconds;
@@ -76,7 +76,7 @@ class Desk:
         self,
         engines: Sequence[Engine],
         cache: Cache,
-        claims: Claims,
+        claims: Locks,
         verify: Verify,
         *,
         lookup_only: frozenset[str] = frozenset(),
@@ -98,101 +98,101 @@ class Desk:
         self._end = end
         self.stop = stop or threading.Event()
         self._lock = threading.Lock()
-        self._strikes: Counter[str] = Counter()
-        self.retired: dict[str, EngineError] = {}
-        self.passed_on: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self.disabled: dict[str, EngineError] = {}
+        self.fallen_back: Counter[str] = Counter()
 
-    def threads(self, tasks: Sequence[Task]) -> int:
+    def threads(self, items: Sequence[WorkItem]) -> int:
         """Return how many threads can have work: for all slots of the engine that has the most, and some that verify.
 
-        One engine alone gets no more threads than slots: so images begin in the order of `tasks`.
+        One engine alone gets no more threads than slots: so images begin in the order of `items`.
         """
-        names = {name for task in tasks for name in task.engines if name in self._engines} - self._lookup_only
+        names = {name for item in items for name in item.engines if name in self._engines} - self._lookup_only
         most = max((self._limits[name] for name in names), default=1)
-        return min(len(tasks), most + VERIFYING if len(names) > 1 else most)
+        return min(len(items), most + VERIFYING if len(names) > 1 else most)
 
-    def look_up(self, task: Task) -> Answer | None:
-        """Return what the cache knows of `task`, or None when an engine has to be asked."""
-        done = self._cache.get(done_key(task.content))
-        if done is not None and done.verdict is Verdict.DONE and finishes(done.quality, task.recipe.quality):
-            return Answer(done, from_cache=True)
+    def lookup(self, item: WorkItem) -> Resolution | None:
+        """Return what the cache knows of `item`, or None when an engine has to be asked."""
+        done = self._cache.get(done_key(item.content))
+        if done is not None and done.verdict is Verdict.DONE and finishes(done.quality, item.recipe.quality):
+            return Resolution(done, from_cache=True)
         refusal: Entry | None = None
-        for engine in self._order(task):
-            entry = self._known(engine, task)
+        for engine in self._order(item):
+            entry = self._known(engine, item)
             if entry is None and engine.name not in self._lookup_only:
                 return None
             if entry is not None and entry.verdict is not Verdict.REFUSED:
-                return Answer(entry, from_cache=True)
+                return Resolution(entry, from_cache=True)
             refusal = entry or refusal
-        return Answer(refusal, from_cache=refusal is not None, reason="" if refusal else NOBODY)
+        return Resolution(refusal, from_cache=refusal is not None, reason="" if refusal else NOBODY)
 
-    def first(self, task: Task) -> str:
-        """Return the name of the engine that will be asked first for `task`, "" if there is none."""
-        return next((engine.name for engine in self._asked(task)), "")
+    def first(self, item: WorkItem) -> str:
+        """Return the name of the engine that will be asked first for `item`, "" if there is none."""
+        return next((engine.name for engine in self._asked(item)), "")
 
-    def local(self, task: Task) -> bool:
-        """Whether `task` will be worked on here first, at the cost of time alone."""
-        return any(engine.local for engine in itertools.islice(self._asked(task), 1))
+    def local(self, item: WorkItem) -> bool:
+        """Whether `item` will be worked on here first, at the cost of time alone."""
+        return any(engine.local for engine in itertools.islice(self._asked(item), 1))
 
-    def ask(self, task: Task, data: bytes, *, wait: bool) -> Answer:
+    def resolve(self, item: WorkItem, data: bytes, *, wait: bool) -> Resolution:
         """Ask engine after engine for `data`; without `wait`, a content that another process works on is `busy`."""
         complete, why = True, NOBODY
         refusal: Entry | None = None
-        for engine in self._asked(task):
+        for engine in self._asked(item):
             try:
-                entry, from_cache = self._one(engine, task, data, wait=wait)
+                entry, from_cache = self._resolve_with(engine, item, data, wait=wait)
             except _Left as left:
-                return Answer(None, complete=False, reason=str(left), busy=str(left) == BUSY)
-            except Pending:
-                return Answer(None, complete=False, reason=PENDING)
-            except Spent as error:
+                return Resolution(None, complete=False, reason=str(left), busy=str(left) == BUSY)
+            except ResultPending:
+                return Resolution(None, complete=False, reason=PENDING)
+            except UploadLimitReached as error:
                 complete, why = False, str(error)
                 continue
             except EngineError as error:
-                self._strike(engine, task, error)
+                self._record_failure(engine, item, error)
                 complete = False
                 continue
             if entry.verdict is not Verdict.REFUSED:
-                return Answer(entry, from_cache, complete)
+                return Resolution(entry, from_cache, complete)
             refusal = entry
-        return Answer(refusal, complete=complete, reason="" if refusal else why)
+        return Resolution(refusal, complete=complete, reason="" if refusal else why)
 
-    def _order(self, task: Task) -> Iterator[Engine]:
-        return (self._engines[name] for name in task.engines if name in self._engines)
+    def _order(self, item: WorkItem) -> Iterator[Engine]:
+        return (self._engines[name] for name in item.engines if name in self._engines)
 
-    def _asked(self, task: Task) -> Iterator[Engine]:
-        return (engine for engine in self._order(task) if engine.name not in self._lookup_only)
+    def _asked(self, item: WorkItem) -> Iterator[Engine]:
+        return (engine for engine in self._order(item) if engine.name not in self._lookup_only)
 
-    def _one(self, engine: Engine, task: Task, data: bytes, *, wait: bool) -> tuple[Entry, bool]:
-        key = cache_key(task.content, task.recipe, engine.fingerprint)
-        self._refuse_retired(engine)
+    def _resolve_with(self, engine: Engine, item: WorkItem, data: bytes, *, wait: bool) -> tuple[Entry, bool]:
+        key = cache_key(item.content, item.recipe, engine.fingerprint)
+        self._require_enabled(engine)
         deadline = time.monotonic() + self._wait if wait else time.monotonic()
         with ExitStack() as slot:
             slot.enter_context(self._slot(engine))
             with self._claims.claim(key, deadline=deadline, stop=self.stop) as ours:
                 if not ours:
                     raise _Left(BUSY)
-                known = self._known(engine, task)
+                known = self._known(engine, item)
                 if known is not None:
                     return known, True
-                self._refuse_retired(engine)
-                self._refuse_late()
-                entry = self._ask(engine, task, data, slot.close)
+                self._require_enabled(engine)
+                self._require_time()
+                entry = self._ask_engine(engine, item, data, slot.close)
                 self._remember(key, entry)
                 return entry, False
 
-    def _ask(self, engine: Engine, task: Task, data: bytes, answered: Callable[[], None]) -> Entry:
+    def _ask_engine(self, engine: Engine, item: WorkItem, data: bytes, answered: Callable[[], None]) -> Entry:
         """Ask, call `answered` so that the engine may take the next image, and judge."""
         now = int(time.time())
         try:
-            candidate = engine.optimize(data, task.info, task.recipe)
+            candidate = engine.optimize(data, item.info, item.recipe)
             self._reached(engine)
             answered()
-            judgement = NotSmaller() if candidate == data else self._verify(data, candidate, task.recipe)
+            judgement = NotSmaller() if candidate == data else self._verify(data, candidate, item.recipe)
         except (Declined, Rejected) as error:
             self._reached(engine)
             judgement = Refuse(str(error))
-        quality = task.recipe.quality
+        quality = item.recipe.quality
         match judgement:
             case Accept(data=better):
                 return Entry(Verdict.BETTER, better, "", engine.name, now, self._verify_version, quality)
@@ -203,7 +203,7 @@ class Desk:
 
     def _reached(self, engine: Engine) -> None:
         with self._lock:
-            self._strikes[engine.name] = 0
+            self._failures[engine.name] = 0
 
     def _remember(self, key: str, entry: Entry) -> None:
         self._cache.put(key, entry)
@@ -211,9 +211,9 @@ class Desk:
             done = Entry(Verdict.DONE, b"", "", entry.engine, entry.stored, entry.verify, entry.quality)
             self._cache.put(done_key(content_hash(entry.data)), done)
 
-    def _known(self, engine: Engine, task: Task) -> Entry | None:
-        entry = self._cache.get(cache_key(task.content, task.recipe, engine.fingerprint))
-        if entry is None or (entry.verdict is Verdict.BETTER and not _fits(task.info, entry.data)):
+    def _known(self, engine: Engine, item: WorkItem) -> Entry | None:
+        entry = self._cache.get(cache_key(item.content, item.recipe, engine.fingerprint))
+        if entry is None or (entry.verdict is Verdict.BETTER and not _fits(item.info, entry.data)):
             return None
         return entry
 
@@ -221,31 +221,31 @@ class Desk:
     def _slot(self, engine: Engine) -> Iterator[None]:
         slot = self._slots[engine.name]
         while not slot.acquire(timeout=POLL):
-            self._refuse_retired(engine)
-            self._refuse_late()
+            self._require_enabled(engine)
+            self._require_time()
         try:
-            self._refuse_late()
+            self._require_time()
             yield
         finally:
             slot.release()
 
-    def _refuse_late(self) -> None:
+    def _require_time(self) -> None:
         if self.stop.is_set() or (self._end is not None and time.monotonic() >= self._end):
             raise _Left(LATE)
 
-    def _refuse_retired(self, engine: Engine) -> None:
+    def _require_enabled(self, engine: Engine) -> None:
         with self._lock:
-            if engine.name in self.retired:
+            if engine.name in self.disabled:
                 raise Unavailable
 
-    def _strike(self, engine: Engine, task: Task, error: EngineError) -> None:
+    def _record_failure(self, engine: Engine, item: WorkItem, error: EngineError) -> None:
         with self._lock:
-            self.passed_on[engine.name] += len(task.files)
-            if engine.name in self.retired:
+            self.fallen_back[engine.name] += len(item.files)
+            if engine.name in self.disabled:
                 return
-            self._strikes[engine.name] += 1
-            if isinstance(error, AccountError) or self._strikes[engine.name] >= STRIKES:
-                self.retired[engine.name] = error
+            self._failures[engine.name] += 1
+            if isinstance(error, AccountError) or self._failures[engine.name] >= MOST_FAILURES:
+                self.disabled[engine.name] = error
 
 
 def _fits(info: ImageInfo, payload: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The way of every image: examine, group by content, look up, ask engines in order, verify, remember, seal, place."""
+"""The pipeline: inspect, group by content, resolve, decide, seal, place."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..core.errors import EngineError, FileChanged, ImgshrinkError
 from ..core.model import Entry, Format, Outcome, Plan, Source, Status, Verdict
 from ..image.seal import COST, seal, unseal, why_not_sealable
 from .inspection import Examined, State, examine
-from .resolver import Answer, Desk, Task
-from .scheduler import CHANGED, answers, grouped, read
+from .resolver import Resolution, Resolver, WorkItem
+from .scheduler import CHANGED, grouped, read, resolve_all
 
 NOTHING_TO_GAIN = "nothing to gain"
 MIN_SAVED_BYTES = 100
@@ -27,10 +27,10 @@ _LEFT = {
 
 @dataclass(frozen=True)
 class Policy:
-    """What becomes of answers. Nothing here changes what an engine answers, so a change of policy buys nothing again.
+    """What is done with results. No engine sees any of it, so changing it never costs an upload.
 
     `min_saving` is per cent, the seal counted, and at least 100 bytes; `min_size` is bytes; `seal` is `all`, `outputs`
-    or `none`. `in_place` says that the files are the originals, so that those that gain nothing are sealed too.
+    or `none`. `in_place`: the files are the originals, and those that gain nothing are sealed too.
     """
 
     min_saving: float = 2.0
@@ -40,7 +40,7 @@ class Policy:
 
 
 class Observer(Protocol):
-    """Somebody who watches a run; called from the thread that consumes it."""
+    """Listens to a run; called in the thread that consumes it."""
 
     def planned(self, plan: Plan) -> None:
         """Everything known is placed; `plan` is what remains to be done."""
@@ -51,11 +51,11 @@ class Observer(Protocol):
     def replaced(self, source: Source, before: bytes, after: bytes) -> None:
         """The file of `source` held `before`, and its result `after` is placed."""
 
-    def retired(self, engine: str, error: EngineError, images: int) -> None:
+    def disabled(self, engine: str, error: EngineError, images: int) -> None:
         """`engine` was given up because of `error`; `images` files went on without it."""
 
 
-class Place(Protocol):
+class Destination(Protocol):
     """Puts a result where it belongs."""
 
     def __call__(self, source: Source, seen: bytes, data: bytes) -> None:
@@ -65,8 +65,8 @@ class Place(Protocol):
 def run(
     sources: Iterable[Source],
     *,
-    desk: Desk,
-    place: Place,
+    resolver: Resolver,
+    destination: Destination,
     policy: Policy,
     observers: Sequence[Observer],
 ) -> Iterator[Outcome]:
@@ -80,76 +80,87 @@ def run(
         found.append(seen)
         if seen.state is not State.OPEN:
             yield _left(seen, _LEFT[seen.state], seen.reason)
-    new: list[Task] = []
-    for task in grouped(found):
-        answer = desk.look_up(task)
-        if answer is None:
-            new.append(task)
+    new: list[WorkItem] = []
+    for item in grouped(found):
+        resolution = resolver.lookup(item)
+        if resolution is None:
+            new.append(item)
         else:
-            yield from _settle(task, answer, place, policy, observers)
-    plan = _plan(found, new, desk)
+            yield from _settle(item, resolution, destination, policy, observers)
+    plan = _plan(found, new, resolver)
     for observer in observers:
         observer.planned(plan)
-    for task, outcome in answers(new, desk, [observer.waiting for observer in observers]):
-        yield from _settle(task, outcome, place, policy, observers)
-    for name, error in desk.retired.items():
+    for item, outcome in resolve_all(new, resolver, [observer.waiting for observer in observers]):
+        yield from _settle(item, outcome, destination, policy, observers)
+    for name, error in resolver.disabled.items():
         for observer in observers:
-            observer.retired(name, error, desk.passed_on[name])
+            observer.disabled(name, error, resolver.fallen_back[name])
 
 
-def survey(sources: Iterable[Source], *, desk: Desk, policy: Policy) -> tuple[list[Survey], Plan]:
+def survey(sources: Iterable[Source], *, resolver: Resolver, policy: Policy) -> tuple[list[Survey], Plan]:
     """Return what a run would find for each source, and what it would do. Writes nothing, asks nobody."""
     found = [examine(source, policy.min_size) for source in sources]
-    tasks = grouped(found)
-    answers = [desk.look_up(task) for task in tasks]
-    known = {seen.source: answer for task, answer in zip(tasks, answers, strict=True) for seen in task.files}
-    new = [task for task, answer in zip(tasks, answers, strict=True) if answer is None]
-    return [Survey(seen, known.get(seen.source)) for seen in found], _plan(found, new, desk)
+    items = grouped(found)
+    known_before = [resolver.lookup(item) for item in items]
+    known = {
+        seen.source: resolution for item, resolution in zip(items, known_before, strict=True) for seen in item.files
+    }
+    new = [item for item, resolution in zip(items, known_before, strict=True) if resolution is None]
+    return [Survey(seen, known.get(seen.source)) for seen in found], _plan(found, new, resolver)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """One file and what the cache knows of it; `answer` is None where nothing is known or nothing is to be done."""
+    """One file and what the cache knows of it; `resolution` is None where nothing is known, or nothing to do."""
 
     seen: Examined
-    answer: Answer | None
+    resolution: Resolution | None
 
 
-def _plan(found: Sequence[Examined], new: Sequence[Task], desk: Desk) -> Plan:
-    asked: dict[str, list[Task]] = {}
-    for task in new:
-        asked.setdefault(desk.first(task), []).append(task)
+def _plan(found: Sequence[Examined], new: Sequence[WorkItem], resolver: Resolver) -> Plan:
+    asked: dict[str, list[WorkItem]] = {}
+    for item in new:
+        asked.setdefault(resolver.first(item), []).append(item)
     return Plan(
         images=len(found),
         before=sum(seen.size for seen in found),
-        new=sum(len(task.files) for task in new),
-        new_bytes=sum(seen.size for task in new for seen in task.files),
+        new=sum(len(item.files) for item in new),
+        new_bytes=sum(seen.size for item in new for seen in item.files),
         asked=asked,
     )
 
 
 def _settle(
-    task: Task, answer: Answer | BaseException, place: Place, policy: Policy, observers: Sequence[Observer]
+    item: WorkItem,
+    resolution: Resolution | BaseException,
+    destination: Destination,
+    policy: Policy,
+    observers: Sequence[Observer],
 ) -> Iterator[Outcome]:
-    for seen in task.files:
-        if isinstance(answer, BaseException):
-            yield _left(seen, Status.FAILED, f"{type(answer).__name__}: {answer}")
-        elif answer.entry is None:
-            yield _left(seen, Status.SKIPPED, answer.reason)
+    for seen in item.files:
+        if isinstance(resolution, BaseException):
+            yield _left(seen, Status.FAILED, f"{type(resolution).__name__}: {resolution}")
+        elif resolution.entry is None:
+            yield _left(seen, Status.SKIPPED, resolution.reason)
         else:
-            yield _place(seen, answer.entry, answer, place, policy, observers)
+            yield _apply(seen, resolution.entry, resolution, destination, policy, observers)
 
 
-def _place(
-    seen: Examined, entry: Entry, answer: Answer, place: Place, policy: Policy, observers: Sequence[Observer]
+def _apply(
+    seen: Examined,
+    entry: Entry,
+    resolution: Resolution,
+    destination: Destination,
+    policy: Policy,
+    observers: Sequence[Observer],
 ) -> Outcome:
     data = read(seen)
     if data is None:
         return _left(seen, Status.SKIPPED, CHANGED)
-    status, result = decide(seen, data, entry, policy, complete=answer.complete)
+    status, result = decide(seen, data, entry, policy, complete=resolution.complete)
     if result != data:
         try:
-            place(seen.source, data, result)
+            destination(seen.source, data, result)
         except FileChanged:
             return _left(seen, Status.SKIPPED, CHANGED)
         except (ImgshrinkError, OSError) as error:
@@ -159,14 +170,14 @@ def _place(
     reason = "" if status is Status.OPTIMIZED else entry.reason or NOTHING_TO_GAIN
     return Outcome(
         seen.source.name, status, len(data), len(result), _format(seen), entry.engine,
-        answer.from_cache, reason,
+        resolution.from_cache, reason,
     )  # fmt: skip
 
 
 def decide(seen: Examined, data: bytes, entry: Entry, policy: Policy, *, complete: bool) -> tuple[Status, bytes]:
     """Return what becomes of a file that holds `data`, given what is known of its content.
 
-    An image that gains nothing is sealed only in place, only under `seal: all`, and only when the answer is `complete`.
+    An image that gains nothing is sealed only in place, under `seal: all`, when the resolution is `complete`.
     """
     quality = seen.source.recipe.quality
     assert seen.info is not None

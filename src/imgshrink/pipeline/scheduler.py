@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..core.keys import content_hash
 from ..image.seal import unseal
 from .inspection import Examined, State
-from .resolver import Answer, Desk, Task
+from .resolver import Resolution, Resolver, WorkItem
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -19,7 +19,7 @@ PIXELS_A_BYTE = 6
 """Pixels that take our codecs as long as a byte of the file does, over screenshots of 0.1 to 1 MB."""
 
 
-def grouped(found: Iterable[Examined]) -> list[Task]:
+def grouped(found: Iterable[Examined]) -> list[WorkItem]:
     """Group open files by content and treatment, in the order in which they were found."""
     groups: dict[tuple[object, ...], list[Examined]] = {}
     for seen in found:
@@ -28,60 +28,60 @@ def grouped(found: Iterable[Examined]) -> list[Task]:
     return [_task(tuple(files)) for files in groups.values()]
 
 
-def answers(
-    tasks: Sequence[Task], desk: Desk, waiting: Sequence[Callable[[], None]]
-) -> Iterator[tuple[Task, Answer | BaseException]]:
-    """Ask for every task and yield what comes of each, as it comes; each of `waiting` is called about twice a second.
+def resolve_all(
+    items: Sequence[WorkItem], resolver: Resolver, waiting: Sequence[Callable[[], None]]
+) -> Iterator[tuple[WorkItem, Resolution | BaseException]]:
+    """Ask for every item and yield what comes of each, as it comes; each of `waiting` is called about twice a second.
 
     What another process works on is asked for again at the end, waiting. A consumer that stops cancels what has not
     begun.
     """
-    if not tasks:
+    if not items:
         return
     from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
-    pool = ThreadPoolExecutor(desk.threads(tasks), thread_name_prefix="imgshrink")
+    pool = ThreadPoolExecutor(resolver.threads(items), thread_name_prefix="imgshrink")
     try:
-        running = {pool.submit(_ask, desk, task): task for task in _in_order(tasks, desk)}
-        busy: list[Task] = []
+        running = {pool.submit(_ask_engine, resolver, item): item for item in _in_order(items, resolver)}
+        busy: list[WorkItem] = []
         while running:
             done, _ = wait(running, timeout=TICK, return_when=FIRST_COMPLETED)
             for future in done:
-                task = running.pop(future)
-                if task not in busy and _is_busy(future):
-                    busy.append(task)
-                    running[pool.submit(_ask, desk, task, wait=True)] = task
+                item = running.pop(future)
+                if item not in busy and _is_busy(future):
+                    busy.append(item)
+                    running[pool.submit(_ask_engine, resolver, item, wait=True)] = item
                 else:
-                    yield task, future.exception() or future.result()
+                    yield item, future.exception() or future.result()
             for call in waiting:
                 call()
     except BaseException:
-        desk.stop.set()
+        resolver.stop.set()
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _in_order(tasks: Iterable[Task], desk: Desk) -> list[Task]:
+def _in_order(items: Iterable[WorkItem], resolver: Resolver) -> list[WorkItem]:
     """Return what takes our codecs longest first, so that workers end together; uploads by their bytes.
 
     So most bytes are saved when a quota ends.
     """
-    return sorted(tasks, key=lambda task: _weight(task, desk), reverse=True)
+    return sorted(items, key=lambda item: _weight(item, resolver), reverse=True)
 
 
-def _weight(task: Task, desk: Desk) -> int:
+def _weight(item: WorkItem, resolver: Resolver) -> int:
     """Return about how long our codecs take, or the bytes to upload, where others are asked first."""
-    return task.size + (task.info.pixels // PIXELS_A_BYTE if desk.local(task) else 0)
+    return item.size + (item.info.pixels // PIXELS_A_BYTE if resolver.local(item) else 0)
 
 
-def _ask(desk: Desk, task: Task, *, wait: bool = False) -> Answer:
-    """Ask for the content of `task`, from the first of its files that still holds it."""
-    for seen in task.files:
+def _ask_engine(resolver: Resolver, item: WorkItem, *, wait: bool = False) -> Resolution:
+    """Ask for the content of `item`, from the first of its files that still holds it."""
+    for seen in item.files:
         data = read(seen)
         if data is not None:
-            return desk.ask(task, unseal(data), wait=wait)
-    return Answer(None, complete=False, reason=CHANGED)
+            return resolver.resolve(item, unseal(data), wait=wait)
+    return Resolution(None, complete=False, reason=CHANGED)
 
 
 def read(seen: Examined) -> bytes | None:
@@ -93,11 +93,11 @@ def read(seen: Examined) -> bytes | None:
     return data if content_hash(data) == seen.digest else None
 
 
-def _is_busy(future: Future[Answer]) -> bool:
+def _is_busy(future: Future[Resolution]) -> bool:
     return future.exception() is None and future.result().busy
 
 
-def _task(files: tuple[Examined, ...]) -> Task:
+def _task(files: tuple[Examined, ...]) -> WorkItem:
     first = files[0]
     assert first.info is not None
-    return Task(first.content, first.source.recipe, first.info, first.size, first.source.engines, files)
+    return WorkItem(first.content, first.source.recipe, first.info, first.size, first.source.engines, files)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pyvips
 
 from ..core.model import Format, ImageInfo
-from ..image.timing import instants, seen
+from ..image.timing import effective_durations, instants
 from .apng import composed, has_hidden_default
 from .decode import Undecodable, stack, still
 
@@ -54,7 +54,7 @@ def pairs(
 
 def _delays(data: bytes, info: ImageInfo) -> tuple[int, ...]:
     found = delays(data, info)
-    if sum(seen(found)) != sum(seen(info.durations)):
+    if sum(effective_durations(found)) != sum(effective_durations(info.durations)):
         raise Undecodable("frames are damaged")
     return found
 

@@ -10,7 +10,7 @@ from ..image.metadata import Metadata, graft, read_metadata
 
 
 @dataclass(frozen=True)
-class Reading:
+class Interpretation:
     """A candidate taken with these in place of its own."""
 
     icc: bytes
@@ -18,17 +18,17 @@ class Reading:
     colour: Mapping[str, bytes]
 
     def apply(self, data: bytes) -> bytes:
-        """Return the candidate's bytes with what the reading adds or takes away."""
+        """Return the candidate's bytes with what the interpretation adds or takes away."""
         return graft(data, icc=self.icc, orientation=self.orientation, colour=self.colour)
 
     def holds(self, data: bytes) -> bool:
-        """Tell whether bytes carry exactly what the reading says."""
+        """Tell whether bytes carry exactly what the interpretation says."""
         found = read_metadata(data)
-        return Reading(found.icc, found.orientation, dict(found.colour)) == self
+        return Interpretation(found.icc, found.orientation, dict(found.colour)) == self
 
 
-def readings(original: Metadata, candidate: Metadata, *, exact: bool = False) -> tuple[Reading, ...]:
-    """Return the readings worth judging: as it came, with the original's colours, with its orientation, with both.
+def interpretations(original: Metadata, candidate: Metadata, *, exact: bool = False) -> tuple[Interpretation, ...]:
+    """Return the interpretations to judge: as it came, with the original's colours, its orientation, or both.
 
     As it came is none of them where its colours can't be judged by looking. With `exact` the colours are always defined
     as the original's: equal samples look equal under equal definitions only.
@@ -38,11 +38,11 @@ def readings(original: Metadata, candidate: Metadata, *, exact: bool = False) ->
     shown = _can_be_shown(original) and _can_be_shown(candidate)
     same = exact or not shown or original.icc == candidate.icc
     found = [
-        Reading(icc, orientation, colour)
+        Interpretation(icc, orientation, colour)
         for orientation in (candidate.orientation, original.orientation)
         for icc, colour in ([theirs] if same else [own, theirs])
     ]
-    return tuple(reading for number, reading in enumerate(found) if reading not in found[:number])
+    return tuple(interpretation for number, interpretation in enumerate(found) if interpretation not in found[:number])
 
 
 def _can_be_shown(metadata: Metadata) -> bool:

@@ -24,7 +24,7 @@ class Shown:
     look: Difference | None = None
 
 
-def portray(before: bytes, after: bytes = b"") -> Shown:
+def preview(before: bytes, after: bytes = b"") -> Shown:
     """Return an image, and what replaced it where there is something, made small; of animations the first picture.
 
     Raises `Undecodable` or `pyvips.Error` where one can't be decoded.

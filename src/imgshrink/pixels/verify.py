@@ -13,18 +13,18 @@ from ..image.icc import channels
 from ..image.limits import VERIFY_VERSION, unsupported
 from ..image.metadata import Metadata, graft, read_metadata, reduce
 from ..image.sniff import describe, sniff
-from ..image.timing import seen
+from ..image.timing import effective_durations
 from .color import displayed, stored
 from .compare import Difference, identical, measure
 from .frames import pairs
-from .interpretations import Reading, readings
+from .interpretations import Interpretation, interpretations
 from .tolerance import FADED, tolerance
 
 __all__ = ["VERSION", "Accept", "Judgement", "NotSmaller", "Refuse", "verify"]
 
 VERSION = VERIFY_VERSION
 _CHANGED = Difference(inf, inf)
-# A reading that is nearer by less than half a just noticeable difference is nearer to no eye.
+# A interpretation that is nearer by less than half a just noticeable difference is nearer to no eye.
 _SAME_WORST, _SAME_MEAN = 0.5, 0.1
 
 
@@ -57,16 +57,18 @@ def _judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
     if reason := _changed_structure(before, after):
         return Refuse(reason)
     kept = read_metadata(original)
-    every = readings(kept, read_metadata(candidate), exact=recipe.lossless)
-    if not (sized := [reading for reading in every if _turned(after, reading) == before.displayed]):
+    every = interpretations(kept, read_metadata(candidate), exact=recipe.lossless)
+    if not (
+        sized := [interpretation for interpretation in every if _turned(after, interpretation) == before.displayed]
+    ):
         return Refuse(f"{_size(before)} pixels became {_size(after)}")
-    if not (possible := [reading for reading in sized if _fits(reading, before, after)]):
+    if not (possible := [interpretation for interpretation in sized if _fits(interpretation, before, after)]):
         return Refuse(f"its profile is not made for {after.colour} samples")
     looks = _look(pairs(original, candidate, before, after), kept, possible, recipe)
-    reading, look = _nearest(possible, looks, recipe)
+    interpretation, look = _nearest(possible, looks, recipe)
     if _excess(look, recipe) > 1:
         return Refuse(_how_different(look, before, after, recipe))
-    return _finish(original, candidate, reading, kept)
+    return _finish(original, candidate, interpretation, kept)
 
 
 def _changed_structure(before: ImageInfo, after: ImageInfo) -> str:
@@ -77,7 +79,7 @@ def _changed_structure(before: ImageInfo, after: ImageInfo) -> str:
         return reason
     if before.durations and not after.durations:
         return "the animation is gone"
-    if sum(seen(before.durations)) != sum(seen(after.durations)):
+    if sum(effective_durations(before.durations)) != sum(effective_durations(after.durations)):
         return f"the animation's {before.duration} ms became {after.duration} ms"
     if before.loop != after.loop:
         return f"the number of plays changed from {before.loop} to {after.loop} (0 is for ever)"
@@ -86,13 +88,13 @@ def _changed_structure(before: ImageInfo, after: ImageInfo) -> str:
     return ""
 
 
-def _turned(info: ImageInfo, reading: Reading) -> tuple[int, int]:
-    return replace(info, orientation=reading.orientation).displayed
+def _turned(info: ImageInfo, interpretation: Interpretation) -> tuple[int, int]:
+    return replace(info, orientation=interpretation.orientation).displayed
 
 
-def _fits(reading: Reading, before: ImageInfo, after: ImageInfo) -> bool:
-    """Tell whether the reading's profile is made for the candidate's colours, or was for other ones from the start."""
-    wanted = channels(reading.icc)
+def _fits(interpretation: Interpretation, before: ImageInfo, after: ImageInfo) -> bool:
+    """Tell whether the profile fits the candidate's colours, or never fitted the original's."""
+    wanted = channels(interpretation.icc)
     return wanted in (0, _channels(after)) or wanted != _channels(before)
 
 
@@ -105,15 +107,18 @@ def _size(info: ImageInfo) -> str:
 
 
 def _look(
-    pictures: Iterable[tuple[pyvips.Image, pyvips.Image]], kept: Metadata, possible: Sequence[Reading], recipe: Recipe
+    pictures: Iterable[tuple[pyvips.Image, pyvips.Image]],
+    kept: Metadata,
+    possible: Sequence[Interpretation],
+    recipe: Recipe,
 ) -> list[Difference]:
-    """Return the largest difference that each reading shows; the rest is not looked at once none can pass."""
+    """Return the largest difference that each interpretation shows; ends early once none can pass."""
     looks = [Difference()] * len(possible)
     for left, right in pictures:
         pair = (left, right) if len(possible) == 1 else (left.copy_memory(), right.copy_memory())
         looks = [
-            look.or_worse(_difference(*pair, kept, reading, recipe))
-            for look, reading in zip(looks, possible, strict=True)
+            look.or_worse(_difference(*pair, kept, interpretation, recipe))
+            for look, interpretation in zip(looks, possible, strict=True)
         ]
         if all(_excess(look, recipe) > 1 for look in looks):
             break
@@ -121,13 +126,13 @@ def _look(
 
 
 def _difference(
-    left: pyvips.Image, right: pyvips.Image, kept: Metadata, reading: Reading, recipe: Recipe
+    left: pyvips.Image, right: pyvips.Image, kept: Metadata, interpretation: Interpretation, recipe: Recipe
 ) -> Difference:
     if not recipe.lossless:
-        shown = displayed(right, reading.icc, reading.orientation)
+        shown = displayed(right, interpretation.icc, interpretation.orientation)
         return measure(displayed(left, kept.icc, kept.orientation), shown)
     deep = "ushort" in (left.format, right.format)
-    same = identical(stored(left, kept.orientation, deep=deep), stored(right, reading.orientation, deep=deep))
+    same = identical(stored(left, kept.orientation, deep=deep), stored(right, interpretation.orientation, deep=deep))
     return Difference() if same else _CHANGED
 
 
@@ -137,12 +142,14 @@ def _excess(look: Difference, recipe: Recipe) -> float:
     return max(look.worst / worst, look.mean / mean, look.faded / FADED)
 
 
-def _nearest(possible: Sequence[Reading], looks: Sequence[Difference], recipe: Recipe) -> tuple[Reading, Difference]:
-    """Return the first reading that no eye could tell from the nearest."""
+def _nearest(
+    possible: Sequence[Interpretation], looks: Sequence[Difference], recipe: Recipe
+) -> tuple[Interpretation, Difference]:
+    """Return the first interpretation that no eye could tell from the nearest."""
     best = min(looks, key=lambda look: _excess(look, recipe))
     return next(
-        (reading, look)
-        for reading, look in zip(possible, looks, strict=True)
+        (interpretation, look)
+        for interpretation, look in zip(possible, looks, strict=True)
         if look == best or (look.worst < best.worst + _SAME_WORST and look.mean < best.mean + _SAME_MEAN)
     )
 
@@ -160,9 +167,9 @@ def _how_different(look: Difference, before: ImageInfo, after: ImageInfo, recipe
     )
 
 
-def _finish(original: bytes, candidate: bytes, reading: Reading, kept: Metadata) -> Judgement:
+def _finish(original: bytes, candidate: bytes, interpretation: Interpretation, kept: Metadata) -> Judgement:
     """Give the candidate what it lacks, take from it what need not stay, and see whether anything is left to gain."""
-    data = reduce(graft(reading.apply(candidate), copyright=kept.copyright or None, density=kept.density))
-    if not reading.holds(data):
+    data = reduce(graft(interpretation.apply(candidate), copyright=kept.copyright or None, density=kept.density))
+    if not interpretation.holds(data):
         return Refuse("the original's colours or orientation can't be carried over")
     return Accept(data) if len(data) < len(original) else NotSmaller()

@@ -16,7 +16,7 @@ KIB = 1024
 
 
 @dataclass(frozen=True)
-class Ways:
+class UndoCommands:
     """How originals come back: by `git restore` those that are `restorable`, the others by `program`.
 
     `base` is the folder that names count from, where a person called git from below it.
@@ -27,7 +27,7 @@ class Ways:
     base: str = ""
 
 
-def rewritten(outcomes: Iterable[Outcome], ways: Ways) -> list[str]:
+def rewritten(outcomes: Iterable[Outcome], ways: UndoCommands) -> list[str]:
     """Return the block about the files that a hook rewrote, empty where it rewrote none."""
     rows = list(outcomes)
     shrunk = savings(rows)
@@ -52,7 +52,7 @@ def summed_up(rows: Iterable[Outcome]) -> list[str]:
     return gained + ([_sealed(sealed)] if sealed else [])
 
 
-def _back(names: Sequence[str], ways: Ways) -> list[str]:
+def _back(names: Sequence[str], ways: UndoCommands) -> list[str]:
     """Return the lines that undo it; never one that would bring back anything but what was there."""
     staged = [name for name in names if name in ways.restorable]
     if LISTED < len(staged) < len(names):  # the folder that they share holds the others too
@@ -82,20 +82,20 @@ def _sealed(count: int) -> str:
     )
 
 
-def _targets(names: Sequence[str], ways: Ways) -> str:
+def _targets(names: Sequence[str], ways: UndoCommands) -> str:
     """The end of a `git add`: the files, or for many the folder that they share; in the root the kinds of files."""
     if len(names) <= LISTED:
         return " ".join(pathspec(name, top=bool(ways.base)) for name in names)
     return f"-u -- {_wide(names, ways)}"
 
 
-def _restored(names: Sequence[str], ways: Ways) -> str:
+def _restored(names: Sequence[str], ways: UndoCommands) -> str:
     if len(names) <= LISTED:
         return " ".join(pathspec(name, top=bool(ways.base)) for name in names)
     return f"-- {_wide(names, ways)}   (and with them all unstaged changes there)"
 
 
-def _wide(names: Sequence[str], ways: Ways) -> str:
+def _wide(names: Sequence[str], ways: UndoCommands) -> str:
     folder = folder_of(names)
     if folder:
         return pathspec(folder, top=bool(ways.base))

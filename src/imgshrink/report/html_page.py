@@ -21,7 +21,7 @@ WHOLE = 50
 
 
 @dataclass(frozen=True)
-class Portrait:
+class Preview:
     """What there is to see of one image: names of files in the folder of pictures, "" where there is none.
 
     `before` and `after` are small; an image that was not changed has the first alone. `whole_before` and `whole_after`
@@ -45,12 +45,12 @@ class _Order:
     rows: Sequence[Outcome]
 
 
-def to_html(outcomes: Sequence[Outcome], summary: Summary, portraits: Mapping[str, Portrait], folder: str) -> str:
-    """Return the page, with `portraits` by path, whose files are in `folder` beside it."""
-    orders = _orders(outcomes, portraits)
+def to_html(outcomes: Sequence[Outcome], summary: Summary, previews: Mapping[str, Preview], folder: str) -> str:
+    """Return the page, with `previews` by path, whose files are in `folder` beside it."""
+    orders = _orders(outcomes, previews)
     ranks = [{row.path: number for number, row in enumerate(order.rows)} for order in orders]
     address = quote(folder.encode("utf-8", "surrogateescape"), safe="")
-    items = [_item(row, portraits.get(row.path), address, [rank[row.path] for rank in ranks]) for row in orders[0].rows]
+    items = [_item(row, previews.get(row.path), address, [rank[row.path] for rank in ranks]) for row in orders[0].rows]
     options = [f'<option data-says="{_text(order.says)}">{_text(order.name)}</option>' for order in orders]
     return _PAGE.format(
         policy=_policy(),
@@ -74,8 +74,8 @@ def _policy() -> str:
     )
 
 
-def _orders(outcomes: Sequence[Outcome], portraits: Mapping[str, Portrait]) -> list[_Order]:
-    looks = {path: portrait.look for path, portrait in portraits.items() if portrait.look is not None}
+def _orders(outcomes: Sequence[Outcome], previews: Mapping[str, Preview]) -> list[_Order]:
+    looks = {path: preview.look for path, preview in previews.items() if preview.look is not None}
     by_path = sorted(outcomes, key=lambda row: row.path)
     shrunk = savings(outcomes)
     by_saving = shrunk + [row for row in by_path if row.status is not Status.OPTIMIZED]
@@ -100,10 +100,10 @@ def _left_over(row: Outcome) -> float:
     return row.after / row.before if row.status is Status.OPTIMIZED else 2.0
 
 
-def _item(row: Outcome, portrait: Portrait | None, folder: str, ranks: Sequence[int]) -> str:
+def _item(row: Outcome, preview: Preview | None, folder: str, ranks: Sequence[int]) -> str:
     return (
-        f'<li data-ranks="{" ".join(map(str, ranks))}">{_figure(row, portrait, folder)}'
-        f"<h2>{_text(row.path)}</h2><p>{_text(_facts(row))}{_look(portrait)}</p>{_button(row, portrait, folder)}</li>"
+        f'<li data-ranks="{" ".join(map(str, ranks))}">{_figure(row, preview, folder)}'
+        f"<h2>{_text(row.path)}</h2><p>{_text(_facts(row))}{_look(preview)}</p>{_button(row, preview, folder)}</li>"
     )
 
 
@@ -113,34 +113,32 @@ def _facts(row: Outcome) -> str:
     return f"{size(row.after)}, {row.status.value}" + (f": {row.reason}" if row.reason else "")
 
 
-def _look(portrait: Portrait | None) -> str:
-    if portrait is None or portrait.look is None:
+def _look(preview: Preview | None) -> str:
+    if preview is None or preview.look is None:
         return ""
-    worst, mean = portrait.look
+    worst, mean = preview.look
     return f"<br>colour difference {worst:.1f} in the worst place, {mean:.1f} on average"
 
 
-def _figure(row: Outcome, portrait: Portrait | None, folder: str) -> str:
-    if portrait is None:
+def _figure(row: Outcome, preview: Preview | None, folder: str) -> str:
+    if preview is None:
         return '<div class="none">no picture</div>'
     name = _text(row.path)
-    if not portrait.after:
-        return f'<div class="pair">{_image(folder, portrait.before, name, portrait)}</div>'
-    before = _image(folder, portrait.before, f"before: {name}", portrait)
-    after = _image(folder, portrait.after, f"after: {name}", portrait)
+    if not preview.after:
+        return f'<div class="pair">{_image(folder, preview.before, name, preview)}</div>'
+    before = _image(folder, preview.before, f"before: {name}", preview)
+    after = _image(folder, preview.after, f"after: {name}", preview)
     return f'<div class="compare"><div class="pair">{before}{after}</div>{_RANGE.format(name=name)}</div>'
 
 
-def _image(folder: str, file: str, words: str, portrait: Portrait) -> str:
-    return (
-        f'<img src="{folder}/{file}" alt="{words}" width="{portrait.width}" height="{portrait.height}" loading="lazy">'
-    )
+def _image(folder: str, file: str, words: str, preview: Preview) -> str:
+    return f'<img src="{folder}/{file}" alt="{words}" width="{preview.width}" height="{preview.height}" loading="lazy">'
 
 
-def _button(row: Outcome, portrait: Portrait | None, folder: str) -> str:
-    if portrait is None or not portrait.whole_after:
+def _button(row: Outcome, preview: Preview | None, folder: str) -> str:
+    if preview is None or not preview.whole_after:
         return ""
-    before, after = (f"{folder}/{file}" for file in (portrait.whole_before, portrait.whole_after))
+    before, after = (f"{folder}/{file}" for file in (preview.whole_before, preview.whole_after))
     name = _text(row.path)
     return (
         f'<button type="button" data-name="{name}" data-before="{before}" data-after="{after}" '

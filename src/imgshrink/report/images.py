@@ -22,13 +22,13 @@ from ..core.text import REPORT_MARK, shown
 from ..image.metadata import reduce
 from ..image.sniff import sniff
 from .destination import pictures_folder
-from .html_page import WHOLE, Portrait
-from .messages import portraying
+from .html_page import WHOLE, Preview
+from .messages import drawing_previews
 from .summary import savings
 from .units import counted
 
 if TYPE_CHECKING:
-    from ..workers.pool import Workers
+    from ..workers.pool import WorkerPool
 
 MANY = 100
 SECONDS = 120.0
@@ -44,7 +44,7 @@ class _Pair:
         return self.before.read_bytes(), self.after.read_bytes() if self.after else b""
 
 
-class Album:
+class ReportImages:
     """The pictures of one run's report, for the folder beside it: listens to a run. Never raises.
 
     `sources` are the files of all images of the run, by name.
@@ -52,7 +52,7 @@ class Album:
     No new picture is begun after `seconds`: a report is no reason to wait for long.
     """
 
-    def __init__(self, report: Path, workers: Callable[[], Workers], *, seconds: float = SECONDS) -> None:
+    def __init__(self, report: Path, workers: Callable[[], WorkerPool], *, seconds: float = SECONDS) -> None:
         self._folder = report.with_name(pictures_folder(report))
         self._workers = workers
         self._seconds = seconds
@@ -67,7 +67,7 @@ class Album:
     def waiting(self) -> None:
         """Nothing is drawn while the run goes on."""
 
-    def retired(self, engine: str, error: EngineError, images: int) -> None:
+    def disabled(self, engine: str, error: EngineError, images: int) -> None:
         """The pictures do not tell of engines."""
 
     def replaced(self, source: Source, before: bytes, after: bytes) -> None:
@@ -77,10 +77,10 @@ class Album:
         except OSError as error:
             self._notes["keep"] = f"pictures for the report can't be kept: {error.strerror or error}"
 
-    def hang(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Portrait]:
+    def write(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Preview]:
         """Write the pictures into their folder, whatever hung there before, and return them by the images' names."""
         if len(outcomes) > MANY:
-            say(portraying(len(outcomes)))
+            say(drawing_previews(len(outcomes)))
         shrunk = savings(outcomes)
         whole = {row.path for row in shrunk[:WHOLE]}
         names = dict.fromkeys(row.path for row in (*shrunk, *outcomes))  # largest savings first, should time be over
@@ -90,15 +90,15 @@ class Album:
         for name in names:
             if name in known:
                 named.setdefault(known[name], []).append(name)
-        portraits: dict[str, Portrait] = {}
+        previews: dict[str, Preview] = {}
         try:
             _empty(self._folder)
             for pair, drawn in self._drawn(named):
-                portrait = self._hung(pair, drawn, whole=not whole.isdisjoint(named[pair]))
-                portraits |= dict.fromkeys(named[pair], portrait)
+                preview = self._hung(pair, drawn, whole=not whole.isdisjoint(named[pair]))
+                previews |= dict.fromkeys(named[pair], preview)
         except (OSError, Unwritable) as error:
             self._notes["hang"] = f"the report's pictures can't be written: {error}"
-        return portraits
+        return previews
 
     def notes(self) -> list[str]:
         """What a person should know about the report's pictures, one line each."""
@@ -138,19 +138,19 @@ class Album:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _hung(self, pair: _Pair, drawn: tuple[bytes, ...], *, whole: bool) -> Portrait:
+    def _hung(self, pair: _Pair, drawn: tuple[bytes, ...], *, whole: bool) -> Preview:
         before, after, facts = drawn
         read = json.loads(facts)
         look = tuple(read["look"]) if read["look"] else None
-        portrait = Portrait(
+        preview = Preview(
             self._write(before, "-small.webp"),
             self._write(after, "-small.webp") if after else "",
             width=read["width"], height=read["height"], look=look,
         )  # fmt: skip
         if not (whole and after):
-            return portrait
+            return preview
         files = [self._whole(data) for data in pair.read()]
-        return replace(portrait, whole_before=files[0], whole_after=files[1])
+        return replace(preview, whole_before=files[0], whole_after=files[1])
 
     def _whole(self, data: bytes) -> str:
         """Write a picture in full size; where it was taken is nothing for a report."""
@@ -165,10 +165,10 @@ class Album:
         return name
 
 
-def _draw(workers: Workers, pair: _Pair) -> tuple[bytes, ...]:
+def _draw(workers: WorkerPool, pair: _Pair) -> tuple[bytes, ...]:
     """Return both pictures made small and the facts about them; nothing where one can't be read or decoded."""
     try:
-        return workers.call("portray", *pair.read())
+        return workers.call("preview", *pair.read())
     except (OSError, EngineError):
         return ()
 

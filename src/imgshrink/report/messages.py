@@ -61,7 +61,7 @@ def left_alone(rows: Sequence[Outcome]) -> str:
     return f"left alone: {listed}" + (f", and {len(rows) - LISTED} more" if len(rows) > LISTED else "")
 
 
-def portraying(images: int) -> str:
+def drawing_previews(images: int) -> str:
     """Say that a report takes its time."""
     return f"making pictures of {counted(images, 'image')} for the report"
 
@@ -97,22 +97,22 @@ def no_key(images: int) -> str:
     return f'no TINYJPG_API_KEY, and engine is "hosted": {_stay(images)}. Set the key, or engine: auto'
 
 
-def key_refused(host: str, code: int, images: int, *, passed_on: bool = True) -> str:
-    """Say that the API refused the key; `passed_on`: the images went to the next engine."""
-    fate = _went(images, "new image") if passed_on else _stay(images)
+def key_refused(host: str, code: int, images: int, *, fallen_back: bool = True) -> str:
+    """Say that the API refused the key; `fallen_back`: the images went to the next engine."""
+    fate = _went(images, "new image") if fallen_back else _stay(images)
     return f"{host} refused the API key ({code}): {fate}. Check TINYJPG_API_KEY"
 
 
-def quota_used_up(uploads: int, images: int, *, renews: str = "", passed_on: bool = True) -> str:
+def quota_used_up(uploads: int, images: int, *, renews: str = "", fallen_back: bool = True) -> str:
     """Say that the quota is used up; `renews` is a date if the API names one."""
-    fate = _went(images, "image") if passed_on else _stay(images)
+    fate = _went(images, "image") if fallen_back else _stay(images)
     line = f"TinyJPG quota used up after {counted(uploads, 'upload')}: {fate}"
     return f"{line}. It renews on {renews}" if renews else line
 
 
-def out_of_reach(reason: str, images: int, *, passed_on: bool = True) -> str:
+def out_of_reach(reason: str, images: int, *, fallen_back: bool = True) -> str:
     """Say why an engine was not asked any more in this run; what it did not get is new to the next one."""
-    fate = _went(images, "new image") if passed_on else _stay(images)
+    fate = _went(images, "new image") if fallen_back else _stay(images)
     return f"{reason}: {fate}; the next run tries again"
 
 

@@ -36,7 +36,7 @@ class Spending(Protocol):
         """Ask the API what is left of the quota; None where it does not say."""
 
 
-class Telling:
+class ProgressReporter:
     """Watches a run: says at once that there is work, then every ten seconds how far it is; keeps notes for its end."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Telling:
     def replaced(self, source: Source, before: bytes, after: bytes) -> None:
         """Nothing is said of a single image."""
 
-    def retired(self, engine: str, error: EngineError, images: int) -> None:
+    def disabled(self, engine: str, error: EngineError, images: int) -> None:
         """Keep one note about an engine that was given up."""
         text = self._given_up(engine, error, images)
         if text:
@@ -121,12 +121,14 @@ class Telling:
         return passed * (self._plan.new_bytes - self._done_bytes) / self._done_bytes
 
     def _given_up(self, engine: str, error: EngineError, images: int) -> str:
-        passed_on = engine == "hosted" and self._settings.engine != "hosted"
+        fallen_back = engine == "hosted" and self._settings.engine != "hosted"
         match error:
             case AccountError(kind="refused"):
-                return messages.key_refused(error.host, error.status, images, passed_on=passed_on)
+                return messages.key_refused(error.host, error.status, images, fallen_back=fallen_back)
             case AccountError(kind="quota"):
-                return messages.quota_used_up(self._spending.uploads, images, renews=error.renews, passed_on=passed_on)
+                return messages.quota_used_up(
+                    self._spending.uploads, images, renews=error.renews, fallen_back=fallen_back
+                )
             case AccountError():
                 return str(error)
-        return messages.out_of_reach(str(error), images, passed_on=passed_on)
+        return messages.out_of_reach(str(error), images, fallen_back=fallen_back)

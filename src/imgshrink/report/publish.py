@@ -16,7 +16,7 @@ from .documents import DOCUMENTS, to_markdown
 from .summary import Summary
 
 if TYPE_CHECKING:
-    from .html_page import Portrait
+    from .html_page import Preview
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -27,17 +27,17 @@ def publish(
     *,
     report: Path | None,
     environ: Mapping[str, str],
-    portraits: Mapping[str, Portrait] = MappingProxyType({}),
+    previews: Mapping[str, Preview] = MappingProxyType({}),
 ) -> list[str]:
     """Write the report and append to the job's summary where asked for; return a line for each that failed.
 
-    `portraits` are what an HTML report shows of the images, by their paths.
+    `previews` are what an HTML report shows of the images, by their paths.
     """
     notes = []
     if report is not None:
         try:
             report.parent.mkdir(parents=True, exist_ok=True)
-            write(report, _document(report, outcomes, summary, portraits).encode())
+            write(report, _document(report, outcomes, summary, previews).encode())
         except (OSError, Unwritable) as error:
             notes.append(f"the report can't be written: {error}")
     page = environ.get(STEP_SUMMARY, "")
@@ -50,10 +50,10 @@ def publish(
     return notes
 
 
-def _document(report: Path, outcomes: Sequence[Outcome], summary: Summary, portraits: Mapping[str, Portrait]) -> str:
+def _document(report: Path, outcomes: Sequence[Outcome], summary: Summary, previews: Mapping[str, Preview]) -> str:
     kind = report.suffix.lower()
     if kind in DOCUMENTS:
         return DOCUMENTS[kind](outcomes, summary)
     from .html_page import to_html
 
-    return to_html(outcomes, summary, portraits, pictures_folder(report))
+    return to_html(outcomes, summary, previews, pictures_folder(report))

@@ -26,7 +26,7 @@ from .blobs import Folder
 from .database import Database
 from .errors import BUSY, GONE, NO_IMAGE, NO_KEY, TOO_MANY, TROUBLE, Refusal, invalid, plain
 from .form import declared_size, find_image, opened_form, read_quality
-from .job_runner import Crew, Verify
+from .job_runner import JobRunner, Verify
 from .jobs import Job
 from .keys import Key, Keys
 from .limits import Limits
@@ -62,14 +62,14 @@ def create_app(
     limits = limits or Limits()
     database = Database(data)
     store, folder = Store(database, limits, clock), Folder(data, limits)
-    crew = Crew(engine, verify, Leases(database, limits, clock), store, folder, limits, jobs)
-    api = Api(Keys(database, clock), store, folder, crew, limits, public_url.rstrip("/"))
+    runner = JobRunner(engine, verify, Leases(database, limits, clock), store, folder, limits, jobs)
+    api = Api(Keys(database, clock), store, folder, runner, limits, public_url.rstrip("/"))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        crew.start()
+        runner.start()
         yield
-        await run_in_threadpool(crew.stop, grace)
+        await run_in_threadpool(runner.stop, grace)
         database.close()
 
     handlers = {Refusal: _refused, HTTPException: _plain, Exception: _failed}
@@ -81,8 +81,10 @@ def create_app(
 class Api:
     """One method a route; whatever blocks runs in a thread."""
 
-    def __init__(self, keys: Keys, store: Store, folder: Folder, crew: Crew, limits: Limits, public_url: str) -> None:
-        self._keys, self._store, self._folder, self._crew = keys, store, folder, crew
+    def __init__(
+        self, keys: Keys, store: Store, folder: Folder, runner: JobRunner, limits: Limits, public_url: str
+    ) -> None:
+        self._keys, self._store, self._folder, self._crew = keys, store, folder, runner
         self._intake = Intake(store, folder)
         self._limits = limits
         self._public_url = public_url
@@ -113,7 +115,7 @@ class Api:
             file = image.file if isinstance(image, UploadFile) else image
             job, new = await run_in_threadpool(self._intake.take, key, Asked(file, *read_quality(form), idempotency))
         if new:
-            self._crew.look()
+            self._crew.notify()
         return JSONResponse(tinyjpg.accepted(self._told(job, tinyjpg.PROCESSING)), headers=NO_STORE)
 
     @asynccontextmanager

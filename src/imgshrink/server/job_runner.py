@@ -30,7 +30,7 @@ _PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EAGAIN
 _BROKEN = "the image could not be optimized"
 
 
-class Crew:
+class JobRunner:
     """`jobs` threads that make images smaller, one that renews leases, one that sweeps."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Crew:
         for thread in (*self._workers, *self._keepers):
             thread.start()
 
-    def look(self) -> None:
+    def notify(self) -> None:
         """Tell an idle thread that there is a new job."""
         with self._wake:
             self._wake.notify()
@@ -68,13 +68,13 @@ class Crew:
         self._stopped.set()
         _join(self._keepers, _LEAVE)
         for job in list(self._held):
-            self._leases.hand_back(job)
+            self._leases.release(job)
 
     def _work(self) -> None:
         while not self._stopping.is_set():
             try:
                 if job := self._leases.lease():
-                    self._treat(job)
+                    self._process(job)
                     continue
             except Exception:
                 log.exception("the queue can't be read or written")
@@ -82,7 +82,7 @@ class Crew:
                 if not self._stopping.is_set():
                     self._wake.wait(_LOOK)
 
-    def _treat(self, job: Job) -> None:
+    def _process(self, job: Job) -> None:
         begun = time.monotonic()
         self._held[job] = begun
         try:
@@ -120,13 +120,13 @@ class Crew:
 
     def _failed(self, job: Job, message: str, *, final: bool) -> None:
         if self._stopping.is_set():
-            self._leases.hand_back(job)
+            self._leases.release(job)
         elif self._leases.fail(job, message[:_LONGEST], final=final):
             log.warning("image %d: try %d: %s", job.id, job.tries, message)
 
     def _put_off(self, job: Job, error: Exception) -> None:
         """Give the image back, and the machine a moment: it is no fault of the image, and no try of it is used up."""
-        self._leases.hand_back(job)
+        self._leases.release(job)
         if not self._stopping.wait(_LOOK):
             log.warning("image %d: put off: %s", job.id, error)
 

@@ -213,7 +213,7 @@ class Leases:
                 connection.execute("UPDATE jobs SET state = 'queued', message = ? WHERE id = ?", (message, job.id))
         return True
 
-    def hand_back(self, job: Job) -> None:
+    def release(self, job: Job) -> None:
         """Let somebody else begin this image; the try does not count."""
         statement = (
             "UPDATE jobs SET state = 'queued', tries = tries - 1 WHERE id = ? AND token = ? AND state = 'leased'"

@@ -19,7 +19,7 @@ IN_PERSON = (ENVIRONMENT, ARGUMENT)
 
 
 @dataclass(frozen=True)
-class Taken:
+class Resolved:
     """A value that holds until a later source has another."""
 
     value: Any
@@ -46,9 +46,9 @@ def load(
         Source(ENVIRONMENT, given_in_environment(environ), folder, "the environment"),
         Source(ARGUMENT, _given(arguments), folder, "the command line"),
     )
-    taken: dict[str, Taken] = {}
+    taken: dict[str, Resolved] = {}
     for source in sources:
-        taken |= {name: Taken(value, source) for name, value in read(source, project.folder)}
+        taken |= {name: Resolved(value, source) for name, value in read(source, project.folder)}
     privacy = sources[0].values.get("engine") == PRIVATE
     notes = _keep_promise(taken, sources[0]) if privacy else []
     _yield_to_the_person(taken)
@@ -60,7 +60,7 @@ def _given(values: Mapping[str, object] | None) -> Mapping[str, object]:
     return {name: value for name, value in (values or {}).items() if value is not None}
 
 
-def _settings(taken: Mapping[str, Taken], face: str, environ: Mapping[str, str], account: Account) -> Settings:
+def _settings(taken: Mapping[str, Resolved], face: str, environ: Mapping[str, str], account: Account) -> Settings:
     defaults: dict[str, Any] = {"max_time": MAX_TIME.get(face), "cache_dir": cache_folder(environ)}
     sources = {field.name: "default" for field in fields_of()}
     return Settings(
@@ -76,21 +76,21 @@ def _settings(taken: Mapping[str, Taken], face: str, environ: Mapping[str, str],
     )
 
 
-def _yield_to_the_person(taken: dict[str, Taken]) -> None:
+def _yield_to_the_person(taken: dict[str, Resolved]) -> None:
     """Take from overrides what the environment or the command line names for all images."""
     spoken = [name for name in ("quality", "engine") if name in taken and taken[name].source.kind in IN_PERSON]
     if spoken and "overrides" in taken:
         row = taken["overrides"]
         kept = tuple(replace(override, **dict.fromkeys(spoken)) for override in row.value)
-        taken["overrides"] = Taken(kept, row.source)
+        taken["overrides"] = Resolved(kept, row.source)
 
 
-def _keep_promise(taken: dict[str, Taken], project: Source) -> list[str]:
+def _keep_promise(taken: dict[str, Resolved], project: Source) -> list[str]:
     """Narrow what later sources widened; return a line for each."""
     notes = []
     if taken["engine"].value != PRIVATE:
         notes.append(_ignored(taken["engine"], "engine", project))
-        taken["engine"] = Taken(PRIVATE, project)
+        taken["engine"] = Resolved(PRIVATE, project)
     row = taken.get("overrides")
     if row is None or not any(override.engine not in (None, PRIVATE) for override in row.value):
         return notes
@@ -101,11 +101,11 @@ def _keep_promise(taken: dict[str, Taken], project: Source) -> list[str]:
         )
     notes.append(_ignored(row, "overrides", project))
     kept = tuple(replace(override, engine=override.engine and PRIVATE) for override in row.value)
-    taken["overrides"] = Taken(kept, row.source)
+    taken["overrides"] = Resolved(kept, row.source)
     return notes
 
 
-def _ignored(row: Taken, name: str, project: Source) -> str:
+def _ignored(row: Resolved, name: str, project: Source) -> str:
     return (
         f"{row.source.where(name)} names another engine, and is ignored: "
         f"engine is builtin in {project.name}, a promise that nothing is uploaded"

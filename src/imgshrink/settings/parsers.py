@@ -1,4 +1,4 @@
-"""Parsers of setting values: each takes a `Given` and returns the value, or raises `NotAllowed`."""
+"""Parsers of setting values: each takes a `RawValue` and returns the value, or raises `InvalidValue`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ TRUE = ("true", "yes", "on", "1")
 FALSE = ("false", "no", "off", "0")
 
 
-class NotAllowed(ValueError):
+class InvalidValue(ValueError):
     """The value is wrong; the text says what is allowed."""
 
 
 @dataclass(frozen=True)
-class Given:
+class RawValue:
     """One value as its source gave it.
 
     `text` tells a source that knows nothing but text (environment, command line) from one with types of its own.
@@ -37,10 +37,10 @@ class Given:
     inside: Path | None = None
 
 
-Parser = Callable[[Given], T]
+Parser = Callable[[RawValue], T]
 
 
-def _number(given: Given) -> float | None:
+def _number(given: RawValue) -> float | None:
     value = given.value
     if given.text and isinstance(value, str):
         try:
@@ -55,57 +55,57 @@ def _number(given: Given) -> float | None:
 def whole(low: int, high: int) -> Parser[int]:
     """Return a parser of whole numbers from `low` to `high`."""
 
-    def parse(given: Given) -> int:
+    def parse(given: RawValue) -> int:
         value = _number(given)
         if value is None or value != int(value) or not low <= value <= high:
-            raise NotAllowed(f"a whole number from {low} to {high}")
+            raise InvalidValue(f"a whole number from {low} to {high}")
         return int(value)
 
     return parse
 
 
-def per_cent(given: Given) -> float:
+def per_cent(given: RawValue) -> float:
     """Return a share of 100, with or without its sign."""
     signed = isinstance(given.value, str) and given.value.rstrip().endswith("%")
-    share = _number(Given(str(given.value).rstrip().removesuffix("%"), text=True) if signed else given)
+    share = _number(RawValue(str(given.value).rstrip().removesuffix("%"), text=True) if signed else given)
     if share is None or not 0 <= share < 100:
-        raise NotAllowed("a number from 0 to below 100")
+        raise InvalidValue("a number from 0 to below 100")
     return share
 
 
 def choice(*words: str) -> Parser[str]:
     """Return a parser of one of `words`."""
 
-    def parse(given: Given) -> str:
+    def parse(given: RawValue) -> str:
         word = given.value.strip() if isinstance(given.value, str) else ""
         if word not in words:
-            raise NotAllowed(f"{', '.join(words[:-1])} or {words[-1]}")
+            raise InvalidValue(f"{', '.join(words[:-1])} or {words[-1]}")
         return word
 
     return parse
 
 
-def boolean(given: Given) -> bool:
+def boolean(given: RawValue) -> bool:
     """Return true or false; other words count only where the source knows nothing but text."""
     if isinstance(given.value, bool):
         return given.value
     word = given.value.strip().lower() if given.text and isinstance(given.value, str) else ""
     if word not in TRUE + FALSE:
-        raise NotAllowed("true or false")
+        raise InvalidValue("true or false")
     return word in TRUE
 
 
-def cache_or_boolean(given: Given) -> bool | str:
+def cache_or_boolean(given: RawValue) -> bool | str:
     """Return `cache`, true or false."""
     if given.value == "cache":
         return "cache"
     try:
         return boolean(given)
-    except NotAllowed:
-        raise NotAllowed("false, cache or true") from None
+    except InvalidValue:
+        raise InvalidValue("false, cache or true") from None
 
 
-def duration(given: Given) -> float | None:
+def duration(given: RawValue) -> float | None:
     """Return seconds above 0, or None for the word `none`."""
     value: object = given.value
     if isinstance(value, str):
@@ -113,54 +113,54 @@ def duration(given: Given) -> float | None:
             return None
         match = DURATION.fullmatch(value.strip())
         value = float(match[1]) * SECONDS[(match[2] or "").lower()] if match else None
-    seconds = _number(Given(value))
+    seconds = _number(RawValue(value))
     if seconds is None or seconds <= 0:
-        raise NotAllowed("a time such as 600, 90s, 10m or 1h, or none")
+        raise InvalidValue("a time such as 600, 90s, 10m or 1h, or none")
     return float(seconds)
 
 
-def size(given: Given) -> int:
+def size(given: RawValue) -> int:
     """Return bytes: `2GiB` counts by 1024, `500MB` by 1000."""
     value: object = given.value
     if isinstance(value, str):
         match = SIZE.fullmatch(value.strip())
         value = match and int(float(match[1]) * (1024 if match[3] else 1000) ** POWER[(match[2] or "").lower()])
-    count = _number(Given(value))
+    count = _number(RawValue(value))
     if count is None or count != int(count) or count < 0:
-        raise NotAllowed("a size such as 1024, 4KiB, 500MB or 2GiB")
+        raise InvalidValue("a size such as 1024, 4KiB, 500MB or 2GiB")
     return int(count)
 
 
-def lines(given: Given) -> tuple[str, ...]:
+def lines(given: RawValue) -> tuple[str, ...]:
     """Return patterns, from a list or from text with one a line; where there is only text, a comma parts them too."""
     value = given.value
     if isinstance(value, str):
         value = (value.replace(",", "\n") if given.text else value).splitlines()
     if not isinstance(value, list | tuple) or not all(isinstance(line, str) for line in value):
-        raise NotAllowed("a list of gitignore patterns")
+        raise InvalidValue("a list of gitignore patterns")
     return tuple(line for line in value if line.strip())
 
 
-def path(given: Given) -> Path:
+def path(given: RawValue) -> Path:
     """Return an absolute path; a repository's file may only point to the inside of its project."""
     text = str(given.value) if isinstance(given.value, str | Path) else ""
     if not text.strip() or "\0" in text:
-        raise NotAllowed("a path")
+        raise InvalidValue("a path")
     if given.inside is None:
         return (given.base / Path(text).expanduser()).absolute()
     chosen, project = (given.base / text).resolve(), given.inside.resolve()
     if chosen == project or not chosen.is_relative_to(project):
-        raise NotAllowed(f"inside {project}, because a file of the repository says it")
+        raise InvalidValue(f"inside {project}, because a file of the repository says it")
     return chosen
 
 
 def document(*suffixes: str) -> Parser[Path]:
     """Return a parser of paths to a file that ends in one of `suffixes`."""
 
-    def parse(given: Given) -> Path:
+    def parse(given: RawValue) -> Path:
         chosen = path(given)
         if chosen.suffix.lower() not in suffixes:
-            raise NotAllowed(f"a file that ends in {', '.join(suffixes[:-1])} or {suffixes[-1]}")
+            raise InvalidValue(f"a file that ends in {', '.join(suffixes[:-1])} or {suffixes[-1]}")
         return chosen
 
     return parse
@@ -169,9 +169,9 @@ def document(*suffixes: str) -> Parser[Path]:
 def each(row: Parser[T]) -> Parser[tuple[T, ...]]:
     """Return a parser of lists whose members `row` parses."""
 
-    def parse(given: Given) -> tuple[T, ...]:
+    def parse(given: RawValue) -> tuple[T, ...]:
         if not isinstance(given.value, list | tuple):
-            raise NotAllowed("a list")
+            raise InvalidValue("a list")
         return tuple(row(replace(given, value=value)) for value in given.value)
 
     return parse

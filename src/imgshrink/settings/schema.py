@@ -12,9 +12,9 @@ from typing import Any
 from .credentials import API_URL
 from .folders import cache_folder, state_folder
 from .parsers import (
-    Given,
-    NotAllowed,
+    InvalidValue,
     Parser,
+    RawValue,
     boolean,
     cache_or_boolean,
     choice,
@@ -72,11 +72,11 @@ ENGINE = choice(*ENGINES)
 PARTS: Mapping[str, Parser[Any]] = {"paths": lines, "quality": QUALITY, "engine": ENGINE}
 
 
-def override(given: Given) -> Override:
+def override(given: RawValue) -> Override:
     """Return one row of `overrides`, from a table."""
     row = given.value
     if not isinstance(row, Mapping) or "paths" not in row or len(row) < 2 or not row.keys() <= PARTS.keys():
-        raise NotAllowed("a list of tables, each with paths, and with quality or engine or both")
+        raise InvalidValue("a list of tables, each with paths, and with quality or engine or both")
     return Override(**{name: PARTS[name](dataclasses.replace(given, value=value)) for name, value in row.items()})
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..core.errors import SettingsError
 from .credentials import PREFIX as ACCOUNT_PREFIX
 from .credentials import belongs_to_account
-from .parsers import Given, NotAllowed
+from .parsers import InvalidValue, RawValue
 from .schema import ARGUMENT, ENVIRONMENT, MKDOCS, PREFIX, PROJECT, Field, fields_of
 
 SHOWN = 80
@@ -58,15 +58,15 @@ def read(source: Source, project: Path) -> Iterator[tuple[str, object]]:
             _parsed(
                 source,
                 known[name],
-                Given(value, not source.repository, source.base, project if source.repository else None),
+                RawValue(value, not source.repository, source.base, project if source.repository else None),
             ),
         )
 
 
-def _parsed(source: Source, field: Field, given: Given) -> object:
+def _parsed(source: Source, field: Field, given: RawValue) -> object:
     try:
         return field.parse(given)
-    except NotAllowed as error:
+    except InvalidValue as error:
         raise SettingsError(f"{source.where(field.name)} is {_shown(given.value)}; it must be {error}") from None
 
 

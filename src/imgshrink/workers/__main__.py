@@ -1,4 +1,4 @@
-"""The worker: takes tasks from standard input until it ends, answers on standard output. Started by `Workers` only."""
+"""The worker process: reads tasks from standard input, answers on standard output. Started by `WorkerPool`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import IO
 
 from ..core import errors
-from .framing import Broken, receive, send
+from .framing import BrokenFrame, receive, send
 
 Request = tuple[dict[str, object], tuple[bytes, ...]]
 
@@ -50,7 +50,7 @@ def _listen(stream: IO[bytes], requests: queue.SimpleQueue[Request | None], busy
     try:
         while True:
             requests.put(_busy_with(receive(stream), busy))
-    except (Broken, OSError):
+    except (BrokenFrame, OSError):
         if busy.is_set():
             os._exit(1)
         requests.put(None)

@@ -10,7 +10,7 @@ from typing import IO
 _LENGTH = struct.Struct(">I")
 
 
-class Broken(Exception):
+class BrokenFrame(Exception):
     """The other side ended, or what it sent is not a frame."""
 
 
@@ -24,18 +24,18 @@ def send(stream: IO[bytes], header: Mapping[str, object], blobs: Sequence[bytes]
 
 
 def receive(stream: IO[bytes]) -> tuple[dict[str, object], tuple[bytes, ...]]:
-    """Read one frame; raises `Broken` at the end of the stream and for anything that is not a frame."""
+    """Read one frame; raises `BrokenFrame` at the end of the stream and for anything that is not a frame."""
     (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
     try:
         header = json.loads(_exactly(stream, length))
         sizes = [int(size) for size in header.pop("blobs")]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Broken("not a frame") from error
+        raise BrokenFrame("not a frame") from error
     return header, tuple(_exactly(stream, size) for size in sizes)
 
 
 def _exactly(stream: IO[bytes], length: int) -> bytes:
     data = stream.read(length)
     if len(data) != length:
-        raise Broken("the stream ended")
+        raise BrokenFrame("the stream ended")
     return data

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import IO
 
 from ..core import errors
-from .framing import Broken, receive, send
+from .framing import BrokenFrame, receive, send
 
 MEMORY = 1536 * 1024 * 1024
 """Bytes of memory that one worker may take, where the system can enforce it (Linux)."""
@@ -48,12 +48,10 @@ _RAISED: dict[str, type[errors.EngineError]] = {
 }
 
 
-class Workers:
+class WorkerPool:
     """At most `jobs` processes, started one by one as they are needed; called from any number of threads."""
 
-    def __init__(
-        self, jobs: int, *, seconds: float = 120, memory: int = MEMORY, table: str
-    ) -> None:
+    def __init__(self, jobs: int, *, seconds: float = 120, memory: int = MEMORY, table: str) -> None:
         self.jobs = max(1, jobs)
         self.started = 0
         self._seconds = seconds
@@ -100,18 +98,18 @@ class Workers:
         for worker in busy:
             worker.kill()
         for worker in idle:
-            worker.bury()
+            worker.terminate()
 
     def close(self) -> None:
         """Let idle workers leave, kill the others. Final, safe to call twice."""
         with self._changed:
             idle, self._idle = self._idle, []
         for worker in idle:
-            worker.dismiss()
+            worker.shutdown()
         end = time.monotonic() + _LEAVE
         for worker in idle:
             worker.wait(max(0.0, end - time.monotonic()))
-            worker.bury()
+            worker.terminate()
         self.stop()
 
     def _take(self, *, new: bool = False) -> _Worker:
@@ -121,7 +119,7 @@ class Workers:
             if self._closed:
                 raise errors.Unavailable("interrupted")
             if new and self._idle:
-                self._idle.pop().bury()
+                self._idle.pop().terminate()
             worker = self._idle.pop() if self._idle and not new else self._start()
             self._busy.add(worker)
             return worker
@@ -142,7 +140,7 @@ class Workers:
                 self._idle.append(worker)
             self._changed.notify()
         if not reuse:
-            worker.bury()
+            worker.terminate()
 
 
 class _Worker:
@@ -175,7 +173,7 @@ class _Worker:
         try:
             send(self._process.stdin, header, blobs)
             reply, answers = receive(self._process.stdout)
-        except (OSError, ValueError, Broken) as error:
+        except (OSError, ValueError, BrokenFrame) as error:
             raise self._cause_of_death() from error
         finally:
             watchdog.cancel()
@@ -187,7 +185,7 @@ class _Worker:
     def kill(self) -> None:
         self._process.kill()
 
-    def bury(self) -> None:
+    def terminate(self) -> None:
         """Kill the process if it lives, and close the pipes."""
         self._process.kill()
         self.wait(_LEAVE)
@@ -195,7 +193,7 @@ class _Worker:
             with suppress(OSError):  # what was not yet written to a process that is gone
                 pipe.close()  # type: ignore[union-attr]  # all of them are pipes
 
-    def dismiss(self) -> None:
+    def shutdown(self) -> None:
         """Close its standard input, which ends an idle worker."""
         assert self._process.stdin is not None
         with suppress(OSError):

@@ -15,7 +15,7 @@ from imgshrink.engines.builtin import jpeg, png, png_lossless, webp
 from imgshrink.engines.builtin.codecs import optimize
 from imgshrink.engines.builtin.png import quantized
 from imgshrink.engines.builtin.png_lossless import squeeze_palette
-from imgshrink.engines.builtin.score import SAMPLED, Judge, Reference, sample
+from imgshrink.engines.builtin.score import SAMPLED, Reference, Score, sample
 from imgshrink.engines.builtin.search import TRIALS, Trial, search
 from imgshrink.engines.builtin.targets import lossy_target, palette_target
 from imgshrink.engines.builtin.vp8 import estimated_quality
@@ -204,8 +204,8 @@ def test_more_colours_before_dithering():
     data = soft_slope()
     result = optimize(data, sniff(data), Recipe(80))
     assert len(result) <= len(data)
-    best = png._best_palette(png._decoded(data), Judge(png._decoded(data)), palette_target(80))
-    dithered = png._palette(png._decoded(data), Judge(png._decoded(data)), 100, 0.5)
+    best = png._best_palette(png._decoded(data), Score(png._decoded(data)), palette_target(80))
+    dithered = png._palette(png._decoded(data), Score(png._decoded(data)), 100, 0.5)
     assert best.data != dithered.data
 
 

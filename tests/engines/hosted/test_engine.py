@@ -26,7 +26,7 @@ from imgshrink.engines.hosted.engine import Hosted
 from imgshrink.engines.hosted.journal import UPLOADED, Journal
 from imgshrink.engines.hosted.polling import Timing
 from imgshrink.engines.hosted.quota import Quota
-from imgshrink.files.locks import Flight
+from imgshrink.files.locks import FileLocks
 from imgshrink.image.metadata import reduce
 from imgshrink.image.sniff import sniff
 from lying_server import (
@@ -207,39 +207,39 @@ CASES = {
         once("upload", lambda connection, server, seen: connection.json(
             200, {"success": True, "data": server.accept(seen) | server.status(1)})), "result", 1, 1, "result", 1
     ),
-    "never finishes": Case(always("status", finished(status="processing")), "Pending", 1, 1, "result", 1),
-    "unheard-of status": Case(always("status", finished(status="dreaming")), "Pending", 1, 1, "result", 1),
+    "never finishes": Case(always("status", finished(status="processing")), "ResultPending", 1, 1, "result", 1),
+    "unheard-of status": Case(always("status", finished(status="dreaming")), "ResultPending", 1, 1, "result", 1),
     "status 500 once": Case(once("status", replies(500)), "result", 1, 1, "result", 1),
-    "status 500": Case(always("status", replies(500)), "Pending", 1, 1, "result", 1),
-    "status html": Case(always("status", HTML), "Pending", 1, 1, "result", 1),
+    "status 500": Case(always("status", replies(500)), "ResultPending", 1, 1, "result", 1),
+    "status html": Case(always("status", HTML), "ResultPending", 1, 1, "result", 1),
     "status empty": Case(once("status", EMPTY), "result", 1, 1, "result", 1),
     "status half": Case(once("status", HALF), "result", 1, 1, "result", 1),
     "status garbage": Case(once("status", GARBAGE), "result", 1, 1, "result", 1),
     "status bomb": Case(once("status", BOMB), "result", 1, 1, "result", 1),
     "status reset": Case(once("status", resets, resets), "result", 1, 1, "result", 1),
-    "status always reset": Case(always("status", resets), "Pending", 1, 1, "result", 1),
+    "status always reset": Case(always("status", resets), "ResultPending", 1, 1, "result", 1),
     "status hangs": Case(once("status", hangs), "result", 1, 1, "result", 1),
     "status drips": Case(once("status", drips), "result", 1, 1, "result", 1),
     "status 429": Case(once("status", replies(429, b"", {"Retry-After": "0.1"})), "result", 1, 1, "result", 1),
     "status 429 for a year": Case(
-        once("status", replies(429, b"", {"Retry-After": "31536000"})), "Pending", 1, 1, "result", 1
+        once("status", replies(429, b"", {"Retry-After": "31536000"})), "ResultPending", 1, 1, "result", 1
     ),
     "status of another": Case(once("status", finished(image_id=99)), "result", 1, 1, "result", 1),
-    "status redirected": Case(always("status", redirects("/api/status/1")), "Pending", 1, 1, "result", 1),
+    "status redirected": Case(always("status", redirects("/api/status/1")), "ResultPending", 1, 1, "result", 1),
     "status 404 once": Case(once("status", replies(404)), "result", 1, 1, "result", 1),
-    "status 404": Case(always("status", replies(404)), "Spent", 1, 1, "result", 1),
+    "status 404": Case(always("status", replies(404)), "UploadLimitReached", 1, 1, "result", 1),
     "status 400": Case(once("status", replies(400)), "Rejected", 1, 1, "Rejected", 1),
     "key revoked": Case(once("status", replies(401)), "AccountError", 1, 1, "result", 1),
     # the result itself
     "download reset": Case(once("download", resets), "result", 1, 1, "result", 1),
     "download half": Case(once("download", HALF), "result", 1, 1, "result", 1),
-    "download always half": Case(always("download", HALF), "Pending", 1, 1, "result", 1),
-    "download drips": Case(always("download", drips_a_body), "Pending", 1, 1, "result", 1),
+    "download always half": Case(always("download", HALF), "ResultPending", 1, 1, "result", 1),
+    "download drips": Case(always("download", drips_a_body), "ResultPending", 1, 1, "result", 1),
     "download hangs": Case(once("download", hangs), "result", 1, 1, "result", 1),
-    "download 500": Case(always("download", replies(500)), "Pending", 1, 1, "result", 1),
+    "download 500": Case(always("download", replies(500)), "ResultPending", 1, 1, "result", 1),
     "download 429": Case(once("download", replies(429, b"", {"Retry-After": "0.1"})), "result", 1, 1, "result", 1),
     "download expired": Case(once("download", replies(404)), "result", 1, 1, "result", 1),
-    "download gone": Case(always("download", replies(410)), "Spent", 1, 1, "result", 1),
+    "download gone": Case(always("download", replies(410)), "UploadLimitReached", 1, 1, "result", 1),
     "download empty": Case(always("download", EMPTY), "Rejected", 1, 1, "Rejected", 1),
     "download bomb": Case(always("download", BOMB), "Rejected", 1, 1, "Rejected", 1),
     "download too long": Case(always("download", ENDLESS), "Rejected", 1, 1, "Rejected", 1),
@@ -312,7 +312,12 @@ def test_a_repeated_upload_is_the_same(server: LyingServer, hosted: Make, image:
 def test_broken_off_twice(server: LyingServer, hosted: Make, image: bytes) -> None:
     """An upload that broke off twice is not made a third time, in no run; that is no verdict on the image."""
     server.always["upload"] = accepts_and_resets
-    assert [word(outcome(hosted(), image)) for _ in range(4)] == ["Unavailable", "Spent", "Spent", "Spent"]
+    assert [word(outcome(hosted(), image)) for _ in range(4)] == [
+        "Unavailable",
+        "UploadLimitReached",
+        "UploadLimitReached",
+        "UploadLimitReached",
+    ]
     assert server.posts == 2
 
 
@@ -327,7 +332,7 @@ def test_no_usable_answer_is_quoted(server: LyingServer, hosted: Make, image: by
 def test_two_caches_and_one_journal(server: LyingServer, hosted: Make, image: bytes, tmp_path: Path) -> None:
     """Two processes that share the journal alone do not upload one image at once: the second collects."""
     server.seconds = 0.5
-    engines = [hosted(journal=Journal(tmp_path / "j.sqlite3"), claims=Flight(tmp_path / "claims")) for _ in range(2)]
+    engines = [hosted(journal=Journal(tmp_path / "j.sqlite3"), claims=FileLocks(tmp_path / "claims")) for _ in range(2)]
     with ThreadPoolExecutor(2) as threads:
         results = list(threads.map(lambda engine: engine.optimize(image, info_of(image), RECIPE), engines))
     assert results == [server.shrink(image)] * 2
@@ -337,9 +342,9 @@ def test_two_caches_and_one_journal(server: LyingServer, hosted: Make, image: by
 def test_stopped_while_another_process_uploads(hosted: Make, image: bytes, tmp_path: Path) -> None:
     """Who waits for another process's upload ends at once when the run is stopped."""
     stop = threading.Event()
-    engine = hosted(claims=Flight(tmp_path / "claims"), stop=stop)
+    engine = hosted(claims=FileLocks(tmp_path / "claims"), stop=stop)
     key = engine._name(content_hash(image), RECIPE)
-    with Flight(tmp_path / "claims").claim(key, deadline=None, stop=threading.Event()):
+    with FileLocks(tmp_path / "claims").claim(key, deadline=None, stop=threading.Event()):
         threading.Timer(0.2, stop.set).start()
         assert str(outcome(engine, image)) == f"another process is uploading it to {engine.host}"
 
@@ -377,14 +382,14 @@ def test_gone_is_bought_once_more(server: LyingServer, hosted: Make, image: byte
     assert word(outcome(hosted(), image)) == "result"
     assert server.posts == 2
     server.next("status", replies(404), replies(404))
-    assert word(outcome(hosted(), image)) == "Spent"
+    assert word(outcome(hosted(), image)) == "UploadLimitReached"
     assert server.posts == 2
 
 
 def test_lost_at_once_is_not_bought_again(server: LyingServer, hosted: Make, image: bytes) -> None:
     """A server that loses what it has just been sent is not paid a second time, and asked again for nothing."""
     server.always["status"] = replies(404)
-    assert [word(outcome(hosted(), image)) for _ in range(3)] == ["Spent"] * 3
+    assert [word(outcome(hosted(), image)) for _ in range(3)] == ["UploadLimitReached"] * 3
     assert server.posts == 1
     server.always.clear()
     assert word(outcome(hosted(), image)) == "result"
@@ -410,7 +415,7 @@ def test_thirty_days(server: LyingServer, hosted: Make, image: bytes, journal: P
 def test_never_finished_within_a_day(server: LyingServer, hosted: Make, image: bytes, journal: Path) -> None:
     """What is still in work after a day never will be done, and the next run does not ask again."""
     server.always["status"] = finished(status="processing")
-    assert word(outcome(hosted(), image)) == "Pending"
+    assert word(outcome(hosted(), image)) == "ResultPending"
     tomorrow = Journal(journal, clock=lambda: time.time() + 90_000)
     assert word(outcome(hosted(journal=tomorrow), image)) == "Rejected"
     asked = server.count("GET")
@@ -424,7 +429,7 @@ def test_an_old_upload_is_asked_for_once(server: LyingServer, hosted: Make, imag
     outcome(hosted(), image)
     asked = server.count("GET")
     later = Journal(journal, clock=lambda: time.time() + 600)
-    assert word(outcome(hosted(journal=later), image)) == "Pending"
+    assert word(outcome(hosted(journal=later), image)) == "ResultPending"
     assert server.count("GET") == asked + 1
 
 
@@ -643,7 +648,10 @@ def test_who_waits_for_a_turn_is_let_go(server: LyingServer, hosted: Make, image
         done, late = wait(futures, timeout=2)
     assert late == set()
     # The one that waits says that it was interrupted, or, where it had its turn by then, that the upload is paid for.
-    assert sorted(word(future.result()) for future in done) in (["Pending", "Unavailable"], ["Pending", "Pending"])
+    assert sorted(word(future.result()) for future in done) in (
+        ["ResultPending", "Unavailable"],
+        ["ResultPending", "ResultPending"],
+    )
     assert server.posts == 1
 
 
@@ -710,10 +718,10 @@ def test_given_up(server: LyingServer, hosted: Make) -> None:
         outcome(hosted(), data)
     engine = hosted()
     server.always["accept"] = resets
-    assert [word(outcome(engine, data)) for data in paid[:2]] == ["Pending", "Pending"]
+    assert [word(outcome(engine, data)) for data in paid[:2]] == ["ResultPending", "ResultPending"]
     server.always.clear()
     seen = len(server.seen)
-    assert word(outcome(engine, paid[2])) == "Pending"
+    assert word(outcome(engine, paid[2])) == "ResultPending"
     assert word(outcome(engine, noise(7))) == "Unavailable"
     assert (len(server.seen), engine.uploads) == (seen, 0)
 
@@ -776,7 +784,7 @@ def test_no_network(bought_before: bool, server: LyingServer, hosted: Make, jour
             futures = [pool.submit(outcome, engine, data) for data in images]
             done, late = wait(futures, timeout=8)
     assert late == set()
-    assert {word(future.result()) for future in done} == {"Pending" if bought_before else "Unavailable"}
+    assert {word(future.result()) for future in done} == {"ResultPending" if bought_before else "Unavailable"}
     assert engine.uploads == 0
 
 
@@ -792,12 +800,12 @@ def pay(journal: Path, url: str, images: list[bytes]) -> None:
 
 
 WAITS = {
-    "for the job": ("status", finished(status="processing"), "Pending"),
+    "for the job": ("status", finished(status="processing"), "ResultPending"),
     "for the answer to an upload": ("upload", hangs, "Unavailable"),
-    "for the answer to a question": ("status", hangs, "Pending"),
-    "for the result": ("download", drips_a_body, "Pending"),
+    "for the answer to a question": ("status", hangs, "ResultPending"),
+    "for the result": ("download", drips_a_body, "ResultPending"),
     "for a pause": ("upload", replies(429, b"", {"Retry-After": "25"}), "Unavailable"),
-    "for headers": ("status", drips, "Pending"),
+    "for headers": ("status", drips, "ResultPending"),
 }
 
 

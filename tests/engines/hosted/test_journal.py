@@ -236,7 +236,7 @@ def test_threads_do_not_begin_twice(ledger: Ledger) -> None:
 BEGIN = """
 import sys
 from pathlib import Path
-from imgshrink.engine.journal import Journal
+from imgshrink.engines.hosted.journal import Journal
 ledger = Journal(Path(sys.argv[1])).ledger("https://www.tinyjpg.co", "key")
 print(sum(ledger.begin(str(number), "token", instead_of=None) is not None for number in range(20)))
 """

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgshrink.core.errors import SettingsError
-from imgshrink.engines.hosted.urls import Place, is_loopback, is_private, read_api, read_place, read_result
+from imgshrink.engines.hosted.urls import Url, is_loopback, is_private, read_api, read_place, read_result
 
 API = read_api("https://www.tinyjpg.co")
 LOCAL = read_api("http://127.0.0.1:8000")
@@ -76,7 +76,7 @@ def test_bad_api(url: str) -> None:
 def test_results(url: str, expected: str) -> None:
     """A result lies at the API's origin, or on a host that was named, absolute or relative."""
     place = read_result(url, API.url + "/", API, ("cdn.example.com", "files.example.com:8443"))
-    assert isinstance(place, Place)
+    assert isinstance(place, Url)
     assert place.url == expected
 
 
@@ -108,9 +108,9 @@ def test_refused_results(url: str) -> None:
 
 def test_results_of_a_local_api() -> None:
     """An API on this machine may hand out its results without encryption, still only its own."""
-    assert isinstance(read_result("/a", LOCAL.url + "/", LOCAL, ()), Place)
+    assert isinstance(read_result("/a", LOCAL.url + "/", LOCAL, ()), Url)
     assert isinstance(read_result("http://127.0.0.1:8001/a", LOCAL.url + "/", LOCAL, ()), str)
-    assert isinstance(read_result("http://127.0.0.1:8001/a", LOCAL.url + "/", LOCAL, ("127.0.0.1:8001",)), Place)
+    assert isinstance(read_result("http://127.0.0.1:8001/a", LOCAL.url + "/", LOCAL, ("127.0.0.1:8001",)), Url)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from .folders import cache, images
 from .settings import account, settings
 
 if TYPE_CHECKING:
-    from ...session import Runtime
+    from ...session import Session
 
-Look = Callable[["Runtime", Path, Mapping[str, str]], Iterator[str]]
+Look = Callable[["Session", Path, Mapping[str, str]], Iterator[str]]
 
 LOOKS: Mapping[str, Look] = {
     "versions": versions,
@@ -34,17 +34,17 @@ LOOKS: Mapping[str, Look] = {
 }
 
 
-def examine_all(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:
+def examine_all(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:
     """Yield a heading and lines for every look at `folder`; what needs a person's hand begins with `!`."""
     for heading, look in LOOKS.items():
         yield heading
-        yield from (f"  {line}" for line in look(runtime, folder, environ))
+        yield from (f"  {line}" for line in look(session, folder, environ))
 
 
 @click.command()
 def doctor() -> int:
     """Look at versions, settings, the cache, and other tools that work on the same images."""
-    with opened(settings_of({})) as runtime:
-        for line in examine_all(runtime, Path.cwd(), os.environ):
+    with opened(settings_of({})) as session:
+        for line in examine_all(session, Path.cwd(), os.environ):
             tell(line)
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ...session import Runtime
+    from ...session import Session
 
 HOOKS = ".pre-commit-config.yaml"
 SITES = ("mkdocs.yml", "mkdocs.yaml")
@@ -24,7 +24,7 @@ OURS = re.compile(r"^\s*-\s+['\"]?imgshrink\b", re.MULTILINE)
 OFF = re.compile(r"enabled:\s*(?:false|no|off)\b", re.IGNORECASE)
 
 
-def neighbours(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+def neighbours(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
     """Name hooks and plugins that undo or repeat our work."""
     lines = [*_hooks(folder), *_sites(folder)]
     yield from lines or ["none found"]

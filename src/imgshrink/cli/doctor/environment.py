@@ -13,7 +13,7 @@ from ...core.errors import ImgshrinkError
 from ...files.git import program
 
 if TYPE_CHECKING:
-    from ...session import Runtime
+    from ...session import Session
 
 NEEDED = (
     "pyvips",
@@ -31,7 +31,7 @@ PIXEL = base64.b64decode(
 )
 
 
-def versions(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+def versions(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
     """Name the versions of everything that can change a result."""
     yield f"imgshrink {metadata.version('imgshrink')}, Python {platform.python_version()}, {platform.platform()}"
     found = {name: _version(name) for name in (*NEEDED, *OPTIONAL)}
@@ -48,18 +48,18 @@ def _version(name: str) -> str:
         return ""
 
 
-def codecs(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+def codecs(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
     """Put a picture of one pixel through a worker."""
     try:
-        runtime.workers.call("optimize", PIXEL, quality=80)
-        runtime.workers.call("verify", PIXEL, PIXEL, quality=80)
+        session.workers.call("optimize", PIXEL, quality=80)
+        session.workers.call("verify", PIXEL, PIXEL, quality=80)
     except ImgshrinkError as error:
         yield f"! the built-in codecs don't work: {error}"
     else:
         yield "the built-in codecs work"
 
 
-def programs(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+def programs(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
     """Say whether git is there, which tells what is ignored and may hold originals."""
     yield (
         "git is there"

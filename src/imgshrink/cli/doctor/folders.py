@@ -13,26 +13,26 @@ from ...report.quoting import shown
 from ...report.units import counted, size
 
 if TYPE_CHECKING:
-    from ...session import Runtime
+    from ...session import Session
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 LEFTOVER = ".imgshrink-*.tmp"
 NAMED = 3
 
 
-def cache(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+def cache(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
     """Say what the cache and the originals hold, and whether they can be written."""
-    info = runtime.cache.info()
+    info = session.cache.info()
     since = f", since {datetime.fromtimestamp(info.oldest, UTC):%Y-%m-%d}" if info.oldest else ""
     held = f"{counted(info.entries, 'entry', 'entries')}, {size(info.bytes)}{since}"
-    yield f"{shown(str(runtime.settings.cache_dir))}: {held}"
-    kept = runtime.originals.listing()
+    yield f"{shown(str(session.settings.cache_dir))}: {held}"
+    kept = session.originals.listing()
     held = f"{counted(len(kept), 'original')}, {size(sum(row.size for row in kept))} (imgshrink restore)"
-    yield f"{shown(str(runtime.settings.state_dir))}: {held}"
-    for place in (runtime.settings.cache_dir, runtime.settings.state_dir):
+    yield f"{shown(str(session.settings.state_dir))}: {held}"
+    for place in (session.settings.cache_dir, session.settings.state_dir):
         if not _writable(place):
             yield f"! {shown(str(place))} can't be written: nothing is remembered there"
-    yield from (f"! {note}" for note in [*runtime.cache.notes(), *runtime.originals.notes()])
+    yield from (f"! {note}" for note in [*session.cache.notes(), *session.originals.notes()])
 
 
 def _writable(folder: Path) -> bool:
@@ -41,7 +41,7 @@ def _writable(folder: Path) -> bool:
     return place.is_dir() and os.access(place, os.W_OK)
 
 
-def images(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+def images(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
     """Count the images below `folder`, and name what a run would stumble over."""
     found = discover([folder]).found
     yield f"{counted(len(found), 'image')} below {shown(str(folder))}"

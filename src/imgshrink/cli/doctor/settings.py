@@ -12,12 +12,12 @@ from ...settings.folders import config_folder
 from ...settings.schema import fields_of
 
 if TYPE_CHECKING:
-    from ...session import Runtime
+    from ...session import Session
 
 
-def settings(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+def settings(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
     """Name every setting with its value and its source."""
-    chosen = runtime.settings
+    chosen = session.settings
     for row in fields_of():
         source = chosen.sources.get(row.name, "default")
         words = row.shown if source == "default" else _words(getattr(chosen, row.name))
@@ -31,12 +31,12 @@ def _words(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def account(runtime: Runtime, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  as above
+def account(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  as above
     """Say whether there is a key and for whom."""
-    chosen = runtime.settings
+    chosen = session.settings
     if chosen.api_key:
         try:
-            yield f"a key is set ({chosen.sources['api_key']}), for {runtime.hosted.host}"
+            yield f"a key is set ({chosen.sources['api_key']}), for {session.hosted.host}"
         except SettingsError as error:  # an address may hold a password
             yield f"! a key is set ({chosen.sources['api_key']}), but {error}"
     elif chosen.key_empty:

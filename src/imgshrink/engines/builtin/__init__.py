@@ -9,7 +9,7 @@ from ...core.model import ImageInfo, Recipe
 from .versions import RULES, codec_versions
 
 
-class Workers(Protocol):
+class WorkerPool(Protocol):
     """Runs tasks in other processes."""
 
     def call(self, task: str, *blobs: bytes, quality: int) -> tuple[bytes, ...]:
@@ -25,7 +25,7 @@ class Builtin:
     name = "builtin"
     local = True
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: WorkerPool) -> None:
         self._workers = workers
 
     @cached_property

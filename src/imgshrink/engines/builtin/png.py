@@ -11,7 +11,7 @@ from ...core.model import Format, ImageInfo, Recipe
 from ...image.containers import parts
 from .metadata import carry
 from .png_lossless import squeeze, squeeze_palette, store
-from .score import Judge
+from .score import Score
 from .targets import HUGE, PaletteTarget, palette_target
 from .weights import PALETTE
 
@@ -55,7 +55,7 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     image = _decoded(data)
     if _is_rounded(image):
         return squeeze(data, info.pixels)
-    judge = Judge(image)
+    judge = Score(image)
     target = palette_target(recipe.quality)
     best = _best_palette(image, judge, target)
     if best.score >= target.floor:
@@ -73,7 +73,7 @@ def _decoded(data: bytes) -> pyvips.Image:
     return image
 
 
-def _best_palette(image: pyvips.Image, judge: Judge, target: PaletteTarget) -> _Candidate:
+def _best_palette(image: pyvips.Image, judge: Score, target: PaletteTarget) -> _Candidate:
     """Return the first palette that is good enough: one of few colours, a large one, a large one dithered."""
     best = _palette(image, judge, target.setting, 0.0)
     hopeless = best.score < target.floor - _COLOURS_GAIN
@@ -86,7 +86,7 @@ def _best_palette(image: pyvips.Image, judge: Judge, target: PaletteTarget) -> _
     return max(best, _palette(image, judge, 100, 0.5), key=_score)
 
 
-def _palette(image: pyvips.Image, judge: Judge, setting: int, dither: float) -> _Candidate:
+def _palette(image: pyvips.Image, judge: Score, setting: int, dither: float) -> _Candidate:
     data = quantized(image, setting, dither)
     score = judge.score(pyvips.Image.pngload_buffer(data), PALETTE)
     return _Candidate(data, score - _DITHER_CAUTION if dither else score)
@@ -108,7 +108,7 @@ def _worth_it(data: bytes, result: bytes, pixels: int) -> bool:
     return len(result) < _OF_LOSSLESS * len(squeeze(data, pixels))
 
 
-def _fewer_levels(data: bytes, image: pyvips.Image, judge: Judge, target: PaletteTarget) -> bytes:
+def _fewer_levels(data: bytes, image: pyvips.Image, judge: Score, target: PaletteTarget) -> bytes:
     """Return a photograph rounded as coarsely as does not show, or without loss."""
     pixels = image.width * image.height
     place = bisect_left(_STEPS, target.floor, key=lambda step: judge.score(_rounded(image, step), PALETTE))

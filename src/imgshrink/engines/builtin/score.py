@@ -146,18 +146,18 @@ def _chroma_detail(image: pyvips.Image) -> float:
     return float(max(0.0, 2 * lost.avg()) ** 0.5)
 
 
-class Judge:
+class Score:
     """Scores candidates for one picture; with alpha, as the worse of how they look on black and on white."""
 
     def __init__(self, image: pyvips.Image) -> None:
-        grounds = (0, 255) if image.hasalpha() else (255,)
+        backgrounds = (0, 255) if image.hasalpha() else (255,)
         strips = sample(image)
-        self._references = [(ground, Reference(on(strips, ground))) for ground in grounds]
+        self._references = [(background, Reference(on(strips, background))) for background in backgrounds]
 
     def score(self, candidate: pyvips.Image, weights: Sequence[float]) -> float:
         """Return the estimate of SSIMULACRA2, by the weights for the kind of damage."""
         strips = sample(candidate)
-        return min(reference.score(on(strips, ground), weights) for ground, reference in self._references)
+        return min(reference.score(on(strips, background), weights) for background, reference in self._references)
 
     @property
     def chroma_detail(self) -> float:
@@ -165,8 +165,8 @@ class Judge:
         return max(reference.chroma_detail for _, reference in self._references)
 
 
-def on(image: pyvips.Image, ground: int) -> pyvips.Image:
-    """Return the picture on a ground, without alpha, as sRGB of 8 bits."""
+def on(image: pyvips.Image, background: int) -> pyvips.Image:
+    """Return the picture on a background, without alpha, as sRGB of 8 bits."""
     if image.hasalpha():
-        image = image.flatten(background=ground)
+        image = image.flatten(background=background)
     return as_srgb(image)

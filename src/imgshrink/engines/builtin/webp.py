@@ -6,7 +6,7 @@ import pyvips
 
 from ...core.model import ImageInfo, Recipe
 from .metadata import carry
-from .score import Judge, sample
+from .score import Score, sample
 from .search import Trial, search
 from .targets import HUGE, lossy_target
 from .vp8 import estimated_quality
@@ -51,7 +51,7 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
         return None
     image = _decoded(data).copy_memory()
     tried = sample(image) if info.all_pixels > HUGE else image
-    judge = Judge(tried)
+    judge = Score(tried)
 
     def attempt(setting: int) -> Trial:
         trial = encoded(tried, setting)

@@ -80,7 +80,7 @@ class Account:
         """What came instead of an answer to the last upload that broke off."""
         return self._why_broken
 
-    def broke_off(self, reason: str) -> None:
+    def unknown_upload(self, reason: str) -> None:
         """Count an upload that brought no usable answer, and what came instead."""
         with self._lock:
             self._broken_off += 1
@@ -106,7 +106,7 @@ class Account:
         with self._lock:
             self._given_up = 0
 
-    def gave_up(self, reason: str, *, for_good: bool = False) -> None:
+    def trip(self, reason: str, *, for_good: bool = False) -> None:
         """Somebody gave up asking, and why; `for_good` speaks for all."""
         with self._lock:
             self._given_up += GIVE_UPS if for_good else 1

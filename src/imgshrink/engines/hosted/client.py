@@ -1,4 +1,4 @@
-"""What every image's errand at the API needs, and how an errand speaks to it."""
+"""What every image's upload at the API needs, and how an upload speaks to it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .budget import Account
 from .journal import Ledger
 from .parsing import retry_after
 from .polling import Timing, backoff
-from .response import Broken, Reply
-from .urls import Place
+from .response import Reply, TransportError
+from .urls import Url
 
 if TYPE_CHECKING:
     from .http import Transport
@@ -24,21 +24,21 @@ Step = TypeVar("Step")
 
 
 class Interrupted(Exception):
-    """The run was stopped while an errand waited."""
+    """The run was stopped while an upload waited."""
 
 
 @dataclass(frozen=True)
-class Silence(replies.Later):
+class NoResponse(replies.Later):
     """No answer came, and nothing can have happened; `unreached`: there was no connection."""
 
     unreached: bool = False
 
 
 @dataclass(frozen=True)
-class Shop:
-    """Everything that errands share. `denied` makes, and remembers, the error for a refused account."""
+class ApiClient:
+    """Everything that uploads share. `denied` makes, and remembers, the error for a refused account."""
 
-    api: Place
+    api: Url
     transport: Transport
     ledger: Ledger
     account: Account
@@ -55,24 +55,24 @@ class Shop:
         """Return the seconds to wait after that many failures in a row."""
         return backoff(failures, self.account.chance(), self.timing.backoff)
 
-    def rest(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Wait; raises `Interrupted` when the run is stopped."""
         if self.stop.wait(max(0.0, seconds)):
             raise Interrupted
 
-    def attend(
+    def call(
         self, ask: Callable[[], Reply], read: Callable[[int, bytes], Step]
     ) -> tuple[Step | replies.Later | replies.Unclear, float | None]:
         """Ask the API, and return what its answer means and how long it wants to be left alone.
 
-        No answer is `Silence` where nothing can have happened, and `Unclear` where something may have.
+        No answer is `NoResponse` where nothing can have happened, and `Unclear` where something may have.
         """
         if self.account.silence:
-            return Silence(self.account.silence), None
+            return NoResponse(self.account.silence), None
         try:
             reply = ask()
-        except Broken as broken:
-            return (replies.Unclear(str(broken)) if broken.sent else Silence(str(broken), broken.unreached)), None
+        except TransportError as broken:
+            return (replies.Unclear(str(broken)) if broken.sent else NoResponse(str(broken), broken.unreached)), None
         delay = retry_after(reply.retry_after, time.time())
         step: Step | replies.Later | replies.Unclear = read(reply.code, reply.body)
         if isinstance(step, replies.Later) and delay is None and reply.code == 503:

@@ -14,10 +14,10 @@ from ...core.errors import AccountError, Declined, EngineError, Unavailable
 from ...core.keys import cache_key, content_hash
 from ...core.model import Format, ImageInfo, Recipe
 from ...core.tinyjpg import Json
-from ...files.locks import Turns
+from ...files.locks import KeyedLock
 from . import replies
 from .budget import Account
-from .client import Shop, Silence
+from .client import ApiClient, NoResponse
 from .journal import REJECTED, UPLOADED, Journal, JournalError, Ledger
 from .polling import Timing
 from .quota import Quota, read_quota
@@ -25,7 +25,7 @@ from .secret import Secret
 from .urls import read_api
 
 if TYPE_CHECKING:
-    from ...files.locks import Flight
+    from ...files.locks import FileLocks
 
 PROTOCOL = "tinyjpg-1"
 LARGEST = 32 * 1024 * 1024
@@ -56,7 +56,7 @@ class Hosted:
         journal: Journal | Path,
         max_uploads: int = 500,
         can_remember: Callable[[], str] = nothing_wrong,
-        claims: Flight | None = None,
+        claims: FileLocks | None = None,
         stop: threading.Event | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -67,9 +67,9 @@ class Hosted:
         self._account = Account(max_uploads, can_remember)
         self._claims = claims
         self._stop = stop or threading.Event()
-        self._turns = Turns(self._stop)
+        self._turns = KeyedLock(self._stop)
         self._lock = threading.Lock()
-        self._opened: Shop | None = None
+        self._opened: ApiClient | None = None
         self._secret, self._ledger = self._read_key(tinyjpg.clean_key(key))
 
     def __repr__(self) -> str:
@@ -131,7 +131,7 @@ class Hosted:
             raise AccountError("", failure=False)
         if why := self.declines(info, len(data)):
             raise Declined(why)
-        from .upload import Errand
+        from .upload import Upload
 
         key = self._name(content_hash(data), recipe)
         try:
@@ -140,7 +140,7 @@ class Hosted:
                     raise Unavailable("interrupted")
                 if not alone:
                     raise Unavailable(f"another process is uploading it to {self.host}")
-                return Errand(self._shop(), key, data, info, recipe).run()
+                return Upload(self._client(), key, data, info, recipe).run()
         except JournalError as error:
             reason = str(error)
         raise AccountError(f"nothing is uploaded: {reason}", kind="memory")
@@ -149,9 +149,9 @@ class Hosted:
         """Return what the API says about the account under `route`; raises `EngineError`."""
         if self._ledger is None:
             raise AccountError("no TINYJPG_API_KEY is set", kind="no-key")
-        step = self._question(self._shop(), route)
+        step = self._question(self._client(), route)
         match step:
-            case replies.Told(reply):
+            case replies.AccountReply(reply):
                 return reply
             case replies.Denied():
                 raise self._denial(step, "")
@@ -188,8 +188,8 @@ class Hosted:
     def _name(self, content: str, recipe: Recipe) -> str:
         return cache_key(content, recipe, self.fingerprint)
 
-    def _shop(self) -> Shop:
-        """Return what errands need, made when the first one comes: this loads the HTTP client."""
+    def _client(self) -> ApiClient:
+        """Return what uploads need, made when the first one comes: this loads the HTTP client."""
         from .http import Transport
 
         assert self._secret is not None
@@ -197,25 +197,25 @@ class Hosted:
         with self._lock:
             if self._opened is None:
                 transport = Transport(self._api, self._secret, self._hosts, self._stop, self._timing)
-                self._opened = Shop(
+                self._opened = ApiClient(
                     self._api, transport, self._ledger, self._account, self._stop, self._denied, self._timing
                 )
             return self._opened
 
-    def _question(self, shop: Shop, route: str) -> replies.Step | replies.Told:
+    def _question(self, client: ApiClient, route: str) -> replies.Step | replies.AccountReply:
         """Ask until an answer comes; where none does, the API is given up for the run, and no image tries again."""
         begun, failures = time.monotonic(), 0
         while True:
-            step, _ = shop.attend(
-                lambda: shop.transport.get(route, time.monotonic() + self._timing.question), replies.after_question
+            step, _ = client.call(
+                lambda: client.transport.get(route, time.monotonic() + self._timing.question), replies.after_question
             )
             failures += 1
-            if not isinstance(step, Silence):
+            if not isinstance(step, NoResponse):
                 return step
             if time.monotonic() - begun > self._timing.persistence or failures == self._timing.tries:
-                shop.account.gave_up(step.reason, for_good=step.unreached)
+                client.account.trip(step.reason, for_good=step.unreached)
                 return step
-            if self._stop.wait(shop.backoff(failures)):
+            if self._stop.wait(client.backoff(failures)):
                 return step
 
     def _denied(self, step: replies.Denied) -> AccountError:

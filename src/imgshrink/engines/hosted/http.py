@@ -13,10 +13,10 @@ from ... import __version__
 from ...core.tinyjpg import IDEMPOTENCY_HEADER, KEY_HEADER, RETRY_HEADER, Upload
 from .parsing import LARGEST_REPLY, read_text
 from .polling import Timing
-from .response import Broken, Reply
+from .response import Reply, TransportError
 from .secret import Secret
 from .sockets import ForbiddenPeer, Sockets, Through, httpcore, httpx
-from .urls import Place, is_loopback, is_private, read_result
+from .urls import Url, is_loopback, is_private, read_result
 
 HOPS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -31,9 +31,9 @@ _quiet = threading.local()
 
 
 class Transport:
-    """Moves bytes between the engine and the world. Every method blocks, ends by its deadline, and raises `Broken`."""
+    """The two HTTP clients, keyed and keyless. Every method ends by its deadline, and raises `TransportError`."""
 
-    def __init__(self, api: Place, key: Secret, hosts: Sequence[str], stop: threading.Event, timing: Timing) -> None:
+    def __init__(self, api: Url, key: Secret, hosts: Sequence[str], stop: threading.Event, timing: Timing) -> None:
         self._api = api
         self._key = key
         self._hosts = hosts
@@ -67,13 +67,13 @@ class Transport:
             if self._key.shows_in(url):
                 place = "an address that holds the API key"
             if isinstance(place, str):
-                raise Broken(f"offers its result where it is not fetched: {place}", forbidden=True)
+                raise TransportError(f"offers its result where it is not fetched: {place}", forbidden=True)
             request = self._keyless.build_request("GET", place.url)
             reply = self._exchange(self._keyless, self._keyless_sockets, request, largest, deadline)
             if reply.code not in REDIRECTS or not reply.location:
                 return reply
             base, url = place.url, reply.location
-        raise Broken(f"offers its result behind more than {HOPS} redirects", forbidden=True)
+        raise TransportError(f"offers its result behind more than {HOPS} redirects", forbidden=True)
 
     def close(self) -> None:
         """End both clients and what they have in flight."""
@@ -100,10 +100,10 @@ class Transport:
         except Exception as error:  # noqa: BLE001 - whatever a client library raises may quote the request, key and all
             reason = _why(error, self._key)
             unreached = isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout))
-            forbidden, nonsense = isinstance(error, ForbiddenPeer), isinstance(error, Broken)
+            forbidden, nonsense = isinstance(error, ForbiddenPeer), isinstance(error, TransportError)
         # Raised out here, so that nothing hangs on it: neither a cause nor a context that holds the request.
         sent = body is not None and body.begun
-        raise Broken(reason, unreached=unreached, sent=sent, forbidden=forbidden, nonsense=nonsense)
+        raise TransportError(reason, unreached=unreached, sent=sent, forbidden=forbidden, nonsense=nonsense)
 
     def _check_api(self, address: str) -> str:
         if self._api.scheme == "http" and not is_loopback(address):
@@ -167,18 +167,18 @@ def _read(response: httpx.Response, largest: int) -> Reply:
         if code in REDIRECTS:
             return Reply(code, location=headers.get("Location", ""))
         if headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise Broken("sent compressed bytes, which nobody asked for")
+            raise TransportError("sent compressed bytes, which nobody asked for")
         body = bytearray()
         for piece in response.iter_raw():
             body += piece
             if len(body) > largest:
-                raise Broken(f"sent more than {largest} bytes")
+                raise TransportError(f"sent more than {largest} bytes")
         return Reply(code, bytes(body), headers.get(RETRY_HEADER, ""))
 
 
 def _why(error: Exception, key: Secret) -> str:
     said = read_text(key.redact(str(error))) or type(error).__name__
-    if isinstance(error, (ForbiddenPeer, Broken)):
+    if isinstance(error, (ForbiddenPeer, TransportError)):
         return said
     if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout)):
         return f"can't be reached ({said})"

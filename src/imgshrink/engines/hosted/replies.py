@@ -55,7 +55,7 @@ class Gone:
 
 
 @dataclass(frozen=True)
-class Told:
+class AccountReply:
     """The API answered a question about the account."""
 
     reply: Json
@@ -81,7 +81,7 @@ def after_status(code: int, body: bytes, image_id: int) -> Step:
     return _step(code, body, refused=(400, 422), gone=(404, 410), asked=image_id)
 
 
-def after_question(code: int, body: bytes) -> Step | Told:
+def after_question(code: int, body: bytes) -> Step | AccountReply:
     """Return what the reply to a question about the account means."""
     if common := _refused_request(code, body):
         return common
@@ -90,7 +90,7 @@ def after_question(code: int, body: bytes) -> Step | Told:
     envelope = read_object(body)
     if not 200 <= code < 300 or envelope is None or envelope.get("success") is False:
         return Unclear(_said(body, code))
-    return Told(envelope)
+    return AccountReply(envelope)
 
 
 def _refused_request(code: int, body: bytes) -> Step | None:

@@ -15,7 +15,7 @@ class Reply:
     location: str = ""
 
 
-class Broken(Exception):
+class TransportError(Exception):
     """No usable answer came.
 
     `unreached` says that there was no connection, `sent` that the upload had begun to leave, `forbidden` that we would

@@ -9,21 +9,21 @@ from functools import cached_property
 from secrets import token_hex
 
 from ...core import tinyjpg
-from ...core.errors import EngineError, Pending, Rejected, Spent, Unavailable
+from ...core.errors import EngineError, Rejected, ResultPending, Unavailable, UploadLimitReached
 from ...core.model import ImageInfo, Recipe
 from ...image.metadata import reduce
 from . import replies
-from .client import Interrupted, Shop, Silence
+from .client import ApiClient, Interrupted, NoResponse
 from .journal import REJECTED, UPLOADED, UPLOADS, JournalError, Row
 from .response import Reply
-from .result import Collection
+from .result import ResultFetcher
 
 
-class Errand:
+class Upload:
     """One image, to be run once. `key` is what the journal knows it by."""
 
-    def __init__(self, shop: Shop, key: str, data: bytes, info: ImageInfo, recipe: Recipe) -> None:
-        self._shop = shop
+    def __init__(self, client: ApiClient, key: str, data: bytes, info: ImageInfo, recipe: Recipe) -> None:
+        self._client = client
         self._key = key
         self._data = data
         self._info = info
@@ -41,11 +41,11 @@ class Errand:
         except Interrupted:
             pass
         if self._paid:
-            raise Pending("interrupted; it is paid for, and the next run collects it", uploads=self._uploads)
+            raise ResultPending("interrupted; it is paid for, and the next run collects it", uploads=self._uploads)
         raise Unavailable("interrupted", uploads=self._uploads)
 
     def _run(self) -> bytes:
-        row = self._shop.ledger.find(self._key)
+        row = self._client.ledger.find(self._key)
         if row is not None and row.state == REJECTED:
             raise Rejected(row.reason)
         if row is not None and row.state == UPLOADED:
@@ -53,7 +53,7 @@ class Errand:
             if result is not None:
                 return result
         if row is not None and row.spent:
-            raise Spent(f"{self._shop.host} was sent it twice and has not delivered: no third time")
+            raise UploadLimitReached(f"{self._client.host} was sent it twice and has not delivered: no third time")
         return self._buy(row)
 
     @cached_property
@@ -65,15 +65,15 @@ class Errand:
         result = self._collect(row, job)
         if result is None:  # it may be found again, but is not bought again
             self._note(replace(row, attempts=UPLOADS))
-            raise Spent(f"{self._shop.host} has lost it")
+            raise UploadLimitReached(f"{self._client.host} has lost it")
         return result
 
     def _collect(self, row: Row, job: tinyjpg.Job | None) -> bytes | None:
         """Return the result of an upload, None where the API no longer has it."""
         self._paid = True
-        collection = Collection(self._shop, row, job, self._data, self._reduced)
+        fetcher = ResultFetcher(self._client, row, job, self._data, self._reduced)
         try:
-            result = collection.result()
+            result = fetcher.result()
         except Rejected as rejected:
             self._note(replace(row, state=REJECTED, reason=str(rejected)))
             raise
@@ -82,42 +82,42 @@ class Errand:
 
     def _upload(self, before: Row | None) -> tuple[Row, tinyjpg.Job]:
         """Upload, repeating only what certainly did not happen."""
-        begun, timing = time.monotonic(), self._shop.timing
+        begun, timing = time.monotonic(), self._client.timing
         for repeat in range(1, timing.tries + 1):
-            self._shop.rest(self._shop.account.paused())
+            self._client.sleep(self._client.account.paused())
             try:
                 return self._send(before)
             except _Postponed as postponed:
                 later, delay = postponed.later, postponed.delay
             if delay is None and time.monotonic() - begun > timing.persistence:
                 break
-            if self._shop.account.silence or repeat == timing.tries or (delay or 0.0) > timing.pause:
+            if self._client.account.silence or repeat == timing.tries or (delay or 0.0) > timing.pause:
                 break
-            self._shop.rest(max(delay or 0.0, self._shop.backoff(repeat)))
-        if isinstance(later, Silence):
-            self._shop.account.gave_up(later.reason, for_good=later.unreached)
-        raise Unavailable(f"{self._shop.host} {later.reason}")
+            self._client.sleep(max(delay or 0.0, self._client.backoff(repeat)))
+        if isinstance(later, NoResponse):
+            self._client.account.trip(later.reason, for_good=later.unreached)
+        raise Unavailable(f"{self._client.host} {later.reason}")
 
     def _send(self, before: Row | None) -> tuple[Row, tinyjpg.Job]:
         """Upload once; whatever it comes to is written down before anything else is done."""
         row = self._begin(before)
-        step, delay = self._shop.attend(lambda: self._post(row), replies.after_upload)
+        step, delay = self._client.call(lambda: self._post(row), replies.after_upload)
         match step:
             case replies.Working(job) | replies.Finished(job):
                 row = replace(row, state=UPLOADED, image_id=job.image_id)
                 self._note(row)
-                self._shop.account.answered()
+                self._client.account.answered()
                 if row.spent:
-                    self._shop.account.repeat()
+                    self._client.account.repeat()
                 return row, job
             case replies.Later():
                 self._take_back(before)
                 raise _Postponed(step, delay)
             case replies.Denied():
                 self._take_back(before)
-                raise self._shop.denied(step)
+                raise self._client.denied(step)
             case replies.Refused(reason):
-                raise self._rejected(row, f"{self._shop.host} {reason}")
+                raise self._rejected(row, f"{self._client.host} {reason}")
             case replies.Unclear(reason):
                 raise self._broken_off(row, reason)
             case replies.Gone():
@@ -125,37 +125,41 @@ class Errand:
 
     def _begin(self, before: Row | None) -> Row:
         """Write down that an upload begins; raises `AccountError` or `JournalError` where it may not."""
-        self._shop.account.permit()
+        self._client.account.permit()
         row = None
         try:
-            row = self._shop.ledger.begin(self._key, token_hex(16), instead_of=before)
+            row = self._client.ledger.begin(self._key, token_hex(16), instead_of=before)
         finally:
             if row is None:
-                self._shop.account.refund()
+                self._client.account.refund()
         if row is None:
-            raise Unavailable(f"another process is uploading it to {self._shop.host}")
+            raise Unavailable(f"another process is uploading it to {self._client.host}")
         self._uploads += 1
         return row
 
     def _post(self, row: Row) -> Reply:
         form = self._info.format
         upload = tinyjpg.upload(self._reduced, form.extension, form.media_type, self._recipe.quality, row.token)
-        return self._shop.transport.post(tinyjpg.OPTIMIZE, upload, row.token, time.monotonic() + self._shop.timing.job)
+        return self._client.transport.post(
+            tinyjpg.OPTIMIZE, upload, row.token, time.monotonic() + self._client.timing.job
+        )
 
     def _take_back(self, before: Row | None) -> None:
         self._uploads -= 1
-        self._shop.account.refund()
+        self._client.account.refund()
         with suppress(JournalError):
-            self._shop.ledger.undo(self._key, before)
+            self._client.ledger.undo(self._key, before)
 
     def _broken_off(self, row: Row, reason: str) -> Exception:
         """Nobody knows whether it was paid for: it is not repeated in this run, and once at most in a later one."""
         if row.spent:
-            return Spent(f"twice {self._shop.host} gave no usable answer to its upload ({reason}): no third time")
-        self._shop.account.broke_off(reason)
-        if self._shop.stop.is_set():
+            return UploadLimitReached(
+                f"twice {self._client.host} gave no usable answer to its upload ({reason}): no third time"
+            )
+        self._client.account.unknown_upload(reason)
+        if self._client.stop.is_set():
             return Interrupted()
-        return Unavailable(f"{self._shop.host} gave no usable answer to an upload ({reason})")
+        return Unavailable(f"{self._client.host} gave no usable answer to an upload ({reason})")
 
     def _rejected(self, row: Row, reason: str) -> Rejected:
         self._note(replace(row, state=REJECTED, reason=reason))
@@ -164,7 +168,7 @@ class Errand:
     def _note(self, row: Row) -> None:
         """Write down what became of it; where that fails, the row that says `sending` holds: that is the safe side."""
         with suppress(JournalError):
-            self._shop.ledger.settle(self._key, row)
+            self._client.ledger.settle(self._key, row)
 
 
 class _Postponed(Exception):

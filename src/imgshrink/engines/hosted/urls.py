@@ -22,7 +22,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True)
-class Place:
+class Url:
     """A web address, taken apart and found plain; `host` is lower case, `path` holds the query too."""
 
     scheme: str
@@ -46,7 +46,7 @@ class Place:
         return self.origin + self.path
 
 
-def read_place(url: str) -> Place | None:
+def read_place(url: str) -> Url | None:
     """Return the parts of a plain http or https address; None for userinfo, odd characters, or anything else."""
     if len(url) > 4096 or not re.fullmatch(r"[!-~]+", url) or "\\" in url:
         return None
@@ -61,10 +61,10 @@ def read_place(url: str) -> Place | None:
     if not HOST.fullmatch(host) or port == 0:
         return None
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Place(parts.scheme, host, port or PORTS[parts.scheme], path)
+    return Url(parts.scheme, host, port or PORTS[parts.scheme], path)
 
 
-def read_api(url: str) -> Place:
+def read_api(url: str) -> Url:
     """Return where the API is; raises `SettingsError`, with the cure, for all but https, or http on this machine."""
     place = read_place(url.strip())
     if place is None or "?" in place.path or "#" in url:
@@ -75,10 +75,10 @@ def read_api(url: str) -> Place:
         raise SettingsError(
             f"TINYJPG_API_URL would send the API key to {place.host} unencrypted: use https (http only for localhost)"
         )
-    return Place(place.scheme, place.host, place.port, place.path.rstrip("/"))
+    return Url(place.scheme, place.host, place.port, place.path.rstrip("/"))
 
 
-def read_result(url: str, base: str, api: Place, hosts: Sequence[str]) -> Place | str:
+def read_result(url: str, base: str, api: Url, hosts: Sequence[str]) -> Url | str:
     """Return where a result lies, `url` taken relative to `base`; or, as text, why nothing is fetched from there."""
     try:
         place = read_place(urljoin(base, url))
@@ -123,5 +123,5 @@ def _read_address(text: str) -> Address | None:
     return address
 
 
-def _own_port(place: Place) -> bool:
+def _own_port(place: Url) -> bool:
     return place.port == PORTS[place.scheme]
