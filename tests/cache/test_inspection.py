@@ -396,7 +396,7 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from imgshrink.cache.local import LocalCache
-from imgshrink.model import Entry, Verdict
+from imgshrink.core.model import Entry, Verdict
 cache = LocalCache(Path(sys.argv[1]), verify_version=1)
 assert cache.put("before", Entry(Verdict.DONE))
 limit = int(sys.argv[2])
