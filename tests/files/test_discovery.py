@@ -89,7 +89,7 @@ def test_folders_that_are_not_entered(tmp_path: Path) -> None:
     grow(
         tmp_path,
         ".cache/a.png", "node_modules/c.png", "x/node_modules/y/e.png",
-        "env/pyvenv.cfg", "env/d.png", ".f.png", "mod/g.png", "r-pictures/.imgshrink-report", "r-pictures/h.png",
+        "env/pyvenv.cfg", "env/d.png", ".f.png", "mod/g.png", "r-images/.imgshrink-report", "r-images/h.png",
     )  # fmt: skip
     assert found(tmp_path, base=tmp_path) == [".f.png", "mod/g.png"]
 

@@ -61,9 +61,9 @@ def left_alone(rows: Sequence[Outcome]) -> str:
     return f"left alone: {listed}" + (f", and {len(rows) - LISTED} more" if len(rows) > LISTED else "")
 
 
-def drawing_previews(images: int) -> str:
+def making_previews(images: int) -> str:
     """Say that a report takes its time."""
-    return f"making pictures of {counted(images, 'image')} for the report"
+    return f"making previews of {counted(images, 'image')} for the report"
 
 
 def empty_cache(seconds: float) -> str:

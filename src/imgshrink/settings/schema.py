@@ -151,6 +151,11 @@ class Settings:
     download_hosts: tuple[str, ...] = ()
     state_dir: Path = dataclasses.field(default_factory=lambda: state_folder(os.environ))
 
+    @property
+    def html_report(self) -> bool:
+        """Whether the report is an HTML page, which shows the images themselves."""
+        return self.report is not None and self.report.suffix.lower() == ".html"
+
     def base_of(self, name: str) -> Path:
         """The folder that the patterns of setting `name` count from: that of the file that holds them."""
         return self.bases.get(name, self.base)
