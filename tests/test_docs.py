@@ -23,8 +23,8 @@ SETTING = re.compile(
 )
 IN_MKDOCS_OR_PYTHON = {"docs_dir", "site_dir", "node_modules", "pull_request_target", "exclude_docs"}
 
-# Their names in code are those of other things: pictures, an API, another plugin's options, modules.
-ELSEWHERE = {"pictures.md", "self-hosting.md", "material-optimize.md", "tested.md"}
+# Their names in code are those of other things: images, an API, another plugin's options, modules, attributes.
+ELSEWHERE = {"pictures.md", "self-hosting.md", "material-optimize.md", "tested.md", "python.md"}
 
 
 def commands() -> list[tuple[str, str]]:

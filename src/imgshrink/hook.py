@@ -82,9 +82,9 @@ def _all_finished(settings: Settings, names: Sequence[str]) -> bool:
 
 
 def _shrink(settings: Settings, names: Sequence[str], baseline: str) -> int:
-    from .session import opened
+    from .session import Session
 
-    with opened(settings) as session:
+    with Session(settings) as session:
         found = [examine(source, settings.min_size) for source in _sources(session, names)]
         waiting = [seen.source for seen in _unlisted(found, baseline) if seen.state is State.OPEN]
         left = [seen for seen in found if seen.state in (State.BROKEN, State.UNSUPPORTED, State.UNREADABLE)]
@@ -95,7 +95,11 @@ def _sources(session: Session, names: Sequence[str]) -> Iterator[Source]:
     paths = [Path(name) for name in names]
     if not all(path.is_file() and not path.is_symlink() for path in paths):
         paths = session.discover(paths).found
-    return (session.source(path, path.as_posix()) for path in paths if not session.excluded(path.absolute()))
+    return (
+        session.selection.source(path, path.as_posix())
+        for path in paths
+        if not session.selection.excluded(path.absolute())
+    )
 
 
 def _run(session: Session, waiting: Sequence[Source], left: Sequence[Examined]) -> int:
@@ -105,9 +109,9 @@ def _run(session: Session, waiting: Sequence[Source], left: Sequence[Examined]) 
     from .report.progress import ProgressReporter
 
     watched = (
-        is_terminal(sys.stderr) or session.host
+        is_terminal(sys.stderr) or session.spending.host
     )  # pre-commit shows output only at the end; uploads are said anyway
-    progress = ProgressReporter(session.settings, _say_ours if watched else lambda _: None, session)
+    progress = ProgressReporter(session.settings, _say_ours if watched else lambda _: None, session.spending)
     staged = restorable([source.name for source in waiting])
     destination = session.in_place(waiting, named=(source.path for source in waiting))
     run = session.run(waiting, destination=destination, observer=progress, in_place=True) if waiting else iter(())

@@ -15,7 +15,6 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority
 
 from .core.errors import SettingsError
-from .report.destination import pictured
 from .settings.load import load
 from .settings.schema import fields_of
 
@@ -70,7 +69,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             self._settings = load(_start(config), face="plugin", mkdocs=dict(self.config), environ=os.environ)
         except SettingsError as error:
             raise PluginError(f"imgshrink: {error}") from error
-        if self._serving and self._settings.report and pictured(self._settings.report):  # too slow for every save
+        if self._serving and self._settings.html_report:  # too slow for every save
             self._settings = dataclasses.replace(self._settings, report=None)
         self._origins.clear()
 
@@ -103,10 +102,10 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         from .files.destinations import in_build
         from .report.progress import ProgressReporter
         from .report.publish import publish
-        from .session import opened
+        from .session import Session
 
-        with opened(self._settings) as session:
-            progress = ProgressReporter(self._settings, self._say_new, session)
+        with Session(self._settings) as session:
+            progress = ProgressReporter(self._settings, self._say_new, session.spending)
             sources = list(self._sources(config, session))
             fresh = not self._serving and "CI" in os.environ and not session.cache.info().entries
             run = session.run(sources, destination=in_build, observer=progress, in_place=False, known_only=known_only)
@@ -151,10 +150,10 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
                 continue
             origin = self._origins.get(inside.as_posix())
             matched = origin or folder / shown / inside
-            if not session.excluded(matched):
+            if not session.selection.excluded(matched):
                 name = matched.relative_to(folder) if matched.is_relative_to(folder) else matched
                 upload = origin is not None or self._settings.upload_generated
-                yield session.source(place, name.as_posix(), matched=matched, upload=upload)
+                yield session.selection.source(place, name.as_posix(), matched=matched, upload=upload)
 
     def _note_origins(self, files: Files, config: MkDocsConfig) -> None:
         """Read `File` objects here, in the main thread, and never again: other plugins change and remove them."""

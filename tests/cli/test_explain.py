@@ -16,7 +16,7 @@ from imgshrink.cli.explain import describe
 from imgshrink.core.keys import cache_key, content_hash, done_key
 from imgshrink.core.model import Entry, Recipe, Verdict
 from imgshrink.image.limits import VERIFY_VERSION
-from imgshrink.session import Session, opened
+from imgshrink.session import Session
 from imgshrink.settings.load import load
 from places import IMAGES
 
@@ -30,7 +30,7 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
     """A session with the built-in codecs and an empty cache."""
-    with opened(load(tmp_path, environ=os.environ, arguments={"engine": "builtin"})) as made:
+    with Session(load(tmp_path, environ=os.environ, arguments={"engine": "builtin"})) as made:
         yield made
 
 
@@ -71,7 +71,7 @@ def test_output_without_a_mark(photo: Path, session: Session) -> None:
 
 def test_engine_that_may_not_be_asked(photo: Path, tmp_path: Path) -> None:
     """With only the API to ask and no key, no engine may be asked."""
-    with opened(load(tmp_path, environ=os.environ, arguments={"engine": "hosted"})) as session:
+    with Session(load(tmp_path, environ=os.environ, arguments={"engine": "hosted"})) as session:
         assert row("known", photo, session) == "nothing yet: no engine may be asked"
 
 
@@ -153,7 +153,7 @@ def test_doctor_finds_what_can_not_be_written(tmp_path: Path, session: Session) 
     """A cache folder that can't be written is named."""
     (tmp_path / "file").write_text("")
     settings = load(tmp_path, environ=os.environ, arguments={"cache_dir": str(tmp_path / "file")})
-    with opened(settings) as broken:
+    with Session(settings) as broken:
         assert any("can't be written" in line for line in examine_all(broken, tmp_path, {}))
 
 
@@ -163,7 +163,7 @@ def test_doctor_names_broken_codecs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "pyvips" / "__init__.py").write_text("raise ImportError('no libvips')")
     (tmp_path / "oxipng.py").write_text("raise ImportError('no oxipng')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with opened(load(tmp_path, environ=os.environ)) as session:
+    with Session(load(tmp_path, environ=os.environ)) as session:
         assert any("! the built-in codecs don't work" in line for line in examine_all(session, tmp_path, {}))
 
 
@@ -178,7 +178,7 @@ def test_doctor_names_a_missing_package(tmp_path: Path, session: Session, monkey
 )
 def test_doctor_without_a_key(tmp_path: Path, engine: str, words: str) -> None:
     """The doctor says what becomes of images without a key."""
-    with opened(load(tmp_path, environ=os.environ, arguments={"engine": engine})) as session:
+    with Session(load(tmp_path, environ=os.environ, arguments={"engine": engine})) as session:
         assert any(words in line for line in LOOKS["account"](session, tmp_path, {}))
 
 
@@ -197,7 +197,7 @@ def test_doctor_keeps_the_promise(tmp_path: Path) -> None:
     """A promise of privacy is told, and so is a source that was ignored for it."""
     (tmp_path / "imgshrink.toml").write_text('engine = "builtin"\n')
     settings = load(tmp_path, environ=os.environ, arguments={"engine": "hosted"})
-    with opened(settings) as session:
+    with Session(settings) as session:
         lines = list(examine_all(session, tmp_path, {}))
     assert "  nothing is uploaded: engine is builtin in the project file" in lines
     assert any(line.startswith("  ! --engine names another engine, and is ignored") for line in lines)

@@ -12,7 +12,7 @@ import click
 
 from ..report.quoting import shown
 from ..report.units import counted, size
-from ..session import opened
+from ..session import Session
 from ..settings.parsers import InvalidValue, RawValue
 from ..settings.parsers import size as size_of
 from .options import settings_of
@@ -32,7 +32,7 @@ def cache() -> None:
 
 @contextmanager
 def _opened() -> Iterator[LocalCache]:
-    with opened(settings_of({})) as session:
+    with Session(settings_of({})) as session:
         yield session.cache
         for note in session.cache.notes():
             say(f"imgshrink: {note}")

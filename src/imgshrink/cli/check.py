@@ -16,7 +16,7 @@ from ..report.messages import left_alone
 from ..report.quoting import shown
 from ..report.tables import LISTED
 from ..report.units import counted
-from ..session import opened
+from ..session import Session
 from ..settings.project import OWN, SHARED
 from ..settings.schema import Settings
 from .options import paths_argument, settings_of, settings_options, verbose_option
@@ -37,7 +37,7 @@ def check(
     paths: tuple[Path, ...], baseline: Path | None, write_baseline: Path | None, *, verbose: bool, **options: object
 ) -> int:
     """Fail for images that are not shrunk yet. Offline, and nothing is changed."""
-    with opened(settings_of(options)) as session:
+    with Session(settings_of(options)) as session:
         settings = session.settings
         images = found(session, paths)
         listed = frozenset[str]()

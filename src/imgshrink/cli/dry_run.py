@@ -33,6 +33,6 @@ def outlook(session: Session, images: Found) -> int:
         )
     )
     if "hosted" in plan.asked:
-        needed = len(session.to_upload(plan))
-        tell(f"imgshrink: {uploads_needed(needed, session.settings.max_uploads, session.quota_left())}")
+        needed = len(session.spending.to_upload(plan))
+        tell(f"imgshrink: {uploads_needed(needed, session.settings.max_uploads, session.spending.quota_left())}")
     return 0

@@ -14,7 +14,7 @@ from ..image.seal import read_seal, why_not_sealable
 from ..pipeline.inspection import Examined, State
 from ..report.quoting import quoted, shown
 from ..report.units import counted, share, size
-from ..session import opened
+from ..session import Session
 from .options import settings_of
 from .output import tell
 
@@ -35,7 +35,7 @@ def explain(file: Path) -> int:
     """Say all that is known of one image."""
     if not file.is_file():
         raise SettingsError(f"{shown(file)}: {'a folder: name one image' if file.is_dir() else 'no such file'}")
-    with opened(settings_of({})) as session:
+    with Session(settings_of({})) as session:
         for line in describe(file, session):
             tell(line)
     return 0
@@ -43,12 +43,12 @@ def explain(file: Path) -> int:
 
 def describe(path: Path, session: Session) -> Iterator[str]:
     """Yield lines about the file at `path`. Nothing is written, nobody is asked."""
-    rows, _ = session.survey([session.source(path, str(path))])
+    rows, _ = session.survey([session.selection.source(path, str(path))])
     seen, answer = rows[0].seen, rows[0].resolution
     yield f"{shown(str(path))}: {_kind(seen)}"
     yield _row("state", STATES.get(seen.state, f"left alone: {seen.reason}"))
     yield _row("mark", _mark(path, seen))
-    if session.excluded(path):
+    if session.selection.excluded(path):
         yield _row("excluded", _sources(session, "exclude", "include"))
     if seen.state is State.OPEN:
         yield _row("known", _known(seen, answer))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..files.destinations import Mirror
-from ..session import opened
+from ..session import Session
 from .dry_run import outlook
 from .options import paths_argument, settings_of, settings_options, verbose_option
 from .restore import start_again
@@ -35,7 +35,7 @@ def optimize(
     """Make images smaller, in place or into another folder."""
     if redo and (dry_run or output is not None):
         raise click.UsageError("--redo goes neither with --dry-run nor with --output.")
-    with opened(settings_of(options)) as session:
+    with Session(settings_of(options)) as session:
         images = found(session, paths)
         if dry_run:
             return outlook(session, images)

@@ -17,7 +17,7 @@ from ..image.seal import read_seal
 from ..pipeline.restore import Original, find_original
 from ..report.quoting import shown
 from ..report.units import counted, size
-from ..session import opened
+from ..session import Session
 from ..settings.folders import home
 from ..settings.project import Project, find_project
 from .exclude import add_excludes, pattern_of
@@ -35,7 +35,7 @@ FINE, FAILURES = 0, 3
 @paths_argument("restore docs/img/photo.jpg")
 def restore(paths: tuple[Path, ...], *, keep: bool) -> int:
     """Put back what images were before they were shrunk."""
-    with opened(settings_of({})) as session:
+    with Session(settings_of({})) as session:
         images = discover(paths)
         originals = list(_originals(session, images.found))
         project = _project()

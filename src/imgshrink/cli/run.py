@@ -38,7 +38,7 @@ def found(session: Session, paths: Sequence[Path], *, among: frozenset[Path] | N
     """Find the images at `paths`, where given only those that are `among` absolute paths."""
     discovery = session.discover(paths)
     images = [path for path in discovery.found if among is None or absolute(path) in among]
-    sources = tuple(session.source(path, path.as_posix()) for path in images)
+    sources = tuple(session.selection.source(path, path.as_posix()) for path in images)
     return Found(sources, len(discovery.excluded), tuple(discovery.notes))
 
 
@@ -59,7 +59,7 @@ def work(
     settings = session.settings
     if verbose:
         _say_sources(settings)
-    progress = reporter_class()(settings, say_line, session)
+    progress = reporter_class()(settings, say_line, session.spending)
     outcomes: list[Outcome] = []
     run = session.run(images.sources, destination=destination, observer=progress, in_place=in_place)
     for outcome in progress.counted(run):

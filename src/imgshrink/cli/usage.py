@@ -10,7 +10,7 @@ from ..core.errors import SettingsError
 from ..core.tinyjpg import STATS, USAGE
 from ..engines.hosted.quota import read_quota, rows
 from ..report.quoting import shown
-from ..session import opened
+from ..session import Session
 from .options import settings_of
 from .output import tell
 
@@ -24,7 +24,7 @@ def usage(*, as_json: bool) -> None:
     settings = settings_of({})
     if settings.api_key is None:
         raise SettingsError("there is no API key: set TINYJPG_API_KEY, or put it into your own config.toml")
-    with opened(settings) as session:
+    with Session(settings) as session:
         stats, used = session.hosted.ask(STATS), session.hosted.ask(USAGE)
     if as_json:
         tell(json.dumps({"stats": stats, "usage": used}, indent=1))

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..files.destinations import nowhere
-from ..session import opened
+from ..session import Session
 from .dry_run import outlook
 from .optimize import EXISTING, SETTINGS, dry_run_option
 from .options import paths_argument, settings_of, settings_options, verbose_option
@@ -32,6 +32,6 @@ def warm(paths: tuple[Path, ...], config_file: Path | None, *, dry_run: bool, ve
 
         build = build_of(config_file)
         among, mkdocs, paths = build.files, build.options, paths or (build.folder,)
-    with opened(settings_of(options, start=config_file, mkdocs=mkdocs)) as session:
+    with Session(settings_of(options, start=config_file, mkdocs=mkdocs)) as session:
         images = found(session, paths, among=among)
         return outlook(session, images) if dry_run else work(session, images, nowhere, verbose=verbose)

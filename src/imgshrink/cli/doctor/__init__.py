@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...session import opened
+from ...session import Session
 from ..options import settings_of
 from ..output import tell
 from .conflicts import neighbours
@@ -44,7 +44,7 @@ def examine_all(session: Session, folder: Path, environ: Mapping[str, str]) -> I
 @click.command()
 def doctor() -> int:
     """Look at versions, settings, the cache, and other tools that work on the same images."""
-    with opened(settings_of({})) as session:
+    with Session(settings_of({})) as session:
         for line in examine_all(session, Path.cwd(), os.environ):
             tell(line)
     return 0
