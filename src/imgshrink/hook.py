@@ -1,4 +1,4 @@
-"""The pre-commit hook: makes the named files smaller, in place. Where all are finished, nothing heavy is loaded."""
+"""The pre-commit hook: shrinks the named files in place. If all are shrunk already, nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given, names = parse(sys.argv[1:] if arguments is None else arguments)
         baseline = str(given.pop("baseline", ""))
-        settings = load(Path.cwd(), face="hook", environ=os.environ, arguments=given)
-        settings = dataclasses.replace(settings, report=None)  # a commit is run in several parts: no report is of all
-        return 0 if _all_finished(settings, names) else _shrink(settings, names, baseline)
+        settings = load(Path.cwd(), frontend="hook", environ=os.environ, arguments=given)
+        settings = dataclasses.replace(
+            settings, report=None
+        )  # pre-commit splits a commit into several runs: none could report all files
+        return 0 if _all_shrunk(settings, names) else _shrink(settings, names, baseline)
     except SettingsError as error:
-        _say(f"imgshrink: {error}")
+        _print(f"imgshrink: {error}")
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
 def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
-    """Split arguments into settings and file names; everything behind `--` is a name."""
+    """Split arguments into settings and file names; everything after `--` is a name."""
     fields = {row.flag: row.name for row in fields_of("argument") if row.name != "report"} | {"--baseline": "baseline"}
     given: dict[str, object] = {}
     names: list[str] = []
@@ -54,7 +56,7 @@ def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
             flag, equals, value = word.partition("=")
             if flag not in fields:
                 raise SettingsError(f"{flag} is not known: {USAGE}")
-            _take(given, fields[flag], value if equals else _next(flag, words))
+            _add(given, fields[flag], value if equals else _next(flag, words))
     return given, names
 
 
@@ -67,14 +69,14 @@ def _next(flag: str, words: Iterator[str]) -> str:
     return value
 
 
-def _take(given: dict[str, object], name: str, value: str) -> None:
-    """The last value of a setting holds; patterns add up."""
+def _add(given: dict[str, object], name: str, value: str) -> None:
+    """The last value of a setting wins; patterns add up."""
     before = given.get(name)
     given[name] = f"{before}\n{value}" if before and name in ("include", "exclude") else value
 
 
-def _all_finished(settings: Settings, names: Sequence[str]) -> bool:
-    """The usual case, told from the bytes alone, before anything is loaded that could do more."""
+def _all_shrunk(settings: Settings, names: Sequence[str]) -> bool:
+    """Fast path: decide from the bytes alone, before importing anything heavy."""
     if settings.include or settings.exclude or settings.overrides or settings.notes:
         return False
     sources = (Source(Path(name), name, Recipe(settings.quality), ()) for name in names)
@@ -110,8 +112,8 @@ def _run(session: Session, waiting: Sequence[Source], left: Sequence[Examined]) 
 
     watched = (
         is_terminal(sys.stderr) or session.spending.host
-    )  # pre-commit shows output only at the end; uploads are said anyway
-    progress = ProgressReporter(session.settings, _say_ours if watched else lambda _: None, session.spending)
+    )  # pre-commit shows output only at the end; uploads are announced anyway
+    progress = ProgressReporter(session.settings, _info if watched else lambda _: None, session.spending, retry="")
     staged = restorable([source.name for source in waiting])
     destination = session.in_place(waiting, named=(source.path for source in waiting))
     run = session.run(waiting, destination=destination, observer=progress, in_place=True) if waiting else iter(())
@@ -119,15 +121,15 @@ def _run(session: Session, waiting: Sequence[Source], left: Sequence[Examined]) 
     notes = progress.notes(outcomes, session.notes(), next_run="pre-commit run imgshrink --all-files")
     rewrote = {row.path for row in outcomes if row.status in (Status.OPTIMIZED, Status.SEALED)}
     for line in _block(outcomes, rewrote, staged, rewrote & set_aside(os.environ) if rewrote else set()):
-        _say(line)
+        _print(line)
     for note in notes:
-        _say_ours(note.text)
+        _info(note.text)
     strict = session.settings.strict and any(note.failure for note in notes)
     return STRICT if strict else REWROTE if rewrote else 0
 
 
 def _block(outcomes: Sequence[Outcome], rewrote: set[str], staged: set[str], set_aside: set[str]) -> list[str]:
-    """What was rewritten, and what to do: nothing where pre-commit is about to roll it back."""
+    """Return the lines about what was rewritten; no command to undo it where pre-commit is about to do so itself."""
     from .report import hook_messages, quoting
 
     if set_aside:
@@ -151,11 +153,11 @@ def _unlisted(found: Sequence[Examined], baseline: str) -> Sequence[Examined]:
     return [seen for seen in found if seen.digest not in listed]
 
 
-def _say_ours(text: str) -> None:
-    _say(f"imgshrink: {text}")
+def _info(text: str) -> None:
+    _print(f"imgshrink: {text}")
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     from .report.console import put
 
     put(sys.stdout, text)

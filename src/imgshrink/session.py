@@ -149,9 +149,9 @@ class Session:
         policy = self._policy(in_place=in_place)
         return run(sources, resolver=resolver, destination=destination, policy=policy, observers=observers)
 
-    def previews(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Preview]:
+    def previews(self, outcomes: Sequence[Outcome], info: Callable[[str], None]) -> Mapping[str, Preview]:
         """Write the images of the HTML report; return its previews by image name, none for another kind of report."""
-        return {} if self.report_images is None else self.report_images.write(outcomes, say)
+        return {} if self.report_images is None else self.report_images.write(outcomes, info)
 
     def survey(self, sources: Iterable[Source]) -> tuple[list[Survey], Plan]:
         """Return what a run would find and do. Nothing is written, and no engine is asked."""

@@ -60,19 +60,19 @@ def test_what_is_known(photo: Path, session: Session, entry: Entry, words: str) 
     """A remembered answer is told with its reason."""
     cache: LocalCache = session.cache
     assert cache.put(builtin_key(photo.read_bytes(), session), entry)
-    assert row("known", photo, session).endswith(words)
+    assert row("result", photo, session).endswith(words)
 
 
 def test_output_without_a_mark(photo: Path, session: Session) -> None:
     """An output of ours that lost its mark is known as such."""
     session.cache.put(done_key(content_hash(photo.read_bytes())), Entry(Verdict.DONE, engine="builtin", quality=80))
-    assert row("known", photo, session) == "an output of imgshrink (builtin)"
+    assert row("result", photo, session) == "an output of imgshrink (builtin)"
 
 
 def test_engine_that_may_not_be_asked(photo: Path, tmp_path: Path) -> None:
     """With only the API to ask and no key, no engine may be asked."""
     with Session(load(tmp_path, environ=os.environ, arguments={"engine": "hosted"})) as session:
-        assert row("known", photo, session) == "nothing yet: no engine may be asked"
+        assert row("result", photo, session) == "none yet: no engine is available"
 
 
 @pytest.mark.parametrize(
@@ -95,14 +95,14 @@ def test_animation(tmp_path: Path, session: Session) -> None:
 def test_file_that_is_gone(tmp_path: Path, session: Session) -> None:
     """A file that can't be read is told with the reason, and nothing is raised."""
     assert row("state", tmp_path / "gone.png", session).startswith("left alone: can't be read")
-    assert row("mark", tmp_path / "gone.png", session) == "none"
+    assert row("seal", tmp_path / "gone.png", session) == "none"
 
 
 def test_image_that_can_not_carry_the_mark(tmp_path: Path, session: Session) -> None:
     """An image that may not be marked is told with the reason."""
     path = tmp_path / "cut.jpg"
     path.write_bytes((IMAGES / "photo.jpg").read_bytes()[:-2])
-    assert row("mark", path, session).startswith("none, and none is possible: ")
+    assert row("seal", path, session).startswith("none, and none is possible: ")
 
 
 def test_finished_file_without_an_original(photo: Path, session: Session) -> None:
@@ -110,7 +110,7 @@ def test_finished_file_without_an_original(photo: Path, session: Session) -> Non
     from imgshrink.image.seal import seal
 
     photo.write_bytes(seal(photo.read_bytes(), 80))
-    assert row("undo", photo, session).startswith("no original is kept here; imgshrink restore ")
+    assert row("undo", photo, session).startswith("no backup is kept; imgshrink restore ")
 
 
 STRIPPED = "! .pre-commit-config.yaml: oxipng --strip takes our mark away, and we put it back: leave one of them out"

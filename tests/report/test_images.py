@@ -32,9 +32,9 @@ GPS = b"Exif\0\0" + oriented(6)
 @pytest.fixture(scope="module")
 def workers() -> Iterator[WorkerPool]:
     """Two real workers."""
-    crew = worker_pool(2)
-    yield crew
-    crew.close()
+    pool = worker_pool(2)
+    yield pool
+    pool.close()
 
 
 def silent(line: str) -> None:

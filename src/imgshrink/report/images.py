@@ -75,10 +75,10 @@ class ReportImages:
         except OSError as error:
             self._notes["keep"] = f"images for the report can't be stored: {error.strerror or error}"
 
-    def write(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Preview]:
+    def write(self, outcomes: Sequence[Outcome], info: Callable[[str], None]) -> Mapping[str, Preview]:
         """Write the images into their folder, in place of an earlier report's; return the previews by image name."""
         if len(outcomes) > MANY:
-            say(making_previews(len(outcomes)))
+            info(making_previews(len(outcomes)))
         shrunk = savings(outcomes)
         full = {row.path for row in shrunk[:FULL_SIZE]}
         names = dict.fromkeys(row.path for row in (*shrunk, *outcomes))  # largest savings first, should time be over
