@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 _UPWARD = re.compile(r"(?P<negated>!?)(?P<steps>(?:\.\./)+)(?P<rest>.*)")
+_LITERAL = re.compile(r"[^*?\[\\]*")
 _SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 _CLOSE = 0.8
 _MOST_NAMES = 20_000
@@ -40,7 +41,7 @@ class Patterns:
         self._names: list[str] = []
 
     @property
-    def reach_by_path(self) -> bool:
+    def by_path(self) -> bool:
         """Whether a pattern holds a slash, so that it matches an image only where its path is known."""
         return any("/" in line.strip().rstrip("/") for line in self._lines if not line.startswith("#"))
 
@@ -57,6 +58,14 @@ class Patterns:
         names, outside = ([unicodedata.normalize("NFC", name) for name in group] for group in (names, outside))
         self._note(names, outside)
         return any(map(self._spec.match_file, names)) or any(map(self._outside.match_file, outside))
+
+    def may_match_below(self, line: str, folders: Sequence[Path]) -> bool:
+        """Whether the pattern `line` can match an image below one of the `folders`; a file is no folder."""
+        searched = [Path(os.path.abspath(folder)) for folder in folders if folder.is_dir()]  # noqa: PTH100  as above
+        literal = _LITERAL.match(line.removeprefix("!").lstrip("/"))
+        start = literal[0] if literal and "/" in line.strip().rstrip("/") else ""
+        wanted = Path(os.path.abspath(Path(min(self._bases), start.rpartition("/")[0])))  # noqa: PTH100  as above
+        return any(wanted.is_relative_to(folder) or folder.is_relative_to(wanted) for folder in searched)
 
     def unused(self) -> list[tuple[str, str]]:
         """Return the patterns that no image has matched, each with the nearest name that it may have meant, or ""."""

@@ -106,7 +106,8 @@ class Settings:
     """What was asked for, complete and checked.
 
     `base` is the folder of the project file (of the start where there is none). `sources` says for every setting where
-    its value came from. `privacy`: the project's file promises that nothing is uploaded. `notes` are lines for people.
+    its value came from. `privacy`: the project's file promises that nothing is uploaded. `near` returns the settings
+    under the project file that is nearest to a folder. `notes` are lines for people.
     """
 
     engine: str = setting("auto", "auto", ENGINE, "`auto`, `hosted`, `builtin`")
@@ -144,6 +145,9 @@ class Settings:
     bases: Mapping[str, Path] = dataclasses.field(default_factory=dict)
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     privacy: bool = False
+    project_file: Path | None = None
+    home: Path = Path()  # a path is a value
+    near: Callable[[Path], Settings] | None = dataclasses.field(default=None, repr=False, compare=False)
     notes: tuple[str, ...] = ()
     api_key: str | None = dataclasses.field(default=None, repr=False)
     key_empty: bool = False
