@@ -15,6 +15,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority
 
 from .core.errors import SettingsError
+from .files.paths import relative_name
 from .settings.load import load
 from .settings.schema import fields_of
 
@@ -40,6 +41,18 @@ SLOW = 30.0
 log = logging.getLogger("mkdocs.plugins.imgshrink")
 
 
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where a file of the site comes from: its path if it has one, and its path in the docs if it is one of them."""
+
+    path: Path | None = None
+    uri: str = ""
+    in_docs: bool = False
+
+
+NOWHERE = Origin()
+
+
 class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call]  # MkDocs leaves it untyped
     """The plugin; `mkdocs serve` keeps one object for all rebuilds."""
 
@@ -49,8 +62,10 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def __init__(self) -> None:
         self._serving = False
-        self._origins: dict[str, Path | None] = {}
+        self._origins: dict[str, Origin] = {}
+        self._declared = Path()
         self._printed: set[str] = set()
+        self._excluded = 0
 
     def load_config(
         self, options: dict[str, Any], config_file_path: str | None = None
@@ -63,8 +78,12 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         """Store whether this is `mkdocs serve`; MkDocs keeps a plugin that has this method between rebuilds."""
         self._serving = command == "serve"
 
+    @event_priority(100)
     def on_config(self, config: MkDocsConfig) -> None:
-        """Read the settings; wrong ones end the build before it starts."""
+        """Remember the docs folder that mkdocs.yml declares, which other plugins may move, and read the settings.
+
+        Wrong settings end the build before it has begun.
+        """
         try:
             self._settings = load(_start(config), frontend="plugin", mkdocs=dict(self.config), environ=os.environ)
         except SettingsError as error:
@@ -72,6 +91,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         if self._serving and self._settings.html_report:  # too slow for each save
             self._settings = dataclasses.replace(self._settings, report=None)
         self._origins.clear()
+        self._declared = Path(config.docs_dir)
 
     @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
@@ -113,7 +133,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             outcomes = list(progress.counted(run))
             summary = progress.summary(outcomes)
             previews = session.previews(outcomes, self._info)
-            others = session.notes()
+            others = [*session.selection.notes(), *session.notes()]
         environ = {} if self._serving else os.environ
         others += publish(outcomes, summary, report=self._settings.report, environ=environ, previews=previews)
         self._report(progress, outcomes, summary, others, fresh=fresh)
@@ -143,25 +163,44 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
     def _sources(self, config: MkDocsConfig, session: Session) -> Iterator[Source]:
         site, start = Path(config.site_dir), _start(config)
         folder = start.parent if start.is_file() else start
-        shown = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
+        site_name = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
         taken = _taken_by_material(config)
-        for place in _images(site):
-            inside = place.relative_to(site)
-            if place.suffix in taken:
+        self._excluded = 0
+        for path in _images(site):
+            inside = path.relative_to(site)
+            if path.suffix in taken:
                 continue
-            origin = self._origins.get(inside.as_posix())
-            matched = origin or folder / shown / inside
-            if not session.selection.excluded(matched):
-                name = matched.relative_to(folder) if matched.is_relative_to(folder) else matched
-                upload = origin is not None or self._settings.upload_generated
-                yield session.selection.source(place, name.as_posix(), matched=matched, upload=upload)
+            origin = self._origins.get(inside.as_posix(), NOWHERE)
+            paths = self._known_by(origin, folder, folder / site_name / inside)
+            if session.selection.excluded(*paths):
+                self._excluded += 1
+                continue
+            upload = origin.in_docs or self._settings.upload_generated
+            placed = not origin.in_docs or any(map(Path.is_file, paths[:2]))
+            name = relative_name(paths[0], folder)
+            yield session.selection.source(path, name, known_by=paths, upload=upload, placed=placed)
+
+    def _known_by(self, origin: Origin, folder: Path, published: Path) -> list[Path]:
+        """Return the paths that people know an image of the site by, the one to show first.
+
+        An image of the docs: its path below the declared docs folder, the same below mkdocs.yml's own folder, and where
+        it lies now. Any other: its path in the site, and where it comes from.
+        """
+        if not origin.in_docs:
+            return [published, *([origin.path] if origin.path else [])]
+        assert origin.path is not None
+        paths = [self._declared / origin.uri, folder / origin.uri, origin.path]
+        if origin.path.is_relative_to(self._declared):
+            paths.insert(0, origin.path)
+        return list(dict.fromkeys(paths))
 
     def _note_origins(self, files: Files, config: MkDocsConfig) -> None:
-        """Read `File` objects only here, in the main thread: other plugins change and remove them later."""
-        docs = Path(config.docs_dir)
+        """Read `File` objects here, in the main thread, and never again: other plugins change and remove them."""
+        docs = (self._declared, Path(config.docs_dir))
         for file in files:
-            origin = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
-            self._origins[file.dest_uri] = origin if origin is not None and origin.is_relative_to(docs) else None
+            path = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
+            in_docs = path is not None and any(map(path.is_relative_to, docs))
+            self._origins[file.dest_uri] = Origin(path, file.src_uri, in_docs)
 
 
 def _images(site: Path) -> list[Path]:

@@ -119,7 +119,7 @@ class Session:
         """Find the images below `paths`, excluded ones apart; raises `SettingsError` for a path that does not exist."""
         from .files.discovery import discover
 
-        return discover(paths, include=self.selection.include, exclude=self.selection.exclude)
+        return discover(paths, exclude=self.selection)
 
     def run(
         self,

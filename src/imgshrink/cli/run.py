@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.model import Outcome, Source
-from ..files.paths import absolute
+from ..files.paths import absolute, relative_name
 from ..report import messages, quoting, tables, units
 from ..report.publish import publish
 from ..report.summary import Summary, savings
@@ -38,8 +38,14 @@ def find_images(session: Session, paths: Sequence[Path], *, among: frozenset[Pat
     """Find the images at `paths`; if `among` is given, only those with one of these absolute paths."""
     discovery = session.discover(paths)
     images = [path for path in discovery.found if among is None or absolute(path) in among]
-    sources = tuple(session.selection.source(path, path.as_posix()) for path in images)
-    return Images(sources, len(discovery.excluded), tuple(discovery.notes))
+    sources = tuple(session.selection.source(path, _name(path)) for path in images)
+    notes = (*discovery.notes, *session.selection.notes(paths))
+    return Images(sources, len(discovery.excluded), notes)
+
+
+def _name(path: Path) -> str:
+    """The path as the user wrote it, but never from the root: reports are read on other machines."""
+    return relative_name(path, Path.cwd()) if path.is_absolute() else path.as_posix()
 
 
 def run_over(

@@ -8,16 +8,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ..core.errors import SettingsError
 from ..core.text import REPORT_MARK, shown
 from . import gitignore
 from .git import Silent
-from .patterns import Patterns
 
 MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT: what Windows calls a junction
 MARKS = ("pyvenv.cfg", REPORT_MARK)
 ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp")
+
+
+class Rule(Protocol):
+    """Says of an image whether it is meant."""
+
+    def match(self, path: Path) -> bool:
+        """Return whether the image at `path` is meant."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Discovery:
     notes: list[str] = field(default_factory=list)
 
 
-def discover(paths: Sequence[Path], *, include: Patterns | None = None, exclude: Patterns | None = None) -> Discovery:
+def discover(paths: Sequence[Path], *, include: Rule | None = None, exclude: Rule | None = None) -> Discovery:
     """Find the images below `paths`, each once, in the order named and sorted below a folder.
 
     A file named itself is taken whatever it is called, a folder is searched for image endings. Raises `SettingsError`

@@ -33,13 +33,15 @@ def load(
     mkdocs: Mapping[str, object] | None = None,
     environ: Mapping[str, str],
     arguments: Mapping[str, object] | None = None,
+    near: Path | None = None,
 ) -> Settings:
     """Return the settings that apply at `start`: a folder, or the mkdocs.yml itself. None as a value means not given.
 
-    `frontend` is plugin, hook or command. Raises `SettingsError` that names the source, the setting and the cure.
+    `frontend` is plugin, hook or command. The project file is searched from `near` upward, by default from `start`. Raises
+    `SettingsError` that names the source, the setting, and what is allowed.
     """
     folder = (start.parent if start.is_file() else start).absolute()
-    project = find_project(folder, home(environ))
+    project = find_project(near or folder, home(environ))
     sources = (
         Source(PROJECT, project.values, project.folder, str(project.file)),
         Source(MKDOCS, _given(mkdocs), folder, str(start) if start.is_file() else "mkdocs.yml"),
@@ -53,7 +55,14 @@ def load(
     notes = _keep_private(resolved, sources[0]) if privacy else []
     _clear_overrides(resolved)
     settings = _settings(resolved, frontend, environ, read_account(environ))
-    return replace(settings, base=project.folder, privacy=privacy, notes=tuple(notes))
+
+    def nested(folder: Path) -> Settings:
+        return load(start, frontend=frontend, mkdocs=mkdocs, environ=environ, arguments=arguments, near=folder)
+
+    return replace(
+        settings, base=project.folder, privacy=privacy, notes=tuple(notes), project_file=project.file,
+        home=home(environ), near=nested,
+    )  # fmt: skip
 
 
 def _given(values: Mapping[str, object] | None) -> Mapping[str, object]:

@@ -105,8 +105,9 @@ def setting(
 class Settings:
     """All settings, complete and checked.
 
-    `base` is the folder of the project file, or where the search for one started. `sources` says where each value
-    comes from. With `privacy` the project file promises that nothing is uploaded. `notes` are lines for the user.
+    `base` is the folder of the project file (of the start where there is none). `sources` says for every setting where
+    its value came from. `privacy`: the project's file promises that nothing is uploaded. `near` returns the settings
+    under the project file that is nearest to a folder. `notes` are lines for people.
     """
 
     engine: str = setting(
@@ -169,6 +170,9 @@ class Settings:
     bases: Mapping[str, Path] = dataclasses.field(default_factory=dict)
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     privacy: bool = False
+    project_file: Path | None = None
+    home: Path = Path()  # a path is a value
+    near: Callable[[Path], Settings] | None = dataclasses.field(default=None, repr=False, compare=False)
     notes: tuple[str, ...] = ()
     api_key: str | None = dataclasses.field(default=None, repr=False)
     key_empty: bool = False
