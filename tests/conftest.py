@@ -11,16 +11,34 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from corpus import CORPUS, WHY_SKIPPED, corpus_images
 from fakes import Bench
+from shell import clean, move_in
+
+PATIENCE = 1800
+"""Seconds after which a test that is slow on purpose is given up; those of all others are in pyproject.toml."""
+
+_EVERYWHERE = {"deadline": None, "derandomize": "CI" in os.environ}
+hypothesis.settings.register_profile("plain", max_examples=25, **_EVERYWHERE)
+hypothesis.settings.register_profile("all", max_examples=300, **_EVERYWHERE)
+hypothesis.settings.load_profile("plain")
 
 
 def pytest_configure() -> None:
     """Hear Ctrl-C, and let the programs that tests start hear it: a shell makes what runs in the background deaf."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give the slow tests more time, and the property tests of `--all`, which try many more examples."""
+    many = config.getoption("hypothesis_profile", None) == "all"
+    for item in items:
+        if item.get_closest_marker("slow") or (many and item.get_closest_marker("hypothesis")):
+            item.add_marker(pytest.mark.timeout(PATIENCE))
 
 
 @pytest.fixture(scope="session")
@@ -49,17 +67,21 @@ def hostile_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[s
         return folder, dict(module.main(str(folder)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of the developer's shell and home reaches a test, nor a fixture that many tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        clean(patch)
+        move_in(patch, tmp_path_factory.mktemp("shared-home"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of the test's own: nothing may touch the user's cache, state or settings."""
+    """A home folder of the test's own, and an environment that no earlier test has filled."""
     folder = tmp_path_factory.mktemp("home")
-    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA"):
-        monkeypatch.setenv(name, str(folder))
-    for name, part in (("XDG_CACHE_HOME", ".cache"), ("XDG_STATE_HOME", ".state"), ("XDG_CONFIG_HOME", ".config")):
-        monkeypatch.setenv(name, str(folder / part))
-    for name in (*(f"TINYJPG_{part}" for part in ("API_KEY", "API_URL", "DOWNLOAD_HOSTS")), "PRE_COMMIT", "CI"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    clean(monkeypatch)
+    move_in(monkeypatch, folder)
     return folder
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.core.errors import SettingsError
@@ -275,7 +275,6 @@ def test_a_line_that_is_no_pattern(tmp_path: Path, line: str) -> None:
         patterns(tmp_path, "*.png", line)
 
 
-@settings(deadline=None, max_examples=150)
 @given(lines=st.lists(st.text(max_size=12), max_size=4), name=st.text("ab/.*", min_size=1, max_size=12))
 def test_any_pattern(lines: list[str], name: str) -> None:
     """Any lines are patterns or an error of the settings, and any name can be matched."""

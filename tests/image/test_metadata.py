@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from image_builder import (
@@ -465,7 +465,6 @@ def test_notice_is_made_one_line() -> None:
     assert data == graft(data, copyright=" a\n b\0c \udc80 ")
 
 
-@settings(deadline=None, max_examples=300)
 @given(damaged() | damaged([row[0] for row in REDUCED.values()]) | st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     """Whatever the bytes: reducing and grafting end, what they make is whole, and reducing twice is reducing once."""

@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus import CORPUS
@@ -262,7 +262,6 @@ def test_describe(data: bytes, expected: str) -> None:
     assert expected == describe(data)
 
 
-@settings(deadline=None, max_examples=300)
 @given(damaged() | damaged([row[1] for row in FACTS]) | st.binary(max_size=200))
 def test_nothing_raises(data: bytes) -> None:
     """Whatever the bytes: information that makes sense, or none; and a description."""

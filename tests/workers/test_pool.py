@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.core import errors
@@ -323,7 +323,6 @@ def test_many_threads_close(make_workers):
 
 
 @given(st.lists(st.binary(max_size=50), max_size=4), st.dictionaries(st.sampled_from("abc"), st.integers()))
-@settings(deadline=None)
 def test_frames_come_back(blobs, options):
     """A frame that was written is read as it was."""
     stream = io.BytesIO()
@@ -333,7 +332,6 @@ def test_frames_come_back(blobs, options):
 
 
 @given(st.binary(max_size=40))
-@settings(deadline=None)
 def test_junk_is_not_a_frame(junk):
     """Bytes that are no frame raise `BrokenFrame` and nothing else."""
     with pytest.raises(BrokenFrame):
