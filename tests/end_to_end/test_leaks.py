@@ -29,8 +29,10 @@ from imgshrink.engines.hosted.secret import Secret
 from imgshrink.engines.hosted.urls import read_api
 from imgshrink.image.sniff import sniff
 from lying_server import Fault, LyingServer, hangs, lying_server, raw, replies, resets, says, upload_name
+from patience import ENDLESS, PATIENCE, until
 
 KEY = "tj_secret_0123456789"
+NEVER_LATE = Timing(connect=ENDLESS, read=ENDLESS, answer=ENDLESS, question=ENDLESS, persistence=ENDLESS)
 QUICK = Timing(
     connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01, backoff=0.01, persistence=1.0,
     pause=0.5,
@@ -426,13 +428,12 @@ def test_stop_while_encrypted(
     monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
     secure.always["upload"] = hangs
     stop = threading.Event()
-    engine = hosted(url=secure.url, stop=stop, timing=Timing())
+    engine = hosted(url=secure.url, stop=stop, timing=NEVER_LATE)
     thread = threading.Thread(target=outcome, args=(engine, noise()))
     thread.start()
-    while not secure.posts:
-        time.sleep(0.01)
+    until(lambda: secure.posts)
     stop.set()
-    thread.join(2.0)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -440,13 +441,13 @@ def test_a_handshake_that_never_ends(api: LyingServer, hosted: Make) -> None:
     """A server that takes the connection and says nothing is given up, and the stop does not wait for it."""
     api.always["accept"] = hangs
     stop = threading.Event()
-    engine = hosted(url=f"https://127.0.0.1:{api.port}", stop=stop, timing=Timing())
+    engine = hosted(url=f"https://127.0.0.1:{api.port}", stop=stop, timing=NEVER_LATE)
     results: list[bytes | EngineError] = []
     thread = threading.Thread(target=lambda: results.append(outcome(engine, noise())))
     thread.start()
-    time.sleep(0.5)
+    until(lambda: api.connections)
     stop.set()
-    thread.join(2.0)
+    thread.join(PATIENCE)
     assert [type(result).__name__ for result in results] == ["Unavailable"]
     assert engine.uploads == 0
 

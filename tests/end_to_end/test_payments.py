@@ -12,6 +12,7 @@ import pytest
 from cli_with_api import Person
 from fakes import deflated, png, rows_of
 from lying_server import Connection, Fault, LyingServer, Seen, lying_server, resets
+from patience import ENDLESS, PATIENCE, until
 from sample_images import first_frame, grey_animation
 
 pytestmark = pytest.mark.slow
@@ -162,15 +163,15 @@ def test_a_fork(server: LyingServer, person: Person) -> None:
 
 def test_pending_is_collected(server: LyingServer, person: Person) -> None:
     """What was paid for and is in work when the run is interrupted is collected by the next one, without an upload."""
-    server.seconds = 3.0
+    server.seconds = ENDLESS
     person.has({"a.png": png(1)})
     process = person.start("optimize", "docs")
-    while not server.count("GET", "/api/status/"):
-        time.sleep(0.02)
+    until(lambda: server.count("GET", "/api/status/"))
     process.send_signal(2)
-    process.communicate(timeout=5)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert person.holds("a.png") == png(1)
+    server.finish()
     code, _ = person.run("optimize", "docs")
     assert (code, server.posts) == (0, 1)
     assert len(person.holds("a.png")) < len(png(1))
