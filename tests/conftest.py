@@ -34,7 +34,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give the slow tests more time, and the property tests of `--all`, which try many more examples."""
+    """Begin with the longest tests; give the slow ones more time, and the property tests of `--all`: many examples."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     many = config.getoption("hypothesis_profile", None) == "all"
     for item in items:
         if item.get_closest_marker("slow") or (many and item.get_closest_marker("hypothesis")):

@@ -31,7 +31,7 @@ from places import IMAGES, SUPPORT
 from real_tools import PICTURES, program, run
 
 SOON = 10
-"""Seconds that a codec may take here: long for the good ones on a slow machine, short to wait for the one that hangs."""
+"""Seconds that a codec may take here: many for a codec that works on a slow machine, few to wait for a hanging one."""
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 
 
@@ -221,6 +221,7 @@ def test_edit_during_the_run_survives(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_whole_corpus(corpus: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole corpus: none fails, none grows by more than its seal; run again elsewhere, nothing is done."""
     folder = tmp_path / "corpus"

@@ -248,6 +248,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_installed_by_pre_commit_from_a_repository(published, tmp_path):
     """`repo:`, `rev:`, `id:` are enough: pre-commit installs the hook, the commit stops once, the check then passes."""
     folder = make_repository(tmp_path / "repository")

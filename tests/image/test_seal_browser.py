@@ -115,6 +115,7 @@ def test_small_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_corpus(corpus: list[Path], tmp_path: Path) -> None:
     """Every real image looks the same sealed and reduced."""
     compare({f"{number}{path.suffix}": path.read_bytes() for number, path in enumerate(corpus)}, tmp_path, 600)

@@ -24,6 +24,7 @@ from PIL import Image
 from patience import PATIENCE
 from places import ROOT
 from real_tools import JPEG, OTHER_PNG, PICTURES, PNG, WEBP, build, lines, make_site, program, run
+from shell import INSTALLING
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +124,9 @@ def test_properdocs_builds_the_same_bytes_without_mkdocs(tmp_path):
     assert build(folder, "--strict", "--site-dir", "mkdocs").returncode == 0
     venv.create(tmp_path / "venv", with_pip=True)
     programs = tmp_path / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
-    done = run(programs / "python", "-m", "pip", "install", "--quiet", "properdocs", ROOT, cwd=tmp_path)
+    done = run(
+        programs / "python", "-m", "pip", "install", "--quiet", "properdocs", ROOT, cwd=tmp_path, environ=INSTALLING
+    )
     assert done.returncode == 0, done.stdout
     assert (
         run(programs / "python", "-c", "import importlib.metadata as m; m.version('mkdocs')", cwd=tmp_path).returncode

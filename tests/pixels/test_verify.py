@@ -532,6 +532,7 @@ class TestReal:
     """Real pictures, and what they cost."""
 
     @pytest.mark.slow
+    @pytest.mark.long
     def test_every_picture_is_like_itself(self, corpus: list[Path]) -> None:
         """Every real image with a spare byte is accepted in its own place, without loss."""
         unlike = {}

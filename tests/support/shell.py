@@ -19,8 +19,16 @@ def kept_out(name: str) -> bool:
     return upper.startswith(PREFIXES) or upper in NAMES or upper.endswith("_PROXY")
 
 
-PROXIES = {name: value for name, value in os.environ.items() if name.upper().endswith("_PROXY")}
-"""The shell's own proxies, for those programs alone that install packages."""
+def _pip_cache() -> Path:
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("PIP_CACHE_DIR") or Path(folder) / "pip")
+
+
+INSTALLING = {
+    **{name: value for name, value in os.environ.items() if name.upper().endswith("_PROXY")},
+    "PIP_CACHE_DIR": str(_pip_cache()),
+}
+"""The shell's own proxies and pip's cache of downloads, for those programs alone that install packages."""
 
 
 def clean(patch: pytest.MonkeyPatch) -> None:
