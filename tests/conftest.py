@@ -14,8 +14,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from cli_with_api import Person
 from corpus import CORPUS, WHY_SKIPPED, corpus_images
-from fakes import Bench
+from fakes import Bench, deflated
+from lying_server import LyingServer, lying_server
+from places import IMAGES
+from real_tools import make_repository
 from shell import clean, move_in
 
 PATIENCE = 1800
@@ -89,6 +93,32 @@ def bench(tmp_path: Path) -> Bench:
     folder = tmp_path / "images"
     folder.mkdir()
     return Bench(folder)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """An empty git repository; a module that needs more in it extends this fixture."""
+    return make_repository(tmp_path / "repository")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photograph in a folder of its own."""
+    return Path(shutil.copy(IMAGES / "photo.jpg", tmp_path))
+
+
+@pytest.fixture
+def server() -> Iterator[LyingServer]:
+    """An API in a thread of this process, which can lie and fail."""
+    with lying_server() as running:
+        yield running
+
+
+@pytest.fixture
+def person(tmp_path: Path, server: LyingServer) -> Person:
+    """Somebody with a home, a project and a key of that API, which deflates."""
+    server.shrink = deflated
+    return Person(tmp_path, server.url)
 
 
 @pytest.fixture

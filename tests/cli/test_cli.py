@@ -440,11 +440,9 @@ def test_what_can_not_be_excluded_is_not_put_back(project: Path, photo: Path, tm
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(repository: Path) -> Path:
     """A real repository whose history holds a picture as it was before it was shrunk."""
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    git(folder, "init", "-q")
+    folder = repository
     shutil.copy(IMAGES / "photo.jpg", folder / "a.jpg")
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "original")

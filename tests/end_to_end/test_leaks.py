@@ -320,7 +320,7 @@ def test_usage_is_redacted(api: LyingServer, hosted: Make) -> None:
 )
 @pytest.mark.parametrize("place", ["message", "errors", "name"])
 def test_a_key_that_a_reply_spells_its_own_way(
-    api: LyingServer, hosted: Make, photo: bytes, key: str, spelled: str, place: str
+    api: LyingServer, hosted: Make, private_photo: bytes, key: str, spelled: str, place: str
 ) -> None:
     """However the API quotes the key, no error, no reply and no record holds it."""
     bodies = {
@@ -331,12 +331,12 @@ def test_a_key_that_a_reply_spells_its_own_way(
     api.always["upload"] = replies(422, bodies[place].encode())
     api.always["stats"] = replies(200, bodies[place].replace("false", "true").encode())
     engine = hosted(key=key)
-    shown = f"{outcome(engine, photo)} {engine.ask(tinyjpg.STATS)}".lower()
+    shown = f"{outcome(engine, private_photo)} {engine.ask(tinyjpg.STATS)}".lower()
     assert key.lower() not in shown
     assert "tj_abc%2fdefgh" not in shown
 
 
-def test_a_key_at_the_end_of_a_long_error(api: LyingServer, hosted: Make, photo: bytes) -> None:
+def test_a_key_at_the_end_of_a_long_error(api: LyingServer, hosted: Make, private_photo: bytes) -> None:
     """The key is taken out before a text is cut: no part of it is left at the end."""
     key = "tj_abcdefghijklmn"
     transport = hosted(key=key)._client().transport
@@ -351,7 +351,7 @@ def test_a_key_of_digits(api: LyingServer, hosted: Make) -> None:
 
 
 @pytest.fixture
-def photo() -> bytes:
+def private_photo() -> bytes:
     """A JPEG with a position, a camera, a comment and a thumbnail."""
     exif = Image.Exif()
     exif[0x010F] = "CAMERA-MAKER"
@@ -361,11 +361,11 @@ def photo() -> bytes:
     return noise(1, "JPEG", exif=exif, comment=b"A-COMMENT")
 
 
-def test_what_pictures_tell(api: LyingServer, hosted: Make, photo: bytes) -> None:
+def test_what_pictures_tell(api: LyingServer, hosted: Make, private_photo: bytes) -> None:
     """Neither position nor camera nor comments nor a file's name are in an upload."""
     private = (b"CAMERA-MAKER", b"GPS-DATE", b"USER-COMMENT", b"A-COMMENT")
-    assert all(word in photo for word in private)
-    outcome(hosted(), photo)
+    assert all(word in private_photo for word in private)
+    outcome(hosted(), private_photo)
     assert [word for word in private if word in api.seen[0].body] == []
     assert len(upload_name(api.seen[0])) == len("0123456789abcdef.jpg")
 

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from cli_with_api import Person
-from fakes import deflated, png, rows_of
-from lying_server import Connection, Fault, LyingServer, Seen, lying_server, resets
+from fakes import png, rows_of
+from lying_server import Connection, Fault, LyingServer, Seen, resets
 from patience import ENDLESS, PATIENCE, until
 from sample_images import first_frame, grey_animation
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def server() -> Iterator[LyingServer]:
-    with lying_server(deflated) as running:
-        yield running
-
-
-@pytest.fixture
-def person(tmp_path: Path, server: LyingServer) -> Person:
-    return Person(tmp_path, server.url)
 
 
 def accepts(connection: Connection, server: LyingServer, seen: Seen) -> None:

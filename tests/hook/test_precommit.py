@@ -46,9 +46,9 @@ def printed(done: subprocess.CompletedProcess[str], words: str) -> list[str]:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(repository: Path) -> Path:
     """A repository with the hook installed, and two images staged."""
-    folder = make_repository(tmp_path / "repository")
+    folder = repository
     (folder / ".pre-commit-config.yaml").write_text(LOCAL)
     (folder / "docs").mkdir()
     shutil.copyfile(PNG, folder / "docs/a.png")

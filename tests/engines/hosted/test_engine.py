@@ -37,7 +37,6 @@ from lying_server import (
     drips,
     drips_a_body,
     hangs,
-    lying_server,
     raw,
     replies,
     resets,
@@ -76,12 +75,6 @@ def info_of(data: bytes) -> ImageInfo:
 @pytest.fixture(scope="module")
 def image() -> bytes:
     return noise()
-
-
-@pytest.fixture
-def server() -> Iterator[LyingServer]:
-    with lying_server() as running:
-        yield running
 
 
 @pytest.fixture
