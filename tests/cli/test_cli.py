@@ -23,6 +23,7 @@ import pytest
 from imgshrink.files.originals import Originals
 from imgshrink.image.seal import read_seal, seal
 from imgshrink.settings.folders import state_folder
+from patience import PATIENCE
 from places import IMAGES
 from server_process import Served
 
@@ -40,7 +41,7 @@ def run(
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr
@@ -441,11 +442,9 @@ def test_what_can_not_be_excluded_is_not_put_back(project: Path, photo: Path, tm
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(repository: Path) -> Path:
     """A real repository whose history holds a picture as it was before it was shrunk."""
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    git(folder, "init", "-q")
+    folder = repository
     shutil.copy(IMAGES / "photo.jpg", folder / "a.jpg")
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "original")
@@ -587,7 +586,7 @@ def test_cache_is_not_cleared_without_a_yes(project: Path) -> None:
 
 
 def test_interrupted(tmp_path: Path) -> None:
-    """Ctrl-C ends the run with 130 within two seconds; every file is whole and no process stays."""
+    """Ctrl-C ends the run with 130; every file is whole and no process stays."""
     docs = tmp_path / "docs"
     docs.mkdir()
     source = (IMAGES / "still.png").read_bytes()
@@ -605,7 +604,7 @@ def test_interrupted(tmp_path: Path) -> None:
     assert "300 new images" in process.stderr.readline()
     time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(10) == 130
+    assert process.wait(PATIENCE) == 130
     assert "interrupted; no file is damaged. " in process.stderr.read()
     assert hashes(docs).keys() == state.keys()
 

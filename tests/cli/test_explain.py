@@ -22,12 +22,6 @@ from places import IMAGES
 
 
 @pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    """A photograph in a folder of its own."""
-    return Path(shutil.copy(IMAGES / "photo.jpg", tmp_path))
-
-
-@pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
     """A session with the built-in codecs and an empty cache."""
     with Session(load(tmp_path, environ=os.environ, arguments={"engine": "builtin"})) as made:

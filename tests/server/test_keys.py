@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.server.database import Database, ForeignDatabase
@@ -55,7 +55,6 @@ def test_almost_right_key(keys: Keys, change: object) -> None:
     assert keys.check(change(keys.add("first"))) is None
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.text())
 def test_any_text_is_no_key(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """Whatever a header holds, checking it raises nothing."""
