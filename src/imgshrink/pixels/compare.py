@@ -14,7 +14,6 @@ from .structure import ALIGNED, MARGIN, Strip, merged, worst_windows
 
 __all__ = ["Difference", "acceptable", "identical", "measure"]
 
-_BLOCK = 8
 _STRIP_PIXELS = 1 << 20
 _FETCHED = 1 << 17
 _OPAQUE = 255.0
@@ -135,10 +134,7 @@ class _Ground:
 
 
 def _look(strip: Strip) -> _Look:
+    """Measure one strip; its blocks may be those of the margin too, which the strip above has counted."""
     one, other = (image.crop(0, strip.margin, image.width, image.height - strip.margin) for image in strip.sides)
-    worst = _blocks(one).dE76(_blocks(other)).max()
+    worst = strip.blocks[0].colourspace("lab").dE76(strip.blocks[1].colourspace("lab")).max()
     return _Look(worst, (one - other).abs().avg() * one.width * one.height, worst_windows(strip))
-
-
-def _blocks(image: pyvips.Image) -> pyvips.Image:
-    return image.shrink(_BLOCK, _BLOCK, ceil=True).colourspace("lab")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import pyvips
@@ -27,9 +28,10 @@ RANK: Mapping[str, int] = MappingProxyType(
 """Which window counts for each test, by size."""
 
 _CELL, _BLOCK = 4, 8
-_LUMA = pyvips.Image.new_from_array([[0.299, 0.587, 0.114]])
 _YCC = pyvips.Image.new_from_array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
-_TWO, _FOUR = (pyvips.Image.new_from_array([[1] * side] * side, scale=side * side) for side in (2, 4))
+_FOUR = pyvips.Image.new_from_array([[1] * 4] * 4, scale=16)
+# Of twice the luma, and of its squares.
+_MEANS, _SQUARES = (pyvips.Image.new_from_array([[1, 1], [1, 1]], scale=4 * unit) for unit in (2, 4))
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ class Strip:
     def sides(self) -> tuple[pyvips.Image, pyvips.Image]:
         """Both images."""
         return self.left, self.right
+
+    @cached_property
+    def blocks(self) -> tuple[pyvips.Image, pyvips.Image]:
+        """Both images shrunk eight times."""
+        left, right = (image.shrink(_BLOCK, _BLOCK, ceil=True).copy_memory() for image in self.sides)
+        return left, right
 
 
 def worst_windows(strip: Strip) -> dict[str, list[Place]]:
@@ -110,7 +118,7 @@ def _tests(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
     `coarse` are the variance of the difference, in windows of 8 x 8 and of 16 x 16 pixels of the halved images.
     `brightness` and `colour` are the differences of luma and of chroma between means of 32 x 32 pixels.
     """
-    one, other = (image.recomb(_LUMA).cast("uchar").copy_memory() for image in strip.sides)
+    one, other = (_twice_luma(image) for image in strip.sides)
     cells = _cells(one, other, _CELL)
     grid = _pairs_of_cells(cells[0], strip, _CELL)
     va, vb, both = _moments(cells, grid)
@@ -119,21 +127,27 @@ def _tests(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
     cells = _cells(one, other, _CELL // 2)
     grid = _pairs_of_cells(cells[0], strip, _CELL)
     va, vb, both = _moments(cells, grid)
-    yield "fine", (va + vb - both * 2) / (_larger(va, vb) + 400), grid
+    yield "fine", (va + vb - both * 2) / (va.maxpair(vb) + 400), grid
     yield "faint", _lost(va, vb, both) / (va + 100), grid
     cells = [cell.shrink(2, 2, ceil=True).copy_memory() for cell in cells]
     grid = _pairs_of_cells(cells[0], strip, _BLOCK)
     va, vb, both = _moments(cells, grid)
-    yield "coarse", (va + vb - both * 2) / (_larger(va, vb) + 50), grid
-    off = (_blocks(strip.left) - _blocks(strip.right)).recomb(_YCC)
+    yield "coarse", (va + vb - both * 2) / (va.maxpair(vb) + 50), grid
+    yield from _areas_of(strip)
+
+
+def _areas_of(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
+    left, right = strip.blocks
+    off = (left.cast("short") - right).recomb(_YCC)
     grid = _areas(off, strip, _BLOCK)
     light, blue, red = grid.cut(off.conv(_FOUR, precision="float")).copy_memory().bandsplit()
     yield "brightness", light.abs(), grid
     yield "colour", (blue * blue + red * red) ** 0.5, grid
 
 
-def _blocks(image: pyvips.Image) -> pyvips.Image:
-    return image.shrink(_BLOCK, _BLOCK, ceil=True).cast("float")
+def _twice_luma(image: pyvips.Image) -> pyvips.Image:
+    """Return (R + 4 G + B) / 3, 0..510, near to twice the luma of sRGB (.21, .72, .07), in a third of the time."""
+    return (image.bandmean() + image[1]).copy_memory()
 
 
 def _cells(one: pyvips.Image, other: pyvips.Image, side: int) -> list[pyvips.Image]:
@@ -143,21 +157,22 @@ def _cells(one: pyvips.Image, other: pyvips.Image, side: int) -> list[pyvips.Ima
 
 
 def _moments(cells: list[pyvips.Image], grid: _Grid) -> tuple[pyvips.Image, pyvips.Image, pyvips.Image]:
-    """Return the variance of either image and their covariance in windows of 2 x 2 cells."""
+    """Return the variance of either image and their covariance in windows of 2 x 2 cells, in units of luma."""
+    masks = (_MEANS, _MEANS, _SQUARES, _SQUARES, _SQUARES)
     a, b, aa, bb, ab = (
-        grid.cut(
-            cell.embed(0, 0, cell.width + 1, cell.height + 1, extend="copy").conv(_TWO, precision="float")
-        ).copy_memory()
-        for cell in cells
+        grid.cut(_one_more(cell).conv(mask, precision="float")).copy_memory()
+        for cell, mask in zip(cells, masks, strict=True)
     )
     return (aa - a * a).copy_memory(), (bb - b * b).copy_memory(), (ab - a * b).copy_memory()
 
 
+def _one_more(cells: pyvips.Image) -> pyvips.Image:
+    return cells.embed(0, 0, cells.width + 1, cells.height + 1, extend="copy")
+
+
 def _lost(va: pyvips.Image, vb: pyvips.Image, both: pyvips.Image) -> pyvips.Image:
-    """Return the variance of the first image that no straight line through the second explains."""
-    along = _larger(both, both * 0).copy_memory()
-    return va - along * along / (_larger(vb, vb * 0) + 1)
+    """Return the variance of the first image that no rising straight line through the second explains.
 
-
-def _larger(one: pyvips.Image, other: pyvips.Image) -> pyvips.Image:
-    return (one > other).ifthenelse(one, other)
+    What is dark in one and bright in the other counts twice.
+    """
+    return va - both * both.abs() / (vb + 1)
