@@ -18,6 +18,9 @@ _STRIP_PIXELS = 1 << 20
 _FETCHED = 1 << 17
 _OPAQUE = 255.0
 _BLACK, _WHITE = 0, 255
+_KEPT_PIXELS = 4 << 20
+
+_Pixels = tuple[bytes, bytes]
 
 
 def acceptable(original: pyvips.Image, candidate: pyvips.Image, quality: int, format: Format) -> str:
@@ -33,16 +36,37 @@ def acceptable(original: pyvips.Image, candidate: pyvips.Image, quality: int, fo
 
 def measure(reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
     """Compare two images of one size in 8-bit sRGB, with or without alpha; each is read once from top to bottom."""
-    worst, faded, on_black, on_white = 0.0, 0.0, _Ground(), _Ground()
-    for strip in _different_strips(*_alike(reference, candidate)):
-        alphas = _lowest_alpha(strip.left), _lowest_alpha(strip.right)
-        faded = max(faded, alphas[1] - alphas[0])
-        looks = [_look(shown) for shown in _flattened(strip, opaque=min(alphas) == _OPAQUE)]
-        on_black.add(looks[0])
-        on_white.add(looks[-1])
-        worst = max(worst, looks[0].worst, looks[-1].worst)
-    mean = max(on_black.total, on_white.total) / (reference.width * reference.height)
-    return Difference(worst, mean, faded, worse_places(on_black.places(), on_white.places()))
+    return Comparison().measure(reference, candidate)
+
+
+class Comparison:
+    """Compares pairs of images of one size, the frames of two animations.
+
+    Rows in which both images are what they were in the pair before are not tested again for structure. Two images of at
+    most 4 megapixels are kept for that.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, _Pixels] = {}
+
+    def measure(self, reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
+        """Compare as `measure` does."""
+        worst, faded, on_black, on_white = 0.0, 0.0, _Ground(), _Ground()
+        for strip, pixels in _strips(*_alike(reference, candidate)):
+            before = self._before.get(strip.top)
+            if reference.width * reference.height <= _KEPT_PIXELS:
+                self._before[strip.top] = pixels
+            if pixels[0] == pixels[1]:
+                continue
+            alphas = _lowest_alpha(strip.left), _lowest_alpha(strip.right)
+            faded = max(faded, alphas[1] - alphas[0])
+            rows = _rows_to_test(pixels, before, strip)
+            looks = [_look(shown, rows) for shown in _flattened(strip, opaque=min(alphas) == _OPAQUE)]
+            on_black.add(looks[0])
+            on_white.add(looks[-1])
+            worst = max(worst, looks[0].worst, looks[-1].worst)
+        mean = max(on_black.total, on_white.total) / (reference.width * reference.height)
+        return Difference(worst, mean, faded, worse_places(on_black.places(), on_white.places()))
 
 
 def identical(reference: pyvips.Image, candidate: pyvips.Image) -> bool:
@@ -50,7 +74,7 @@ def identical(reference: pyvips.Image, candidate: pyvips.Image) -> bool:
     left, right = _alike(reference, candidate)
     if (left.width, left.height, left.bands, left.format) != (right.width, right.height, right.bands, right.format):
         return False
-    return next(_different_strips(left, right), None) is None
+    return all(one == other for _, (one, other) in _strips(left, right))
 
 
 def _alike(reference: pyvips.Image, candidate: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image]:
@@ -62,19 +86,30 @@ def _alike(reference: pyvips.Image, candidate: pyvips.Image) -> tuple[pyvips.Ima
     )
 
 
-def _different_strips(left: pyvips.Image, right: pyvips.Image) -> Iterator[Strip]:
-    """Yield the strips in which two images are not the same bytes, each with the last rows of the strip above."""
+def _strips(left: pyvips.Image, right: pyvips.Image) -> Iterator[tuple[Strip, _Pixels]]:
+    """Yield both images from top to bottom, each strip with the last rows of the one above, and its bytes."""
     rows = max(4 * ALIGNED, _STRIP_PIXELS // left.width // ALIGNED * ALIGNED)
     one, other = pyvips.Region.new(left), pyvips.Region.new(right)
     above, over = b"", b""
     for top in range(0, left.height, rows):
         height, margin = min(rows, left.height - top), MARGIN if top else 0
         here, there = above + _rows(one, left.width, top, height), over + _rows(other, right.width, top, height)
-        if here != there:
-            sides = _image(left, here, height + margin), _image(right, there, height + margin)
-            yield Strip(*sides, top - margin, margin, top + height == left.height)
+        sides = _image(left, here, height + margin), _image(right, there, height + margin)
+        yield Strip(*sides, top - margin, margin, top + height == left.height), (here, there)
         kept = -MARGIN * (len(here) // (height + margin))
         above, over = here[kept:], there[kept:]
+
+
+def _rows_to_test(pixels: _Pixels, before: _Pixels | None, strip: Strip) -> tuple[int, int]:
+    """Return the first row of a strip, and the one behind the last, in which it differs and did not so before."""
+    (here, there), step = pixels, ALIGNED * (len(pixels[0]) // strip.left.height)
+    found = []
+    for at in range(0, len(here), step):
+        end = at + step
+        one, other = here[at:end], there[at:end]
+        if one != other and not (before and one == before[0][at:end] and other == before[1][at:end]):
+            found.append(at // step * ALIGNED)
+    return (found[0], min(found[-1] + ALIGNED, strip.left.height)) if found else (0, 0)
 
 
 def _rows(region: pyvips.Region, width: int, top: int, height: int) -> bytes:
@@ -133,8 +168,12 @@ class _Ground:
         return {name: found[-1] for name, found in self.windows.items()}
 
 
-def _look(strip: Strip) -> _Look:
-    """Measure one strip; its blocks may be those of the margin too, which the strip above has counted."""
+def _look(strip: Strip, rows: tuple[int, int]) -> _Look:
+    """Measure one strip: its mean over all of it, the rest where its rows are to be tested."""
     one, other = (image.crop(0, strip.margin, image.width, image.height - strip.margin) for image in strip.sides)
-    worst = strip.blocks[0].colourspace("lab").dE76(strip.blocks[1].colourspace("lab")).max()
-    return _Look(worst, (one - other).abs().avg() * one.width * one.height, worst_windows(strip))
+    total = (one - other).abs().avg() * one.width * one.height
+    if not rows[1]:
+        return _Look(0, total, {})
+    part = strip.around(*rows)
+    worst = part.blocks[0].colourspace("lab").dE76(part.blocks[1].colourspace("lab")).max()
+    return _Look(worst, total, worst_windows(part))

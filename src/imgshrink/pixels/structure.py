@@ -52,6 +52,19 @@ class Strip:
         """Both images."""
         return self.left, self.right
 
+    def around(self, first: int, end: int) -> Strip:
+        """Return the strip of which every window that reaches the rows from `first` to before `end` is tested.
+
+        `first` is a multiple of `ALIGNED`.
+        """
+        start = max(0, max(self.margin, first) - MARGIN)
+        stop = min(self.left.height, end + MARGIN)
+        if (start, stop) == (0, self.left.height):
+            return self
+        left, right = (image.crop(0, start, image.width, stop - start) for image in self.sides)
+        last = self.last and stop == self.left.height
+        return Strip(left, right, self.top + start, MARGIN if start else self.margin, last)
+
     @cached_property
     def blocks(self) -> tuple[pyvips.Image, pyvips.Image]:
         """Both images shrunk eight times."""

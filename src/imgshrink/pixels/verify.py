@@ -13,9 +13,9 @@ from ..image.icc import channels
 from ..image.limits import VERIFY_VERSION, unsupported
 from ..image.metadata import Metadata, graft, read_metadata, reduce
 from ..image.sniff import describe, sniff
-from ..image.timing import effective_durations
+from ..image.timing import total_duration
 from .color import displayed, stored
-from .compare import identical, measure
+from .compare import Comparison, identical
 from .difference import Difference
 from .frames import pairs
 from .interpretations import Interpretation, interpretations
@@ -79,8 +79,8 @@ def _changed_structure(before: ImageInfo, after: ImageInfo) -> str:
         return reason
     if before.durations and not after.durations:
         return "the animation is gone"
-    if sum(effective_durations(before.durations)) != sum(effective_durations(after.durations)):
-        return f"the animation's {before.duration} ms became {after.duration} ms"
+    if (lasted := total_duration(before.durations)) != (lasts := total_duration(after.durations)):
+        return f"the animation's {lasted} ms became {lasts} ms"
     if before.loop != after.loop:
         return f"the number of plays changed from {before.loop} to {after.loop} (0 is for ever)"
     if "cmyk" in (before.colour, after.colour) and before.colour != after.colour:
@@ -114,12 +114,12 @@ def _look(
     format: Format,
 ) -> list[Difference]:
     """Return the largest difference that each interpretation shows; ends early once none can pass."""
-    looks = [Difference()] * len(possible)
+    looks, comparisons = [Difference()] * len(possible), [Comparison() for _ in possible]
     for left, right in pictures:
         pair = (left, right) if len(possible) == 1 else (left.copy_memory(), right.copy_memory())
         looks = [
-            look.or_worse(_difference(*pair, kept, interpretation, recipe))
-            for look, interpretation in zip(looks, possible, strict=True)
+            look.or_worse(_difference(*pair, kept, interpretation, recipe, comparison))
+            for look, interpretation, comparison in zip(looks, possible, comparisons, strict=True)
         ]
         if all(look.excess(recipe.quality, format) > 1 for look in looks):
             break
@@ -127,11 +127,16 @@ def _look(
 
 
 def _difference(
-    left: pyvips.Image, right: pyvips.Image, kept: Metadata, interpretation: Interpretation, recipe: Recipe
+    left: pyvips.Image,
+    right: pyvips.Image,
+    kept: Metadata,
+    interpretation: Interpretation,
+    recipe: Recipe,
+    comparison: Comparison,
 ) -> Difference:
     if not recipe.lossless:
         shown = displayed(right, interpretation.icc, interpretation.orientation)
-        return measure(displayed(left, kept.icc, kept.orientation), shown)
+        return comparison.measure(displayed(left, kept.icc, kept.orientation), shown)
     deep = "ushort" in (left.format, right.format)
     same = identical(stored(left, kept.orientation, deep=deep), stored(right, interpretation.orientation, deep=deep))
     return Difference() if same else _CHANGED
