@@ -17,6 +17,7 @@ from ..core.keys import cache_key, content_hash, done_key
 from ..core.model import Accept, Entry, ImageInfo, ImageKey, Judgement, NotSmaller, Recipe, Refuse, Verdict
 from ..engines import Engine
 from ..image.sniff import sniff
+from ..image.timing import total_duration
 from .inspection import Examined, finishes
 
 LATE = "max_time was over"
@@ -249,10 +250,12 @@ class Resolver:
 
 
 def _fits(info: ImageInfo, payload: bytes) -> bool:
-    """Whether a cached payload can be a result for such an image: same format, size, duration and loop."""
+    """Whether a cached payload can be a result for such an image: same format, size, effective duration and loop."""
     found = sniff(payload)
     if found is None or not found.complete:
         return False
     if (found.format, found.displayed, found.animated) != (info.format, info.displayed, info.animated):
         return False
-    return not info.animated or (found.duration, found.loop) == (info.duration, info.loop)
+    if not info.animated:
+        return True
+    return (total_duration(found.durations), found.loop) == (total_duration(info.durations), info.loop)
