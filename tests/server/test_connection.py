@@ -25,15 +25,6 @@ def serving(folder: Path, **limits: float) -> Iterator[Served]:
         yield server
 
 
-def connected(server: Served, data: bytes = b"") -> socket.socket:
-    """A connection that has sent `data`."""
-    host, _, port = server.url.removeprefix("http://").partition(":")
-    sock = socket.create_connection((host, int(port)), timeout=30)
-    if data:
-        sock.sendall(data)
-    return sock
-
-
 def rest(sock: socket.socket) -> bytes:
     """The bytes that the server sends until it closes the connection."""
     received = b""
@@ -48,13 +39,13 @@ def rest(sock: socket.socket) -> bytes:
 @pytest.mark.parametrize("said", [b"", b"G", HALF])
 def test_head_that_does_not_come(tmp_path: Path, said: bytes) -> None:
     """A connection is closed if its request does not start, or its head does not end, in time."""
-    with serving(tmp_path, head_seconds=0.3) as server, connected(server, said) as sock:
+    with serving(tmp_path, head_seconds=0.3) as server, server.connected(said) as sock:
         assert rest(sock) == b""
 
 
 def test_second_head_that_does_not_end(tmp_path: Path) -> None:
     """The same holds for the next request of a connection."""
-    with serving(tmp_path, head_seconds=0.3) as server, connected(server, HALF + b"\r\n") as sock:
+    with serving(tmp_path, head_seconds=0.3) as server, server.connected(HALF + b"\r\n") as sock:
         answer = b""
         while not answer.endswith(b"}"):
             answer += sock.recv(4000)
@@ -65,8 +56,8 @@ def test_second_head_that_does_not_end(tmp_path: Path) -> None:
 def test_more_connections_than_are_allowed(tmp_path: Path) -> None:
     """Connections beyond the limit are closed at once; when silent ones have timed out, new ones are served."""
     with serving(tmp_path, head_seconds=2, connections=10) as server, ExitStack() as stack:
-        first = [stack.enter_context(connected(server)) for _ in range(10)]
-        over = [stack.enter_context(connected(server)) for _ in range(10)]
+        first = [stack.enter_context(server.connected()) for _ in range(10)]
+        over = [stack.enter_context(server.connected()) for _ in range(10)]
         assert {rest(sock) for sock in (*over, *first)} == {b""}
         assert server.get("/health", "").status_code == 200
 
@@ -81,7 +72,7 @@ def test_stalled_uploads_keep_nobody_out_for_ever(tmp_path: Path) -> None:
     """Uploads that wait behind slow ones for too long get 503 with `Retry-After`."""
     with serving(tmp_path, uploads=2, slot_wait_seconds=0.3, stall_seconds=60) as server, ExitStack() as stack:
         for _ in range(2):
-            stack.enter_context(connected(server, UPLOAD.format(server.key).encode()))
+            stack.enter_context(server.connected(UPLOAD.format(server.key).encode()))
         until(lambda: server.post(png()).status_code == 503)
         reply = server.post(png())
         assert (reply.json()["message"], reply.headers["retry-after"]) == ("The server is busy", "1")
@@ -91,7 +82,7 @@ def test_stalled_uploads_keep_nobody_out_for_ever(tmp_path: Path) -> None:
 
 def test_upload_that_stalls(tmp_path: Path) -> None:
     """An upload that stalls gets 408."""
-    with serving(tmp_path, stall_seconds=0.3) as server, connected(server, UPLOAD.format(server.key).encode()) as sock:
+    with serving(tmp_path, stall_seconds=0.3) as server, server.connected(UPLOAD.format(server.key).encode()) as sock:
         assert sock.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 

@@ -9,7 +9,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -146,12 +145,6 @@ def test_too_many_fields(server: Served) -> None:
     assert (reply.status_code, reply.json()["message"]) == (400, "Bad request")
 
 
-def connection(server: Served) -> socket.socket:
-    url = urlsplit(server.url)
-    assert url.hostname
-    return socket.create_connection((url.hostname, url.port or 80), timeout=20)
-
-
 def post_head(server: Served, *headers: str, key: str | None = None) -> bytes:
     lines = ("POST /api/optimize HTTP/1.1", "Host: x", f"X-API-Key: {server.key if key is None else key}", *headers)
     return "\r\n".join([*lines, "Content-Type: multipart/form-data; boundary=x", "", ""]).encode()
@@ -168,14 +161,14 @@ def answer(sock: socket.socket) -> tuple[int, dict[str, Any]]:
 
 def test_declared_too_large(server: Served) -> None:
     """A body that declares too large a size is refused before any of it was sent."""
-    with closing(connection(server)) as sock:
+    with closing(server.connected()) as sock:
         sock.sendall(post_head(server, f"Content-Length: {10**12}"))
         assert answer(sock) == (413, {"success": False, "message": f"The request is larger than {BODY} bytes"})
 
 
 def test_too_large_as_it_comes(server: Served) -> None:
     """A body without a declared size is refused once it is too large."""
-    with closing(connection(server)) as sock:
+    with closing(server.connected()) as sock:
         sock.sendall(post_head(server, "Transfer-Encoding: chunked"))
         part = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + b"x" * 60_000
         for _ in range(6):
@@ -193,14 +186,14 @@ def test_refused_in_the_middle_of_the_upload(server: Served) -> None:
 
 def test_expecting_client(server: Served) -> None:
     """A client that waits for `100 Continue` gets the error reply instead."""
-    with closing(connection(server)) as sock:
+    with closing(server.connected()) as sock:
         sock.sendall(post_head(server, "Content-Length: 1000", "Expect: 100-continue", key="wrong"))
         assert answer(sock)[0] == 401
 
 
 def test_slow_upload(server: Served) -> None:
     """An upload that exceeds its time is ended, though bytes keep arriving."""
-    with closing(connection(server)) as sock:
+    with closing(server.connected()) as sock:
         sock.sendall(post_head(server, "Content-Length: 5000"))
         drip = threading.Thread(target=dripping, args=(sock,), daemon=True)
         drip.start()
@@ -222,7 +215,7 @@ def test_upload_cut_off(server: Served) -> None:
     key = server.add_key("cut off")
     before = sorted(path.name for path in (server.data / "originals").iterdir())
     for sent in (0, 50, 5000):
-        with closing(connection(server)) as sock:
+        with closing(server.connected()) as sock:
             sock.sendall(post_head(server, "Content-Length: 9000", key=key) + (b"--x\r\n" + b"x" * 9000)[:sent])
     assert server.get("/api/v1/stats", key).json()["data"]["used"] == 0
     assert sorted(path.name for path in (server.data / "originals").iterdir()) == before
@@ -282,7 +275,7 @@ def test_bucket_fills_again() -> None:
 
 def test_requests_at_once(tmp_path: Path) -> None:
     """Requests above the limit of simultaneous requests get 503 in the envelope."""
-    with Served(tmp_path / "data", limits={"requests": 1}) as server, closing(connection(server)) as sock:
+    with Served(tmp_path / "data", limits={"requests": 1}) as server, closing(server.connected()) as sock:
         sock.sendall(post_head(server, "Content-Length: 100"))
         end = time.monotonic() + 10
         while (reply := server.get("/health")).status_code == 200 and time.monotonic() < end:

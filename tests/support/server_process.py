@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -194,6 +195,13 @@ class Served:
                 self._process.kill()
                 assert self._process.stdout is not None
                 self._process.stdout.close()
+
+    def connected(self, data: bytes = b"") -> socket.socket:
+        """Open a connection and send `data`."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        sock = socket.create_connection((host, int(port)), timeout=30)
+        sock.sendall(data)
+        return sock
 
     def get(self, path: str, key: str | None = None, **more: Any) -> httpx.Response:
         return self.request("GET", path, key, **more)

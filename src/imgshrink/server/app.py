@@ -24,7 +24,7 @@ from ..core import tinyjpg
 from ..engines import Engine
 from .blobs import BlobStore
 from .database import Database
-from .errors import BUSY, GONE, NO_IMAGE, NO_KEY, TOO_MANY, TROUBLE, ApiError, invalid, plain
+from .errors import GONE, NO_IMAGE, NO_KEY, TOO_MANY, TROUBLE, ApiError, invalid, plain
 from .form import declared_size, find_image, opened_form, read_quality
 from .job_runner import JobRunner, Verify
 from .jobs import Job
@@ -34,6 +34,7 @@ from .middleware import RequestMiddleware
 from .openapi import document
 from .queue import JobQueue, Leases
 from .rate_limit import RateLimiter
+from .upload_slots import UploadSlots
 from .uploads import UploadHandler, UploadRequest
 
 HEALTH = "/health"
@@ -89,7 +90,8 @@ class Api:
         self._limits = limits
         self._public_url = public_url
         self._rate_limiter = RateLimiter(limits.rate, limits.burst)
-        self._uploads = asyncio.Semaphore(limits.uploads)
+        self._slots = UploadSlots(limits)
+        self._storing = asyncio.Semaphore(limits.storing)
         self._document = document(public_url, limits)
 
     def routes(self) -> list[Route]:
@@ -110,28 +112,15 @@ class Api:
         key = await self._authorized(request)
         idempotency = _idempotency(request)
         await run_in_threadpool(self._handler.check, key, declared_size(request, self._limits), idempotency)
-        async with self._slot(), opened_form(request, self._limits) as form:
+        async with self._slots.slot(key.id), opened_form(request, self._limits) as form:
             image = find_image(form)
             file = image.file if isinstance(image, UploadFile) else image
-            job, new = await run_in_threadpool(
-                self._handler.accept, key, UploadRequest(file, *read_quality(form), idempotency)
-            )
+            upload = UploadRequest(file, *read_quality(form), idempotency)
+            async with self._storing:
+                job, new = await run_in_threadpool(self._handler.accept, key, upload)
         if new:
             self._runner.notify()
         return JSONResponse(tinyjpg.accepted(self._described(job, tinyjpg.PROCESSING)), headers=NO_STORE)
-
-    @asynccontextmanager
-    async def _slot(self) -> AsyncGenerator[None]:
-        """Wait for one of the upload slots, for `slot_wait_seconds` at most; then reply that the server is busy."""
-        try:
-            async with asyncio.timeout(self._limits.slot_wait_seconds):
-                await self._uploads.acquire()
-        except TimeoutError as error:
-            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=self._limits.slot_wait_seconds) from error
-        try:
-            yield
-        finally:
-            self._uploads.release()
 
     async def status(self, request: Request) -> Response:
         """Return the state of one image."""

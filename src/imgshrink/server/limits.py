@@ -20,8 +20,14 @@ class Limits:
     """Size of all originals and results."""
     free: int = 500 * 10**6
     """Space on the disk that is left free."""
-    uploads: int = 8
-    """Bodies read at the same time; others wait for a slot."""
+    uploads: int = 64
+    """Bodies read at the same time, each with 1 MB in memory and the rest on disk; others wait for a slot."""
+    key_uploads: int = 8
+    """Bodies of one key read at the same time: slow uploads of one key leave slots to the others."""
+    key_waiting: int = 64
+    """Uploads of one key that may wait for a slot; more are refused at once."""
+    storing: int = 8
+    """Uploads checked and stored at the same time, each wholly in memory."""
     slot_wait_seconds: float = 10
     """Longest wait for a slot; then the server replies that it is busy."""
     stall_seconds: float = 15
