@@ -107,7 +107,9 @@ def test_finished_file_without_an_original(photo: Path, session: Session) -> Non
     assert row("undo", photo, session).startswith("no backup is kept; imgshrink restore ")
 
 
-STRIPPED = "! .pre-commit-config.yaml: oxipng --strip removes the seal, and imgshrink adds it again: use only one of them"
+STRIPPED = (
+    "! .pre-commit-config.yaml: oxipng --strip removes the seal, and imgshrink adds it again: use only one of them"
+)
 REPEATED = "! .pre-commit-config.yaml: oxipng works on the same images: use only one of them"
 
 

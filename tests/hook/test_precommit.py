@@ -128,8 +128,8 @@ def test_partly_staged_images_are_reported(repository):
     assert done.returncode == 1
     assert "Rolling back fixes" in done.stdout
     assert (
-        "imgshrink: docs/a.png and docs/b.jpg have both staged and unstaged changes, so pre-commit undid the shrinking. "
-        "Stage or stash the rest, then commit again."
+        "imgshrink: docs/a.png and docs/b.jpg have both staged and unstaged changes, "
+        "so pre-commit undid the shrinking. Stage or stash the rest, then commit again."
     ) in done.stdout
     assert {name: (repository / name).read_bytes() for name in unstaged} == unstaged
     assert "git restore" not in done.stdout
