@@ -30,7 +30,7 @@ class Checked:
 def check(sources: Iterable[Source], *, min_size: int, seal: str, baseline: frozenset[str] = frozenset()) -> Checked:
     """Check `sources`; those whose SHA-256 is in `baseline` pass. Raises `SettingsError` unless `seal` is `all`."""
     if seal != "all":
-        raise SettingsError(f'check needs the mark in every finished image, and seal is "{seal}": set seal to "all"')
+        raise SettingsError(f'check needs the seal in every shrunk image, and seal is "{seal}": set seal to "all"')
     found = [examine(source, min_size) for source in sources]
     waiting = [seen for seen in found if seen.state is State.OPEN]
     return Checked(
