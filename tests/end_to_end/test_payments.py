@@ -146,7 +146,7 @@ def test_a_fork(server: LyingServer, person: Person) -> None:
     code, said = person.run("optimize", "docs")
     assert (code, len(server.seen)) == (0, asked)
     assert "TINYJPG_API_KEY is empty" in said
-    assert "2 shrunk (1 known, 1 new)" in said
+    assert "2 shrunk (1 from the cache, 1 new)" in said
 
 
 def test_pending_is_collected(server: LyingServer, person: Person) -> None:

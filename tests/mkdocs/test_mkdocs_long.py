@@ -135,7 +135,7 @@ def test_properdocs_builds_the_same_bytes_without_mkdocs(tmp_path):
     environ = {"IMGSHRINK_CACHE_DIR": str(tmp_path / "another-cache")}
     done = run(programs / "properdocs", "build", "-f", "mkdocs.yml", "--site-dir", "other", cwd=folder, environ=environ)
     assert done.returncode == 0, done.stdout
-    assert any("3 shrunk (0 known, 3 new)" in line for line in lines(done)), done.stdout
+    assert any("3 shrunk (0 from the cache, 3 new)" in line for line in lines(done)), done.stdout
     for name in ("a.png", "b.jpg", "c.webp"):
         assert (folder / "other" / name).read_bytes() == (folder / "mkdocs" / name).read_bytes()
 
