@@ -50,7 +50,7 @@ THIRD_PARTY = {
     "files.locks": {"filelock"},
     "files.patterns": {"pathspec"},
     "settings": {"platformdirs"},
-    "server": {"starlette", "uvicorn", "h11", "python_multipart"},
+    "server": {"starlette", "uvicorn", "h11", "python_multipart", "filelock"},
     "cli": {"click", "mkdocs"},
     "mkdocs_plugin": {"mkdocs", "jinja2"},
 }
