@@ -2,7 +2,7 @@
 
 Before the load: the time of `GET /api/v1/stats` over one connection, and of an upload beside 40 slow ones of another
 key. Then clients upload, poll and download as fast as they are served; halfway the server is killed and restarted.
-Printed: images per second, their latency, the memory over time, and whether every promise was kept (exit code 1 if not).
+Printed: images per second, latency, memory over time, and whether every promise was kept (exit code 1 if not).
 """
 
 from __future__ import annotations
