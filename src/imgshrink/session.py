@@ -215,7 +215,7 @@ class Session:
             journal=settings.state_dir / "journal.sqlite3",
             max_uploads=settings.max_uploads,
             can_remember=self._can_remember,
-            claims=FileLocks(settings.state_dir / "claims"),
+            locks=FileLocks(settings.state_dir / "claims"),
             stop=self.stop,
         )
 

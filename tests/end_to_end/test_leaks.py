@@ -22,9 +22,10 @@ from imgshrink.core import tinyjpg
 from imgshrink.core.errors import EngineError, SettingsError
 from imgshrink.core.model import Recipe
 from imgshrink.engines.hosted.engine import Hosted
-from imgshrink.engines.hosted.http import Transport, _why
+from imgshrink.engines.hosted.http import Transport, _reason
 from imgshrink.engines.hosted.polling import Timing
-from imgshrink.engines.hosted.response import TransportError
+from imgshrink.engines.hosted.replies import TransportError
+from imgshrink.engines.hosted.retry import RetryPolicy
 from imgshrink.engines.hosted.secret import Secret
 from imgshrink.engines.hosted.urls import read_api
 from imgshrink.image.sniff import sniff
@@ -34,8 +35,8 @@ from patience import ENDLESS, PATIENCE, until
 KEY = "tj_secret_0123456789"
 NEVER_LATE = Timing(connect=ENDLESS, read=ENDLESS, answer=ENDLESS, question=ENDLESS, persistence=ENDLESS)
 QUICK = Timing(
-    connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01, backoff=0.01, persistence=1.0,
-    pause=0.5,
+    connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01,
+    retry=RetryPolicy(persistence=1.0, backoff=0.01, longest_wait=0.5),
 )  # fmt: skip
 REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -339,8 +340,10 @@ def test_a_key_that_a_reply_spells_its_own_way(
 def test_a_key_at_the_end_of_a_long_error(api: LyingServer, hosted: Make, private_photo: bytes) -> None:
     """The key is taken out before a text is cut: no part of it is left at the end."""
     key = "tj_abcdefghijklmn"
-    transport = hosted(key=key)._client().transport
-    why = _why(ValueError("x" * 190 + key), transport._key)
+    engine = hosted(key=key)
+    assert engine._ledger is not None
+    transport = engine._client(engine._ledger).transport
+    why = _reason(ValueError("x" * 190 + key), transport._key)
     assert "tj_" not in why
 
 

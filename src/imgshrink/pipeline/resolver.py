@@ -33,10 +33,10 @@ Verify = Callable[[bytes, bytes, Recipe], Judgement]
 
 
 class Locks(Protocol):
-    """Who works on what, between processes."""
+    """Locks by key, between threads and processes."""
 
-    def claim(self, key: str, *, deadline: float | None, stop: threading.Event) -> AbstractContextManager[bool]:
-        """Enter with True once `key` is ours, with False when `deadline` (monotonic seconds) has passed before."""
+    def hold(self, key: str, *, deadline: float | None, stop: threading.Event) -> AbstractContextManager[bool]:
+        """Enter with True once `key` is held, with False if others held it until `deadline` (monotonic seconds)."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Resolver:
         self,
         engines: Sequence[Engine],
         cache: Cache,
-        claims: Locks,
+        locks: Locks,
         verify: Verify,
         *,
         lookup_only: frozenset[str] = frozenset(),
@@ -89,7 +89,7 @@ class Resolver:
     ) -> None:
         self._engines = {engine.name: engine for engine in engines}
         self._cache = cache
-        self._claims = claims
+        self._locks = locks
         self._verify = verify
         self._lookup_only = lookup_only
         self._limits = {engine.name: SLOTS for engine in engines} | dict(slots or {})
@@ -170,8 +170,8 @@ class Resolver:
         deadline = time.monotonic() + self._wait if wait else time.monotonic()
         with ExitStack() as slot:
             slot.enter_context(self._slot(engine))
-            with self._claims.claim(key, deadline=deadline, stop=self.stop) as ours:
-                if not ours:
+            with self._locks.hold(key, deadline=deadline, stop=self.stop) as held:
+                if not held:
                     raise _Left(BUSY)
                 known = self._known(engine, item)
                 if known is not None:

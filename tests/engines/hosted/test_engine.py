@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import io
 import random
 import socket
@@ -27,6 +28,7 @@ from imgshrink.engines.hosted.engine import Hosted
 from imgshrink.engines.hosted.journal import UPLOADED, Journal
 from imgshrink.engines.hosted.polling import Timing
 from imgshrink.engines.hosted.quota import Quota
+from imgshrink.engines.hosted.retry import RetryPolicy
 from imgshrink.files.locks import FileLocks
 from imgshrink.image.metadata import reduce
 from imgshrink.image.sniff import sniff
@@ -54,8 +56,8 @@ NEVER_LATE = Timing(
 )  # nothing but a stop ends an exchange
 STEPS = {"status": "/status/", "download": "/direct-file/"}
 QUICK = Timing(
-    connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01, backoff=0.01, persistence=2.0,
-    pause=0.5,
+    connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01,
+    retry=RetryPolicy(persistence=2.0, backoff=0.01, longest_wait=0.5),
 )  # fmt: skip
 
 
@@ -331,7 +333,7 @@ def test_no_usable_answer_is_quoted(server: LyingServer, hosted: Make, image: by
 def test_two_caches_and_one_journal(server: LyingServer, hosted: Make, image: bytes, tmp_path: Path) -> None:
     """Two processes that share the journal alone do not upload one image at once: the second collects."""
     server.seconds = 0.5
-    engines = [hosted(journal=Journal(tmp_path / "j.sqlite3"), claims=FileLocks(tmp_path / "claims")) for _ in range(2)]
+    engines = [hosted(journal=Journal(tmp_path / "j.sqlite3"), locks=FileLocks(tmp_path / "claims")) for _ in range(2)]
     with ThreadPoolExecutor(2) as threads:
         results = list(threads.map(lambda engine: engine.optimize(image, info_of(image), RECIPE), engines))
     assert results == [server.shrink(image)] * 2
@@ -341,11 +343,11 @@ def test_two_caches_and_one_journal(server: LyingServer, hosted: Make, image: by
 def test_stopped_while_another_process_uploads(hosted: Make, image: bytes, tmp_path: Path) -> None:
     """Who waits for another process's upload ends at once when the run is stopped."""
     stop = threading.Event()
-    engine = hosted(claims=FileLocks(tmp_path / "claims"), stop=stop)
+    engine = hosted(locks=FileLocks(tmp_path / "claims"), stop=stop)
     key = engine._name(content_hash(image), RECIPE)
-    with FileLocks(tmp_path / "claims").claim(key, deadline=None, stop=threading.Event()):
+    with FileLocks(tmp_path / "claims").hold(key, deadline=None, stop=threading.Event()):
         threading.Timer(0.2, stop.set).start()
-        assert str(outcome(engine, image)) == f"another process is uploading it to {engine.host}"
+        assert str(outcome(engine, image)) == "interrupted"
 
 
 def test_reset_at_connecting(server: LyingServer, hosted: Make, image: bytes) -> None:
@@ -855,3 +857,38 @@ def test_uploads_are_the_image(server: LyingServer, hosted: Make, image: bytes) 
     """What is uploaded is the picture without what need not be known of it."""
     outcome(hosted(), image)
     assert uploaded(server.seen[0]) == reduce(image)
+
+
+def test_no_object_circle(server: LyingServer, hosted: Make, image: bytes) -> None:
+    """No object of the engine reaches itself again: each layer knows only those below it."""
+    engine = hosted()
+    outcome(engine, image)
+    server.always["upload"] = replies(401)
+    outcome(engine, noise(9))
+    assert circle(engine, []) == []
+
+
+def circle(value: object, path: list[object]) -> list[object]:
+    """Return a path of objects of the package from `value` back to itself, [] if there is none."""
+    if any(value is each for each in path):
+        return [*path, value]
+    ours = type(value).__module__.startswith("imgshrink.engines.hosted")
+    for part in parts(value):
+        if found := circle(part, [*path, value] if ours else path):
+            return found
+    return []
+
+
+def parts(value: object) -> list[object]:
+    """Return what an object of the package, a function or a container holds; nothing of other objects."""
+    if inspect.ismethod(value):
+        return [value.__self__]
+    if inspect.isfunction(value):
+        return [cell.cell_contents for cell in value.__closure__ or ()]
+    if isinstance(value, (list, tuple, set)):
+        return list(value)
+    if type(value).__module__.startswith("imgshrink.engines.hosted") and hasattr(value, "__dict__"):
+        return list(vars(value).values())
+    if type(value).__module__.partition(".")[0].startswith(("httpx", "httpcore")) and hasattr(value, "__dict__"):
+        return [part for part in vars(value).values() if "imgshrink" in type(part).__module__]
+    return []

@@ -197,7 +197,7 @@ def test_a_transaction_that_fails_leaves_nothing(ledger: Ledger) -> None:
 
 def test_locked_is_waited_for_once(ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has waited for a locked journal in vain does not wait again in this run, image after image."""
-    monkeypatch.setattr("imgshrink.engines.hosted.journal.PATIENCE", 0.2)
+    monkeypatch.setattr("imgshrink.engines.hosted.journal.LOCK_TIMEOUT", 0.2)
     before = begun(ledger)
     ledger.journal.close()
     other = sqlite3.connect(path, isolation_level=None)

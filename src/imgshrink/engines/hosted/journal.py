@@ -1,7 +1,7 @@
-"""The durable record of what was paid for: who can't remember doesn't buy.
+"""The durable record of uploads. No upload is made unless it can be recorded first.
 
-One row an image, API and account, kept for 30 days after its last upload began. `sending` is written before an upload,
-`uploaded` with the image's number at once after its answer, `rejected` when the API said no for good.
+One row for each image, API and account, kept for 30 days after its last upload began. `sending` is written before an
+upload, `uploaded` with the image's id at once after its reply, `rejected` when the API refused the image for good.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...core.errors import ImgshrinkError
 VERSION = 1
 KEPT = 30 * 86400
 UPLOADS = 2
-PATIENCE = 5.0
+LOCK_TIMEOUT = 5.0
 
 SENDING = "sending"
 UPLOADED = "uploaded"
@@ -43,9 +43,10 @@ class JournalError(ImgshrinkError):
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of one upload: how often it began, and the image's number where the API answered.
+    """What is known of one image's uploads: `attempts` is how many began, `image_id` is the API's id, 0 if unknown.
 
-    `token` names the upload to the API, `at` is when it began (seconds since the epoch), `reason` why it was rejected.
+    `token` is the idempotency key, `at` when the last upload began (seconds since the epoch), `reason` why the API
+    rejected it.
     """
 
     state: str
@@ -62,7 +63,7 @@ class Row:
 
 
 class Journal:
-    """The journal of this user, opened when it is first asked. Several threads and processes at once."""
+    """The journal of this user, opened by the first access. Safe for several threads and processes."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = path
@@ -72,19 +73,19 @@ class Journal:
         self._locked = ""
 
     def ledger(self, origin: str, key: str) -> Ledger:
-        """Return the pages of one account at one API; of the key only a hash is kept."""
+        """Return the rows of one account at one API; only a hash of the key is stored."""
         return Ledger(self, origin, hashlib.sha256(b"imgshrink journal:" + key.encode()).hexdigest()[:32])
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
-        """Enter with the journal, None where there is none yet; raises `JournalError`."""
-        with self._lock, self._named():
+        """Enter with the database, None where there is none yet; raises `JournalError`."""
+        with self._lock, self._errors():
             yield self._opened() if self._open is not None or self.path.exists() else None
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Enter one durable transaction; raises `JournalError`, and nothing was written then."""
-        with self._lock, self._named():
+        """Enter one durable transaction; raises `JournalError`, and then nothing was written."""
+        with self._lock, self._errors():
             database = self._opened()
             database.execute("BEGIN IMMEDIATE")
             try:
@@ -99,15 +100,15 @@ class Journal:
         return self._clock()
 
     def close(self) -> None:
-        """Let go of the file. Safe to call twice."""
+        """Close the file. Safe to call twice."""
         with self._lock:
             if self._open is not None:
                 self._open.close()
                 self._open = None
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Give every trouble one name; who waited for a locked file in vain waits for it no more."""
+    def _errors(self) -> Iterator[None]:
+        """Turn every error into a `JournalError`; a file that stayed locked is not waited for again."""
         why = self._locked
         if not why:
             try:
@@ -123,7 +124,7 @@ class Journal:
         if self._open is None:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.path.touch(mode=0o600)
-            database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+            database = sqlite3.connect(self.path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare(database)
             except BaseException:
@@ -154,15 +155,15 @@ class Ledger:
     account: str
 
     def find(self, key: str) -> Row | None:
-        """Return what is known of the image remembered under `key`; makes no journal where there is none."""
+        """Return the row of `key`; creates no journal where there is none."""
         with self.journal.reading() as database:
             return None if database is None else self._find(database, key)
 
     def begin(self, key: str, token: str, *, instead_of: Row | None) -> Row | None:
-        """Write down that an upload begins, and return its row; None where the journal has changed or allows no more.
+        """Record that an upload begins, and return its row; None where the row has changed or allows no upload.
 
-        `instead_of` is the row that the caller has seen. The first upload's token stays while nobody knows its fate, so
-        that an API that honours it makes one job of both.
+        `instead_of` is the row that the caller has read. A repeated upload keeps the token while the outcome of the
+        first is unknown, so that an API that honours idempotency keys makes one job of both.
         """
         with self.journal.writing() as database:
             found = self._find(database, key)
@@ -174,29 +175,29 @@ class Ledger:
             return row
 
     def undo(self, key: str, before: Row | None) -> None:
-        """Take back a `begin`: the upload certainly did not happen, and `before` holds again."""
+        """Revert a `begin`: the upload certainly did not happen, and the row is `before` again."""
         with self.journal.writing() as database:
             if before is None:
-                database.execute("DELETE FROM uploads WHERE key=? AND origin=? AND account=?", self._name(key))
+                database.execute("DELETE FROM uploads WHERE key=? AND origin=? AND account=?", self._row_key(key))
             else:
                 self._write(database, key, before)
 
     def settle(self, key: str, row: Row) -> None:
-        """Write down what became of an upload."""
+        """Record the outcome of an upload."""
         with self.journal.writing() as database:
             self._write(database, key, row)
 
-    def _name(self, key: str) -> tuple[str, str, str]:
+    def _row_key(self, key: str) -> tuple[str, str, str]:
         return key, self.origin, self.account
 
     def _find(self, database: sqlite3.Connection, key: str) -> Row | None:
         columns = "state, attempts, image_id, token, reason, at"
         query = f"SELECT {columns} FROM uploads WHERE key=? AND origin=? AND account=? AND at>=?"  # noqa: S608 - constants
-        found = database.execute(query, (*self._name(key), self.journal.now() - KEPT)).fetchone()
+        found = database.execute(query, (*self._row_key(key), self.journal.now() - KEPT)).fetchone()
         if found is not None and [type(value) for value in found] != _TYPES:
             raise sqlite3.DatabaseError("it holds what no imgshrink wrote")
         return None if found is None else Row(*found)
 
     def _write(self, database: sqlite3.Connection, key: str, row: Row) -> None:
-        values = (*self._name(key), row.state, row.attempts, row.image_id, row.token, row.reason, row.at)
+        values = (*self._row_key(key), row.state, row.attempts, row.image_id, row.token, row.reason, row.at)
         database.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
