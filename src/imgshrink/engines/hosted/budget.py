@@ -1,9 +1,11 @@
-"""What a run may upload, what it did upload, and a pause that the API asked for. Shared by all threads."""
+"""What a run may use: uploads, and time; and what it used. Shared by all threads."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from ...core.errors import AccountError
@@ -25,6 +27,10 @@ class UploadBudget:
         """How many uploads were, or may have been, paid for."""
         self.repeated = 0
         """How many uploads were the second of their image."""
+        self.uncollected: Counter[str] = Counter()
+        """How many paid images were not collected, by the reason; those that the API still works on are not counted."""
+        self.same_id = 0
+        """How many uploads got the image id of another image."""
         self.unknown = 0
         """How many uploads brought no usable response."""
         self.unknown_reason = ""
@@ -58,10 +64,35 @@ class UploadBudget:
             self.unknown += 1
             self.unknown_reason = reason
 
+    def left_uncollected(self, reason: str) -> None:
+        """Count a paid image that this run could not collect, and why."""
+        with self._lock:
+            self.uncollected[reason] += 1
+
+    def same_image_id(self) -> None:
+        """Count an upload that got the image id of another image."""
+        with self._lock:
+            self.same_id += 1
+
     def repeated_upload(self) -> None:
         """Count an upload that was the second of its image."""
         with self._lock:
             self.repeated += 1
+
+
+class RunEnd:
+    """The end of the run, in monotonic seconds, which no wait and no request outlasts; infinity is no end."""
+
+    def __init__(self) -> None:
+        self.at = math.inf
+
+    def deadline(self, seconds: float, *, grace: float = 0.0) -> float:
+        """Return the time in `seconds`, or the run's end if that is earlier; `grace` is how late it may be."""
+        return min(time.monotonic() + seconds, self.at + grace)
+
+    def left(self) -> float:
+        """Return the seconds until the end of the run."""
+        return self.at - time.monotonic()
 
 
 class Pause:

@@ -6,14 +6,14 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ...core import tinyjpg
 from ...core.errors import AccountError, EngineError, Unavailable
 from ...core.tinyjpg import Json
 from . import replies
-from .budget import Pause, UploadBudget
+from .budget import Pause, RunEnd, UploadBudget
 from .journal import Ledger
 from .parsing import retry_after
 from .polling import LatencyEstimate, Timing
@@ -31,8 +31,12 @@ Result = TypeVar("Result")
 _random = random.SystemRandom()
 
 
+UPLOAD_GRACE = 2.0
+"""Seconds after the run's end in which the reply to an upload is still awaited: without it the payment is unknown."""
+
+
 class Interrupted(Exception):
-    """The run was stopped while an upload waited."""
+    """The run was stopped, or its time is over, while an image waited; the text says which."""
 
 
 class Retryable(Exception):
@@ -64,6 +68,7 @@ class ApiClient:
     ledger: Ledger
     budget: UploadBudget
     stop: threading.Event
+    end: RunEnd
     timing: Timing
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     latency: LatencyEstimate = field(default_factory=LatencyEstimate)
@@ -79,9 +84,12 @@ class ApiClient:
         return _random.random()
 
     def sleep(self, seconds: float) -> None:
-        """Wait; raises `Interrupted` when the run is stopped."""
-        if self.stop.wait(max(0.0, seconds)):
-            raise Interrupted
+        """Wait; raises `Interrupted` when the run is stopped, or when the wait would outlast it."""
+        late = seconds > self.end.left()
+        if self.stop.wait(0.0 if late else max(0.0, seconds)):
+            raise Interrupted("interrupted")
+        if late:
+            raise Interrupted("max_time was over")
 
     def call(
         self, send: Callable[[], Reply], read: Callable[[int, bytes], Step]
@@ -101,8 +109,15 @@ class ApiClient:
         if isinstance(step, replies.Later) and delay is None and reply.code == 503:
             step = replies.Unclear(step.reason)
         if isinstance(step, replies.Later) and delay is not None:
-            self.pause.extend(min(delay, self.timing.retry.longest_wait))
+            self.respect(delay, step.reason)
         return step, delay
+
+    def respect(self, delay: float, reason: str) -> None:
+        """Let all threads wait for a `Retry-After`; above the longest wait the API is not called again in this run."""
+        if delay > self.timing.retry.longest_wait:
+            self.breaker.trip(f"{reason} and asks to wait for {_span(delay)}", at_once=True)
+        else:
+            self.pause.extend(delay)
 
     def repeat(self, attempt: Callable[[], Result]) -> Result:
         """Return what `attempt` returns, repeated while it raises `Retryable` and the retry policy allows it.
@@ -121,6 +136,7 @@ class ApiClient:
                     failure.exhausted = self.timing.retry.is_last(failures)
                     if isinstance(failure.step, NoResponse):
                         self.breaker.trip(failure.step.reason, at_once=failure.step.unreached)
+                    failure.step = replace(failure.step, reason=self.breaker.reason or failure.step.reason)
                     raise
             self.sleep(wait)
 
@@ -131,7 +147,7 @@ class ApiClient:
         except Retryable as failure:
             step = failure.step
         except Interrupted:
-            step = replies.Later("was not asked: interrupted")
+            step = replies.Later("was not asked: the run is over")
         match step:
             case replies.AccountReply(reply):
                 return reply
@@ -159,7 +175,7 @@ class ApiClient:
 
     def _ask_once(self, route: str) -> replies.Step | replies.AccountReply:
         step, _ = self.call(
-            lambda: self.transport.get(route, time.monotonic() + self.timing.question), replies.after_question
+            lambda: self.transport.get(route, self.end.deadline(self.timing.question)), replies.after_question
         )
         if isinstance(step, NoResponse):
             raise Retryable(step)
@@ -175,3 +191,11 @@ def denial(host: str, step: replies.Denied, renews: str = "") -> AccountError:
     else:
         text, kind = f"{host} {step.reason}. Check what the key's plan permits", "refused"
     return AccountError(text, kind=kind, host=host, status=step.code, renews=renews)
+
+
+def _span(seconds: float) -> str:
+    """Return a long time in its largest unit."""
+    for unit, size in (("days", 2 * 86400.0), ("hours", 2 * 3600.0), ("minutes", 2 * 60.0)):
+        if seconds >= size:
+            return f"{round(seconds / size * 2)} {unit}"
+    return f"{round(seconds)} seconds"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...core import tinyjpg
-from ...core.errors import AccountError, Declined, Unavailable
+from ...core.errors import AccountError, Declined, ResultPending, Unavailable
 from ...core.keys import cache_key, content_hash
 from ...core.model import Format, ImageInfo, Recipe
 from ...core.tinyjpg import Json
 from ...files.locks import FileLocks
-from .budget import UploadBudget
+from .budget import RunEnd, UploadBudget
 from .client import ApiClient
-from .journal import REJECTED, UPLOADED, Journal, JournalError, Ledger
+from .journal import Journal, JournalError, Ledger
+from .payment import REJECTED, UPLOADED, Row
 from .polling import Timing
 from .quota import Quota
 from .secret import Secret
@@ -23,6 +24,7 @@ from .urls import read_api
 
 PROTOCOL = "tinyjpg-1"
 LARGEST = 32 * 1024 * 1024
+MOST_REASONS = 3
 
 
 def nothing_wrong() -> str:
@@ -61,6 +63,7 @@ class Hosted:
         self._budget = UploadBudget(max_uploads, can_remember)
         self._locks = locks or FileLocks()
         self._stop = stop or threading.Event()
+        self._end = RunEnd()
         self._guard = threading.Lock()
         self._opened: ApiClient | None = None
         self._secret, self._ledger = self._read_key(tinyjpg.clean_key(key))
@@ -83,10 +86,24 @@ class Hosted:
         """How many uploads of this run were, or may have been, paid for."""
         return self._budget.uploads
 
+    @property
+    def end(self) -> float | None:
+        """When the run ends, in monotonic seconds, None for no end; nothing waits longer, an upload 2 s longer."""
+        return None if math.isinf(self._end.at) else self._end.at
+
+    @end.setter
+    def end(self, end: float | None) -> None:
+        self._end.at = math.inf if end is None else end
+
     def notes(self) -> list[str]:
         """What a person should know about this run's payments, one line each."""
         unknown, again = self._budget.unknown, self._budget.repeated
-        notes = []
+        notes = list(self._journal.notes)
+        for reason, count in self._budget.uncollected.most_common(MOST_REASONS):
+            images = "1 image that is" if count == 1 else f"{count} images that are"
+            notes.append(f"{images} paid for could not be collected: {reason}")
+        if self._budget.same_id:
+            notes.append(f"{self.host} gave one image id to different images: the results of these are not used")
         if unknown:
             uploads = "1 upload" if unknown == 1 else f"{unknown} uploads"
             notes.append(
@@ -110,13 +127,17 @@ class Hosted:
 
     def paid(self, content: str, recipe: Recipe) -> bool:
         """Whether the image with this content hash costs no upload, because the journal knows it."""
-        if self._ledger is None:
-            return False
-        try:
-            row = self._ledger.find(self._name(content, recipe))
-        except JournalError:
-            return False
+        row = self._row(content, recipe)
         return row is not None and (row.spent or row.state in (UPLOADED, REJECTED))
+
+    def owes(self, content: str, recipe: Recipe) -> bool:
+        """Whether the image with this content hash is paid for, so that its result can be collected for free."""
+        row = self._row(content, recipe)
+        return row is not None and row.state == UPLOADED
+
+    def waiting(self) -> int:
+        """Return how many images are paid for and were not downloaded yet; raises `JournalError`."""
+        return 0 if self._ledger is None else self._ledger.waiting()
 
     def optimize(self, data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
         """Return the API's result; raises `EngineError`, with the uploads that it cost."""
@@ -127,7 +148,7 @@ class Hosted:
         from .upload import Upload
 
         key = self._name(content_hash(data), recipe)
-        deadline = time.monotonic() + self._timing.job
+        deadline = self._end.deadline(self._timing.job)
         try:
             with self._locks.hold(key, deadline=deadline, stop=self._stop) as held:
                 if held:
@@ -135,8 +156,9 @@ class Hosted:
         except JournalError as error:
             reason = str(error)
         else:
-            interrupted = self._stop.is_set()
-            raise Unavailable("interrupted" if interrupted else f"another process is uploading it to {self.host}")
+            if self._stop.is_set():
+                raise Unavailable("interrupted")
+            raise ResultPending(f"another process is uploading it to {self.host}: the next run collects the result")
         raise AccountError(f"nothing is uploaded: {reason}", kind="memory")
 
     def ask(self, route: str) -> Json:
@@ -162,6 +184,14 @@ class Hosted:
             return None, None
         return Secret(key), self._journal.ledger(self._api.origin, key)
 
+    def _row(self, content: str, recipe: Recipe) -> Row | None:
+        if self._ledger is None:
+            return None
+        try:
+            return self._ledger.find(self._name(content, recipe))
+        except JournalError:
+            return None
+
     def _name(self, content: str, recipe: Recipe) -> str:
         return cache_key(content, recipe, self.fingerprint)
 
@@ -173,5 +203,7 @@ class Hosted:
         with self._guard:
             if self._opened is None:
                 transport = Transport(self._api, self._secret, self._hosts, self._stop, self._timing)
-                self._opened = ApiClient(self._api, transport, ledger, self._budget, self._stop, self._timing)
+                self._opened = ApiClient(
+                    self._api, transport, ledger, self._budget, self._stop, self._end, self._timing
+                )
             return self._opened

@@ -26,7 +26,7 @@ class Timing:
 
     `connect` and `read` bound one socket operation. `job` bounds one image in one run, `answer` one request for its
     status, `question` one request about the account, `download` one result. `first` is the first wait of a run before a
-    status is requested. A job that is not done after `lost` seconds never will be.
+    status is requested. The run's end cuts all of them.
     """
 
     connect: float = 3.0
@@ -36,7 +36,6 @@ class Timing:
     question: float = 10.0
     download: float = 90.0
     first: float = 1.0
-    lost: float = 86400.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 

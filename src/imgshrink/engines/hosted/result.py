@@ -5,17 +5,24 @@ from __future__ import annotations
 import time
 
 from ...core import tinyjpg
-from ...core.errors import AccountError, EngineError, Rejected, ResultPending
 from . import polling, replies
 from .client import ApiClient, Retryable
-from .journal import Row
 from .parsing import retry_after
+from .payment import Row, Trouble
 from .replies import Reply, TransportError
 from .urls import UNLISTED
 
-GONE = (401, 403, 404, 410)
-_LATER = ": the next run tries to collect what was paid for"
-_TRUST = ". If you trust that host, add it to TINYJPG_DOWNLOAD_HOSTS: the next run collects what was paid for"
+GONE = (404, 410)
+NO_ACCESS = (401, 403)
+_TRUST = ". If you trust that host, add it to TINYJPG_DOWNLOAD_HOSTS"
+
+
+class Uncollected(Exception):
+    """The result can't be collected now; the text says why, `trouble` what that means for the payment."""
+
+    def __init__(self, trouble: Trouble, reason: str) -> None:
+        super().__init__(reason)
+        self.trouble = trouble
 
 
 class ResultFetcher:
@@ -30,17 +37,22 @@ class ResultFetcher:
         self._reduced = reduced
         self._begun = time.monotonic()
         self._age = 0.0 if job is not None else max(0.0, client.ledger.journal.now() - row.at)
+        self._missing = ""
 
-    def result(self) -> bytes | None:
-        """Return the result, checked for its length only; None where the API no longer has it.
+    def result(self) -> bytes:
+        """Return the result, checked for its length only; raises `Uncollected`, or `Interrupted`.
 
         Where the API gains nothing it is the smaller of the image and the uploaded bytes, without a download.
         """
         done_at_once = self._job is not None and self._job.status == tinyjpg.COMPLETED
         found = self._take(self._job if done_at_once else self._finished())
-        if found is not None:
-            return found
-        return self._take(self._finished(again=True))  # a URL may have expired; a fresh one costs nothing
+        if found is None:  # a URL may have expired; a fresh one costs nothing
+            found = self._take(self._finished(again=True))
+        if found is None:
+            raise self._uncollected(
+                Trouble.ELSEWHERE if self._missing else Trouble.GONE, self._missing or "has lost it"
+            )
+        return found
 
     def _take(self, job: tinyjpg.Job | None) -> bytes | None:
         if job is None:
@@ -58,6 +70,7 @@ class ResultFetcher:
             step, delay = self._status()
             waited = self._age + time.monotonic() - self._begun
             if isinstance(step, replies.Gone):
+                self._missing = ""
                 return None
             if isinstance(step, replies.Finished):
                 if fresh:
@@ -65,8 +78,8 @@ class ResultFetcher:
                 return step.job
             in_vain = waited
             wait = max(polling.next_wait(waited, self._client.chance()), delay or 0.0)
-            if waited + wait > self._timing.job:
-                raise self._uncollected(f"{self._client.host} is not done with it")
+            if waited + wait > self._timing.job or wait > self._client.end.left():
+                raise self._uncollected(Trouble.UNFINISHED, "is not done with it")
             self._client.sleep(wait)
 
     def _status(self) -> tuple[replies.Working | replies.Finished | replies.Gone, float | None]:
@@ -75,7 +88,7 @@ class ResultFetcher:
             return self._client.repeat(self._status_once)
         except Retryable as failure:
             reason = failure.step.reason
-        raise self._uncollected(f"{self._client.host} {reason}")
+        raise self._uncollected(Trouble.ELSEWHERE, reason)
 
     def _status_once(self) -> tuple[replies.Working | replies.Finished | replies.Gone, float | None]:
         step, delay = self._client.call(self._request, self._read)
@@ -84,15 +97,18 @@ class ResultFetcher:
                 self._client.breaker.reset()
                 return step, delay
             case replies.Denied():
-                raise self._client.deny(step)
+                reason = str(self._client.deny(step)).removeprefix(f"{self._client.host} ")
+                if step.code == 401:  # no request with this key will do better
+                    self._client.breaker.trip(reason, at_once=True)
+                raise self._uncollected(Trouble.ELSEWHERE, reason)
             case replies.Refused(reason):
-                raise Rejected(f"{self._client.host} {reason}")
+                raise self._uncollected(Trouble.REFUSED, reason)
             case replies.Later() | replies.Unclear():
                 raise Retryable(step, delay)
 
     def _request(self) -> Reply:
         route = tinyjpg.STATUS.format(image_id=self._row.image_id)
-        return self._client.transport.get(route, time.monotonic() + self._timing.answer)
+        return self._client.transport.get(route, self._client.end.deadline(self._timing.answer))
 
     def _read(self, code: int, body: bytes) -> replies.Step:
         return replies.after_status(code, body, self._row.image_id)
@@ -100,15 +116,13 @@ class ResultFetcher:
     def _fetch(self, job: tinyjpg.Job) -> bytes | None:
         """Download the result; None where its URL leads to nothing."""
         if not job.optimized_url:
-            raise Rejected(f"{self._client.host} is done with it, and does not say where the result is")
+            raise self._uncollected(Trouble.UNUSABLE, "is done with it, and does not say where the result is")
         try:
             return self._client.repeat(lambda: self._fetch_once(job))
         except Retryable as failure:
-            reason = f"{self._client.host} {failure.step.reason}"
-            nonsense = isinstance(failure.step, replies.Unclear) and failure.exhausted
-        if nonsense:
-            raise Rejected(reason)
-        raise self._uncollected(reason)
+            reason = failure.step.reason
+            unusable = isinstance(failure.step, replies.Unclear) and failure.exhausted
+        raise self._uncollected(Trouble.UNUSABLE if unusable else Trouble.ELSEWHERE, reason)
 
     def _fetch_once(self, job: tinyjpg.Job) -> bytes | None:
         try:
@@ -116,25 +130,25 @@ class ResultFetcher:
         except TransportError as broken:
             failure = broken
         if failure.forbidden:
-            raise AccountError(f"{self._client.host} {failure}{_TRUST if str(failure).endswith(UNLISTED) else _LATER}")
+            trust = _TRUST if str(failure).endswith(UNLISTED) else ""
+            raise self._uncollected(Trouble.ELSEWHERE, f"{failure}{trust}")
         raise Retryable((replies.Unclear if failure.nonsense else replies.Later)(str(failure)))
 
     def _download(self, job: tinyjpg.Job) -> bytes | None:
         wanted = job.optimized_size
         largest = len(self._data) if wanted is None else wanted
-        reply = self._client.transport.download(job.optimized_url, largest, time.monotonic() + self._timing.download)
-        if reply.code in GONE:
+        deadline = self._client.end.deadline(self._timing.download)
+        reply = self._client.transport.download(job.optimized_url, largest, deadline)
+        if reply.code in GONE + NO_ACCESS:
+            self._missing = f"answered {reply.code} when asked for the result" if reply.code in NO_ACCESS else ""
             return None
         if reply.code != 200:
-            asked = retry_after(reply.retry_after, time.time()) or 0.0
-            self._client.pause.extend(min(asked, self._timing.retry.longest_wait))
-            raise TransportError(f"answered {reply.code} when asked for the result")
+            reason = f"answered {reply.code} when asked for the result"
+            self._client.respect(retry_after(reply.retry_after, time.time()) or 0.0, reason)
+            raise TransportError(reason)
         if not reply.body or wanted not in (None, len(reply.body)):
             raise TransportError(f"sent {len(reply.body)} bytes of a result of {wanted}", nonsense=True)
         return reply.body
 
-    def _uncollected(self, reason: str) -> EngineError:
-        """Return the error that leaves it to the next run; a result that did not come within a day never will."""
-        if self._age > self._timing.lost:
-            return Rejected(f"{reason} after a day")
-        return ResultPending(f"paid for, but {reason}: the next run collects it")
+    def _uncollected(self, trouble: Trouble, reason: str) -> Uncollected:
+        return Uncollected(trouble, f"{self._client.host} {reason}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import hashlib
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -13,10 +13,11 @@ from ...core.errors import EngineError, Rejected, ResultPending, Unavailable, Up
 from ...core.model import ImageInfo, Recipe
 from ...image.metadata import reduce
 from . import replies
-from .client import ApiClient, Interrupted, Retryable
-from .journal import REJECTED, UPLOADED, UPLOADS, JournalError, Row
+from .client import UPLOAD_GRACE, ApiClient, Interrupted, Retryable
+from .journal import JournalError
+from .payment import REJECTED, UPLOADED, Action, Row, Trouble, action_after, first_action
 from .replies import Reply
-from .result import ResultFetcher
+from .result import ResultFetcher, Uncollected
 
 
 class Upload:
@@ -29,7 +30,6 @@ class Upload:
         self._info = info
         self._recipe = recipe
         self._uploads = 0
-        self._paid = False
 
     def run(self) -> bytes:
         """Return the API's result, or the image itself where there is nothing to gain; raises `EngineError`."""
@@ -38,46 +38,66 @@ class Upload:
         except EngineError as error:
             error.uploads = self._uploads
             raise
-        except Interrupted:
-            pass
-        if self._paid:
-            raise ResultPending("interrupted; it is paid for, and the next run collects it", uploads=self._uploads)
-        raise Unavailable("interrupted", uploads=self._uploads)
+        except Interrupted as interrupted:
+            reason = str(interrupted)
+        raise Unavailable(reason, uploads=self._uploads)
 
     def _run(self) -> bytes:
         row = self._client.ledger.find(self._key)
-        if row is not None and row.state == REJECTED:
-            raise Rejected(row.reason)
-        if row is not None and row.state == UPLOADED:
+        action = first_action(row)
+        if row is not None and action is Action.COLLECT:
             result = self._collect(row, None)
-            if result is not None:
+            if isinstance(result, bytes):
                 return result
-        if row is not None and row.spent:
+            action = result
+        if row is not None and action is Action.REJECT:
+            raise Rejected(row.reason, remembered=True)
+        if action is Action.STOP_UPLOADS:
             raise UploadLimitReached(f"{self._client.host} was sent it twice and has not delivered: no third time")
-        return self._upload_and_collect(row)
+        row, job = self._upload(row)
+        result = self._collect(row, job)
+        if isinstance(result, bytes):
+            return result
+        raise UploadLimitReached(f"{self._client.host} has lost it")
 
     @cached_property
     def _reduced(self) -> bytes:
         return reduce(self._data)
 
-    def _upload_and_collect(self, before: Row | None) -> bytes:
-        row, job = self._upload(before)
-        result = self._collect(row, job)
-        if result is None:  # a later run may find it, but no further upload is made
-            self._record(replace(row, attempts=UPLOADS))
-            raise UploadLimitReached(f"{self._client.host} has lost it")
-        return result
-
-    def _collect(self, row: Row, job: tinyjpg.Job | None) -> bytes | None:
-        """Return the result of an upload, None where the API no longer has it."""
-        self._paid = True
-        fetcher = ResultFetcher(self._client, row, job, self._data, self._reduced)
+    def _collect(self, row: Row, job: tinyjpg.Job | None) -> bytes | Action:
+        """Return the result of an upload, or what to do if the API no longer has it; raises `EngineError` otherwise."""
+        if row.state == REJECTED:
+            self._client.budget.same_image_id()
+            raise Rejected(f"{self._client.host} {row.reason}")
         try:
-            result = fetcher.result()
-        except Rejected as rejected:
-            self._record(replace(row, state=REJECTED, reason=str(rejected)))
-            raise
-        self._paid = result is not None
+            result = ResultFetcher(self._client, row, job, self._data, self._reduced).result()
+        except Interrupted as interrupted:
+            failure = Uncollected(Trouble.ELSEWHERE, str(interrupted))
+        except Uncollected as uncollected:
+            failure = uncollected
+        else:
+            return self._delivered(result)
+        return self._after(failure, row)
+
+    def _after(self, failure: Uncollected, row: Row) -> Action:
+        age = self._client.ledger.journal.now() - row.at
+        action = action_after(failure.trouble, row, age)
+        if action is Action.LEAVE:
+            if failure.trouble is not Trouble.UNFINISHED:
+                self._client.budget.left_uncollected(str(failure))
+            raise ResultPending(f"paid for, but {failure}: the next run collects it")
+        if action is Action.REJECT:
+            reason = str(failure) if failure.trouble is Trouble.REFUSED else f"{failure} after a day"
+            raise self._rejected(row, reason)
+        return action
+
+    def _delivered(self, result: bytes) -> bytes:
+        """Record the delivery; raises `Rejected` if meanwhile another image got the same image id."""
+        row = None
+        with suppress(JournalError):
+            row = self._client.ledger.deliver(self._key)
+        if row is not None and row.state == REJECTED:
+            raise Rejected(f"{self._client.host} {row.reason}")
         return result
 
     def _upload(self, before: Row | None) -> tuple[Row, tinyjpg.Job]:
@@ -86,7 +106,7 @@ class Upload:
             return self._client.repeat(lambda: self._send(before))
         except Retryable as failure:
             reason = failure.step.reason
-        raise Unavailable(f"{self._client.host} {reason}")
+        raise Unavailable(f"{self._client.host} {reason}", lasting=bool(self._client.breaker.reason))
 
     def _send(self, before: Row | None) -> tuple[Row, tinyjpg.Job]:
         """Upload once, and record the outcome before anything else is done."""
@@ -94,8 +114,7 @@ class Upload:
         step, delay = self._client.call(lambda: self._post(row), replies.after_upload)
         match step:
             case replies.Working(job) | replies.Finished(job):
-                row = replace(row, state=UPLOADED, image_id=job.image_id)
-                self._record(row)
+                row = self._accepted(replace(row, state=UPLOADED, image_id=job.image_id))
                 self._client.breaker.reset()
                 if row.spent:
                     self._client.budget.repeated_upload()
@@ -118,7 +137,8 @@ class Upload:
         self._client.budget.permit()
         row = None
         try:
-            row = self._client.ledger.begin(self._key, token_hex(16), instead_of=before)
+            body = hashlib.sha256(self._reduced).hexdigest()[:32]
+            row = self._client.ledger.begin(self._key, token_hex(16), instead_of=before, body=body)
         finally:
             if row is None:
                 self._client.budget.refund()
@@ -130,9 +150,8 @@ class Upload:
     def _post(self, row: Row) -> Reply:
         form = self._info.format
         upload = tinyjpg.upload(self._reduced, form.extension, form.media_type, self._recipe.quality, row.token)
-        return self._client.transport.post(
-            tinyjpg.OPTIMIZE, upload, row.token, time.monotonic() + self._client.timing.job
-        )
+        deadline = self._client.end.deadline(self._client.timing.job, grace=UPLOAD_GRACE)
+        return self._client.transport.post(tinyjpg.OPTIMIZE, upload, row.token, deadline)
 
     def _undo(self, before: Row | None) -> None:
         self._uploads -= 1
@@ -148,12 +167,18 @@ class Upload:
             )
         self._client.budget.unknown_upload(reason)
         if self._client.stop.is_set():
-            return Interrupted()
+            return Interrupted("interrupted")
         return Unavailable(f"{self._client.host} gave no usable answer to an upload ({reason})")
 
     def _rejected(self, row: Row, reason: str) -> Rejected:
         self._record(replace(row, state=REJECTED, reason=reason))
         return Rejected(reason)
+
+    def _accepted(self, row: Row) -> Row:
+        """Record the image id; return the row as it is now, which is rejected if another image got the same id."""
+        with suppress(JournalError):
+            return self._client.ledger.accept(self._key, row)
+        return row
 
     def _record(self, row: Row) -> None:
         """Record the outcome; where that fails the row stays `sending`, which permits fewer uploads, not more."""
