@@ -10,7 +10,7 @@ import pytest
 
 from cli_with_api import Person
 from fakes import png, rows_of
-from lying_server import Connection, Fault, LyingServer, Seen, resets
+from lying_server import Connection, Fault, LyingServer, Seen, resets, sends_half
 from patience import ENDLESS, PATIENCE, until
 from sample_images import first_frame, grey_animation
 
@@ -20,12 +20,6 @@ pytestmark = pytest.mark.slow
 def accepts(connection: Connection, server: LyingServer, seen: Seen) -> None:
     """Take the job in without a word."""
     server.accept(seen)
-
-
-def sends_half(connection: Connection, server: LyingServer, seen: Seen) -> None:
-    """Send half of a result."""
-    result = server.jobs[1].result
-    connection.raw(f"HTTP/1.1 200 OK\r\nContent-Length: {len(result)}\r\n\r\n".encode() + result[: len(result) // 2])
 
 
 def answers(step: str, later: float) -> Fault:
