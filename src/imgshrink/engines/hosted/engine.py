@@ -135,6 +135,11 @@ class Hosted:
         row = self._row(content, recipe)
         return row is not None and row.state == UPLOADED
 
+    def awaits(self, content: str, recipe: Recipe) -> bool:
+        """Whether the image with this content hash is paid for, and its result was not downloaded yet."""
+        row = self._row(content, recipe)
+        return row is not None and row.state == UPLOADED and not row.delivered
+
     def waiting(self) -> int:
         """Return how many images are paid for and were not downloaded yet; raises `JournalError`."""
         return 0 if self._ledger is None else self._ledger.waiting()
