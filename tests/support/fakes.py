@@ -106,12 +106,12 @@ class Free:
 
     def __init__(self, taken: int = 0) -> None:
         self.taken = taken
-        self.claimed: list[str] = []
+        self.held: list[str] = []
 
     @contextmanager
-    def claim(self, key: str, *, deadline: float | None, stop: threading.Event) -> Iterator[bool]:
-        """Claim `key`."""
-        self.claimed.append(key)
+    def hold(self, key: str, *, deadline: float | None, stop: threading.Event) -> Iterator[bool]:
+        """Hold `key`."""
+        self.held.append(key)
         self.taken -= 1
         yield self.taken < 0
 
@@ -171,7 +171,7 @@ class Bench:
         self.folder = folder
         self.engines = [Deflate()]
         self.cache = Memory()
-        self.claims = Free()
+        self.locks = Free()
         self.destination = Written()
         self.watcher = Watcher()
         self.verify = same_rows
@@ -185,7 +185,7 @@ class Bench:
 
     def resolver(self) -> Resolver:
         """A resolver over the bench's parts."""
-        return Resolver(self.engines, self.cache, self.claims, self.verify, **self.resolver_options)  # type: ignore[arg-type]
+        return Resolver(self.engines, self.cache, self.locks, self.verify, **self.resolver_options)  # type: ignore[arg-type]
 
     def sources(self) -> list[Source]:
         """Every file of the folder, for the engines in their order."""

@@ -33,10 +33,10 @@ Verify = Callable[[bytes, bytes, Recipe], Judgement]
 
 
 class Locks(Protocol):
-    """Who works on what, between processes."""
+    """Locks by key, between threads and processes."""
 
-    def claim(self, key: str, *, deadline: float | None, stop: threading.Event) -> AbstractContextManager[bool]:
-        """Enter with True once `key` is ours, with False when `deadline` (monotonic seconds) has passed before."""
+    def hold(self, key: str, *, deadline: float | None, stop: threading.Event) -> AbstractContextManager[bool]:
+        """Enter with True once `key` is held, with False if others held it until `deadline` (monotonic seconds)."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,14 @@ class Resolver:
     Engines in `lookup_only` are not asked: only what the cache knows of them is used. `slots` bounds how many images an
     engine holds at once, 16 where nothing is said. `wait` is how long another process's work is waited for, seconds;
     after `end`, in monotonic seconds, nothing new is begun. Everything that waits watches `stop`.
+    `owes` says whether an image is paid for at an engine: that engine is asked even when it is disabled, and no other.
     """
 
     def __init__(
         self,
         engines: Sequence[Engine],
         cache: Cache,
-        claims: Locks,
+        locks: Locks,
         verify: Verify,
         *,
         lookup_only: frozenset[str] = frozenset(),
@@ -86,10 +87,11 @@ class Resolver:
         wait: float = 300.0,
         end: float | None = None,
         stop: threading.Event | None = None,
+        owes: Callable[[str, ImageKey], bool] = lambda _, __: False,
     ) -> None:
         self._engines = {engine.name: engine for engine in engines}
         self._cache = cache
-        self._claims = claims
+        self._locks = locks
         self._verify = verify
         self._lookup_only = lookup_only
         self._limits = {engine.name: SLOTS for engine in engines} | dict(slots or {})
@@ -97,6 +99,7 @@ class Resolver:
         self._verify_version = verify_version
         self._wait = wait
         self._end = end
+        self._owes = owes
         self.stop = stop or threading.Event()
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
@@ -150,6 +153,8 @@ class Resolver:
                 complete, why = False, str(error)
                 continue
             except EngineError as error:
+                if self._owes(engine.name, item):
+                    return Resolution(None, complete=False, reason=PENDING)
                 self._record_failure(engine, item, error)
                 complete = False
                 continue
@@ -166,17 +171,19 @@ class Resolver:
 
     def _resolve_with(self, engine: Engine, item: WorkItem, data: bytes, *, wait: bool) -> tuple[Entry, bool]:
         key = cache_key(item.content, item.recipe, engine.fingerprint)
-        self._require_enabled(engine)
+        self._require_enabled(engine, item)
         deadline = time.monotonic() + self._wait if wait else time.monotonic()
+        if self._end is not None:
+            deadline = min(deadline, self._end)
         with ExitStack() as slot:
-            slot.enter_context(self._slot(engine))
-            with self._claims.claim(key, deadline=deadline, stop=self.stop) as ours:
-                if not ours:
+            slot.enter_context(self._slot(engine, item))
+            with self._locks.hold(key, deadline=deadline, stop=self.stop) as held:
+                if not held:
                     raise _Left(BUSY)
                 known = self._known(engine, item)
                 if known is not None:
                     return known, True
-                self._require_enabled(engine)
+                self._require_enabled(engine, item)
                 self._require_time()
                 entry = self._ask_engine(engine, item, data, slot.close)
                 self._remember(key, entry)
@@ -190,8 +197,11 @@ class Resolver:
             self._reached(engine)
             answered()
             judgement = NotSmaller() if candidate == data else self._verify(data, candidate, item.recipe)
-        except (Declined, Rejected) as error:
-            self._reached(engine)
+        except Declined as error:
+            judgement = Refuse(str(error))
+        except Rejected as error:
+            if not error.remembered:
+                self._reached(engine)
             judgement = Refuse(str(error))
         quality = item.recipe.quality
         match judgement:
@@ -219,10 +229,10 @@ class Resolver:
         return entry
 
     @contextmanager
-    def _slot(self, engine: Engine) -> Iterator[None]:
+    def _slot(self, engine: Engine, item: WorkItem) -> Iterator[None]:
         slot = self._slots[engine.name]
         while not slot.acquire(timeout=POLL):
-            self._require_enabled(engine)
+            self._require_enabled(engine, item)
             self._require_time()
         try:
             self._require_time()
@@ -234,10 +244,12 @@ class Resolver:
         if self.stop.is_set() or (self._end is not None and time.monotonic() >= self._end):
             raise _Left(LATE)
 
-    def _require_enabled(self, engine: Engine) -> None:
+    def _require_enabled(self, engine: Engine, item: WorkItem) -> None:
+        """Raise `Unavailable` if the engine is disabled, unless it owes the result: collecting it costs nothing."""
         with self._lock:
-            if engine.name in self.disabled:
-                raise Unavailable
+            disabled = engine.name in self.disabled
+        if disabled and not self._owes(engine.name, item):
+            raise Unavailable
 
     def _record_failure(self, engine: Engine, item: WorkItem, error: EngineError) -> None:
         with self._lock:
@@ -245,7 +257,8 @@ class Resolver:
             if engine.name in self.disabled:
                 return
             self._failures[engine.name] += 1
-            if isinstance(error, AccountError) or self._failures[engine.name] >= MOST_FAILURES:
+            lasting = isinstance(error, AccountError) or (isinstance(error, Unavailable) and error.lasting)
+            if lasting or self._failures[engine.name] >= MOST_FAILURES:
                 self.disabled[engine.name] = error
 
 
