@@ -1,7 +1,7 @@
 """When the API is called: polling, retries, the circuit breaker. Pure functions, and state that the threads share.
 
-The first status request is due when 95 % of the jobs so far were done, each further one after a tenth of the time waited. A
-good estimate loses little time, a bad one costs few requests.
+The first status request is due when 95 % of the jobs so far were done, each further one after a tenth of the time
+waited. A good estimate loses little time, a bad one costs few requests.
 """
 
 from __future__ import annotations
