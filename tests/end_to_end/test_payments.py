@@ -236,7 +236,7 @@ ENDLESS_API: dict[str, tuple[str, Fault]] = {
 
 @pytest.mark.parametrize(("step", "fault"), ENDLESS_API.values(), ids=ENDLESS_API)
 def test_max_time(step: str, fault: Fault, server: LyingServer, person: Person) -> None:
-    """With `max_time: 10` a run ends within 14 seconds of its first request, whatever the API does; what is paid waits."""
+    """With `max_time: 10` a run ends within 14 seconds of its first request, whatever the API does."""
     person.environ["IMGSHRINK_MAX_TIME"] = "10"
     person.has({f"{number}.png": png(number) for number in range(3)})
     server.always[step] = fault
