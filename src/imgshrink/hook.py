@@ -1,17 +1,18 @@
-"""The pre-commit hook: makes the named files smaller, in place. Where all are finished, nothing heavy is loaded."""
+"""The pre-commit hook: shrinks the named files in place. Where all are shrunk already, nothing heavy is loaded."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .core.errors import SettingsError
-from .core.model import Recipe, Source, Status
-from .pipeline.inspection import Examined, State, examine
+from .core.model import Recipe, Source
+from .pipeline.inspection import Inspected, State, inspect
 from .settings.load import load
 from .settings.schema import fields_of
 
@@ -20,23 +21,41 @@ if TYPE_CHECKING:
     from .session import Session
     from .settings.schema import Settings
 
+LONGEST = 300
 REWROTE, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
 USAGE = "imgshrink-hook [--quality=80 or another setting] [--baseline=FILE] [--] FILE..."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Shrink the named files; return 0 if none was rewritten, 1 if one was, 2 for wrong use, 3 if strict failed."""
+    """Shrink the named files; return 0 if none was rewritten, 1 if one was, 2 for wrong use, 3 if strict failed.
+
+    An error of imgshrink itself, of whatever kind, is one line and no reason to stop a commit.
+    """
+    rewritten: set[str] = set()
     try:
         given, names = parse(sys.argv[1:] if arguments is None else arguments)
         baseline = str(given.pop("baseline", ""))
         settings = load(Path.cwd(), face="hook", environ=os.environ, arguments=given)
         settings = dataclasses.replace(settings, report=None)  # a commit is run in several parts: no report is of all
-        return 0 if _all_finished(settings, names) else _shrink(settings, names, baseline)
+        return 0 if _all_shrunk(settings, names) else _shrink(settings, names, baseline, rewritten)
     except SettingsError as error:
         _say(f"imgshrink: {error}")
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, the commit goes on
+        return _last_resort(error, rewritten)
+
+
+def _last_resort(error: Exception, rewritten: Collection[str]) -> int:
+    """Say in one line what went wrong, and return the exit code: pre-commit must hear of files that were rewritten."""
+    with suppress(Exception):
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
+        done = (
+            f"after {len(rewritten)} rewritten (review and stage: git add -u)" if rewritten else "nothing was changed"
+        )
+        _say(f"imgshrink: stopped by an error of its own, {done}: {what}")
+    return REWROTE if rewritten else 0
 
 
 def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
@@ -73,22 +92,22 @@ def _take(given: dict[str, object], name: str, value: str) -> None:
     given[name] = f"{before}\n{value}" if before and name in ("include", "exclude") else value
 
 
-def _all_finished(settings: Settings, names: Sequence[str]) -> bool:
-    """The usual case, told from the bytes alone, before anything is loaded that could do more."""
+def _all_shrunk(settings: Settings, names: Sequence[str]) -> bool:
+    """Fast path: decide from the bytes alone, before anything heavy is imported."""
     if settings.include or settings.exclude or settings.overrides or settings.notes:
         return False
     sources = (Source(Path(name), name, Recipe(settings.quality), ()) for name in names)
-    return all(examine(source, settings.min_size).state in (State.FINISHED, State.SMALL) for source in sources)
+    return all(inspect(source, settings.min_size).state in (State.SHRUNK, State.SMALL) for source in sources)
 
 
-def _shrink(settings: Settings, names: Sequence[str], baseline: str) -> int:
+def _shrink(settings: Settings, names: Sequence[str], baseline: str, rewritten: set[str]) -> int:
     from .session import opened
 
     with opened(settings) as session:
-        found = [examine(source, settings.min_size) for source in _sources(session, names)]
+        found = [inspect(source, settings.min_size) for source in _sources(session, names)]
         waiting = [seen.source for seen in _unlisted(found, baseline) if seen.state is State.OPEN]
         left = [seen for seen in found if seen.state in (State.BROKEN, State.UNSUPPORTED, State.UNREADABLE)]
-        return _run(session, waiting, left)
+        return _run(session, waiting, left, rewritten)
 
 
 def _sources(session: Session, names: Sequence[str]) -> Iterator[Source]:
@@ -98,7 +117,7 @@ def _sources(session: Session, names: Sequence[str]) -> Iterator[Source]:
     return (session.source(path, path.as_posix()) for path in paths if not session.excluded(path.absolute()))
 
 
-def _run(session: Session, waiting: Sequence[Source], left: Sequence[Examined]) -> int:
+def _run(session: Session, waiting: Sequence[Source], left: Sequence[Inspected], rewritten: set[str]) -> int:
     from .files.staging import restorable, set_aside
     from .pipeline.check import as_outcomes
     from .report.console import is_terminal
@@ -109,26 +128,30 @@ def _run(session: Session, waiting: Sequence[Source], left: Sequence[Examined]) 
     )  # pre-commit shows output only at the end; uploads are said anyway
     progress = ProgressReporter(session.settings, _say_ours if watched else lambda _: None, session)
     staged = restorable([source.name for source in waiting])
-    destination = session.in_place(waiting, named=(source.path for source in waiting))
+    in_place = session.in_place(waiting, named=(source.path for source in waiting))
+
+    def destination(source: Source, seen: bytes, data: bytes) -> None:
+        in_place(source, seen, data)
+        rewritten.add(source.name)
+
     run = session.run(waiting, destination=destination, observer=progress, in_place=True) if waiting else iter(())
     outcomes = as_outcomes(left) + list(progress.counted(run))
     notes = progress.notes(outcomes, session.notes(), next_run="pre-commit run imgshrink --all-files")
-    rewrote = {row.path for row in outcomes if row.status in (Status.OPTIMIZED, Status.SEALED)}
-    for line in _block(outcomes, rewrote, staged, rewrote & set_aside(os.environ) if rewrote else set()):
+    for line in _block(outcomes, rewritten, staged, rewritten & set_aside(os.environ) if rewritten else set()):
         _say(line)
     for note in notes:
         _say_ours(note.text)
     strict = session.settings.strict and any(note.failure for note in notes)
-    return STRICT if strict else REWROTE if rewrote else 0
+    return STRICT if strict else REWROTE if rewritten else 0
 
 
-def _block(outcomes: Sequence[Outcome], rewrote: set[str], staged: set[str], set_aside: set[str]) -> list[str]:
-    """What was rewritten, and what to do: nothing where pre-commit is about to roll it back."""
+def _block(outcomes: Sequence[Outcome], rewritten: set[str], staged: set[str], set_aside: set[str]) -> list[str]:
+    """Return what was rewritten and what to do about it: nothing where pre-commit is about to roll it back."""
     from .report import hook_messages, quoting
 
     if set_aside:
         runner = "prek" if os.environ.get("PREK_HOOK_STAGE") else "pre-commit"
-        others = len(rewrote - set_aside)
+        others = len(rewritten - set_aside)
         return [
             *hook_messages.summed_up(outcomes),
             hook_messages.partly_staged(sorted(set_aside), runner, others=others),
@@ -138,7 +161,7 @@ def _block(outcomes: Sequence[Outcome], rewrote: set[str], staged: set[str], set
     return hook_messages.rewritten(outcomes, hook_messages.UndoCommands(staged, program, base))
 
 
-def _unlisted(found: Sequence[Examined], baseline: str) -> Sequence[Examined]:
+def _unlisted(found: Sequence[Inspected], baseline: str) -> Sequence[Inspected]:
     if not baseline:
         return found
     from .pipeline.baseline import read_baseline

@@ -171,7 +171,7 @@ class Bench:
         self.folder = folder
         self.engines = [Deflate()]
         self.cache = Memory()
-        self.claims = Free()
+        self.locks = Free()
         self.destination = Written()
         self.watcher = Watcher()
         self.verify = same_rows
@@ -185,7 +185,7 @@ class Bench:
 
     def resolver(self) -> Resolver:
         """A resolver over the bench's parts."""
-        return Resolver(self.engines, self.cache, self.claims, self.verify, **self.resolver_options)  # type: ignore[arg-type]
+        return Resolver(self.engines, self.cache, self.locks, self.verify, **self.resolver_options)  # type: ignore[arg-type]
 
     def sources(self) -> list[Source]:
         """Every file of the folder, for the engines in their order."""

@@ -25,7 +25,7 @@ def outlook(session: Session, images: Found) -> int:
         "imgshrink: "
         + line(
             plan,
-            finished=states[State.FINISHED],
+            finished=states[State.SHRUNK],
             known=states[State.OPEN] - plan.new,
             small=states[State.SMALL],
             left=states[State.UNSUPPORTED] + states[State.BROKEN] + states[State.UNREADABLE],
