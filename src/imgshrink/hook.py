@@ -101,12 +101,13 @@ def _all_shrunk(settings: Settings, names: Sequence[str]) -> bool:
 
 
 def _shrink(settings: Settings, names: Sequence[str], baseline: str, rewritten: set[str]) -> int:
+    from .pipeline.check import LEFT_ALONE
     from .session import opened
 
     with opened(settings) as session:
-        found = [inspect(source, settings.min_size) for source in _sources(session, names)]
+        found = [inspect(source, settings.min_size, in_place=True) for source in _sources(session, names)]
         waiting = [seen.source for seen in _unlisted(found, baseline) if seen.state is State.OPEN]
-        left = [seen for seen in found if seen.state in (State.BROKEN, State.UNSUPPORTED, State.UNREADABLE)]
+        left = [seen for seen in found if seen.state in LEFT_ALONE]
         return _run(session, waiting, left, rewritten)
 
 

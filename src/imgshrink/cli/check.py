@@ -44,7 +44,7 @@ def check(
         if baseline is not None and write_baseline is None:  # a new list is of all that are unfinished
             listed = baselines.read_baseline(baseline)
         checked = look(images.sources, min_size=settings.min_size, seal=settings.seal, baseline=listed)
-    for note in images.notes:
+    for note in (*images.notes, *images.hints):
         say(f"imgshrink: {note}")
     if write_baseline is not None:
         return _write(write_baseline, checked)

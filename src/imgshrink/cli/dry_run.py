@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ..pipeline.check import LEFT_ALONE
 from ..pipeline.inspection import State
 from ..report.messages import outlook as line
 from ..report.messages import uploads_needed
@@ -19,7 +20,7 @@ def outlook(session: Session, images: Found) -> int:
     """Count images by state and the uploads that a run would need; return the exit code."""
     surveys, plan = session.survey(images.sources)
     states = Counter(survey.seen.state for survey in surveys)
-    for note in images.notes:
+    for note in (*images.notes, *images.hints):
         say(f"imgshrink: {note}")
     tell(
         "imgshrink: "
@@ -28,7 +29,7 @@ def outlook(session: Session, images: Found) -> int:
             finished=states[State.SHRUNK],
             known=states[State.OPEN] - plan.new,
             small=states[State.SMALL],
-            left=states[State.UNSUPPORTED] + states[State.BROKEN] + states[State.UNREADABLE],
+            left=sum(states[state] for state in LEFT_ALONE),
             excluded=images.excluded,
         )
     )

@@ -42,7 +42,7 @@ def restore(paths: tuple[Path, ...], *, keep: bool) -> int:
         project = _project()
         patterns = {original.path: pattern_of(original.path, project.folder) for original in originals if keep}
         done = [original for original in originals if _put_back(original)]
-    for note in images.notes:
+    for note in (*images.notes, *images.hints):
         say(f"imgshrink: {note}")
     for original in done:
         sizes = f"{size(len(original.now))} -> {size(len(original.data))}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.model import Outcome, Source
+from ..core.model import Note, Outcome, Source
 from ..files.paths import absolute
 from ..report import messages, quoting, tables, units
 from ..report.publish import publish
@@ -27,11 +27,12 @@ FEW = 5
 
 @dataclass(frozen=True)
 class Found:
-    """The images to work on, how many are excluded, and notes about named paths."""
+    """The images to work on, how many are excluded, and notes about paths; `hints` are notes that never fail a run."""
 
     sources: tuple[Source, ...]
     excluded: int
     notes: tuple[str, ...]
+    hints: tuple[str, ...] = ()
 
 
 def found(session: Session, paths: Sequence[Path], *, among: frozenset[Path] | None = None) -> Found:
@@ -39,7 +40,7 @@ def found(session: Session, paths: Sequence[Path], *, among: frozenset[Path] | N
     discovery = session.discover(paths)
     images = [path for path in discovery.found if among is None or absolute(path) in among]
     sources = tuple(session.source(path, path.as_posix()) for path in images)
-    return Found(sources, len(discovery.excluded), tuple(discovery.notes))
+    return Found(sources, len(discovery.excluded), tuple(discovery.notes), tuple(discovery.hints))
 
 
 def work(
@@ -71,7 +72,8 @@ def work(
     previews = session.previews(outcomes, say_line)
     others += publish(outcomes, summary, report=settings.report, environ=os.environ, previews=previews)
     _tell_result(outcomes, summary, in_place=in_place, unkept=unkept)
-    notes = progress.notes(outcomes, [*images.notes, *session.notes(), *others], next_run="the next run")
+    hints = [Note(hint, failure=False) for hint in images.hints]
+    notes = progress.notes(outcomes, [*images.notes, *hints, *session.notes(), *others], next_run="the next run")
     for note in notes:
         say_line(note.text)
     return FAILURES if settings.strict and any(note.failure for note in notes) else FINE

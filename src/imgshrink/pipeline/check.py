@@ -9,6 +9,9 @@ from ..core.errors import SettingsError
 from ..core.model import Outcome, Reason, Source, Status
 from .inspection import Inspected, State, inspect
 
+LEFT_ALONE = (State.READ_ONLY, State.UNSUPPORTED, State.BROKEN, State.UNREADABLE)
+"""States of images that imgshrink does not rewrite, whatever they gain."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -30,14 +33,14 @@ def check(sources: Iterable[Source], *, min_size: int, seal: str, baseline: froz
     """Check `sources`; those whose SHA-256 is in `baseline` pass. Raises `SettingsError` unless `seal` is `all`."""
     if seal != "all":
         raise SettingsError(f'check needs the seal in every shrunk image, and seal is "{seal}": set seal to "all"')
-    found = [inspect(source, min_size) for source in sources]
+    found = [inspect(source, min_size, in_place=True) for source in sources]
     waiting = [image for image in found if image.state is State.OPEN]
     return Checked(
         images=len(found),
         unfinished=tuple(image for image in waiting if image.digest not in baseline),
         small=sum(image.state is State.SMALL for image in found),
         listed=sum(image.digest in baseline for image in waiting),
-        left=tuple(image for image in found if image.state in (State.UNSUPPORTED, State.BROKEN, State.UNREADABLE)),
+        left=tuple(image for image in found if image.state in LEFT_ALONE),
     )
 
 
