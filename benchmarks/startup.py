@@ -18,7 +18,7 @@ PICTURE = Path(__file__).resolve().parents[1] / "example_site" / "docs" / "image
 ROUNDS = 30
 AIM = 6.0
 HOOK = "from imgshrink.hook import main; assert main(['done.png']) == 0"
-HEAVY = ("httpx", "pyvips", "diskcache", "click", "mkdocs", "pathspec", "filelock")
+HEAVY = ("httpx", "pyvips", "diskcache", "click", "mkdocs", "pathspec", "filelock", "tomlkit")
 
 
 def seconds(command: list[str], folder: Path) -> float:

@@ -23,8 +23,8 @@ SETTING = re.compile(
 )
 IN_MKDOCS_OR_PYTHON = {"docs_dir", "site_dir", "node_modules", "pull_request_target", "exclude_docs"}
 
-# Their names in code are those of other things: pictures, an API, another plugin's options, modules.
-ELSEWHERE = {"pictures.md", "self-hosting.md", "material-optimize.md", "tested.md"}
+# Their names in code are those of other things: images, an API, another plugin's options, modules, attributes.
+ELSEWHERE = {"licences.md", "self-hosting.md", "material-optimize.md", "tested.md", "python.md"}
 
 
 def commands() -> list[tuple[str, str]]:
@@ -65,7 +65,7 @@ def test_every_page_is_in_the_navigation():
 
 def test_every_picture_has_its_licence_line():
     """Each picture of the site is listed with where it comes from, and each project's licence is there."""
-    text = (DOCS / "pictures.md").read_text(encoding="utf-8")
+    text = (DOCS / "licences.md").read_text(encoding="utf-8")
     pictures = [path for path in PICTURES.rglob("*") if path.suffix.lower() in (".png", ".jpg", ".gif", ".webp")]
     assert len(pictures) >= 24
     assert {path.suffix.lower() for path in pictures} == {".png", ".jpg", ".gif", ".webp"}
@@ -102,3 +102,18 @@ def test_links_lead_somewhere():
         headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
         slugs = {re.sub(r"[^\w\s-]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
         assert not anchor or anchor in slugs, f"{page.name}: {link}"
+
+
+def test_paths_of_the_guide_for_contributors_exist():
+    """Each path that CONTRIBUTING.md names is there, and it names each top-level part of the package."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(?:python3? )?([\w.-]*/?[\w./-]*(?:/|\.(?:py|md|toml)))[^`]*`", text)) - {
+        "example_site/docs"
+    }
+    rows = {cell for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for cell in re.findall(r"`([^`]+)`", row)}
+    assert len(named) > 30
+    places = (ROOT, ROOT / "src" / "imgshrink")
+    assert [name for name in sorted(named) if "NAME" not in name and not any((p / name).exists() for p in places)] == []
+    parts = {path.name + ("/" if path.is_dir() else "") for path in (ROOT / "src/imgshrink").iterdir()}
+    covered = {row.split("/")[0] + ("/" if "/" in row else "") for row in rows}
+    assert parts - covered - {"__pycache__/", "py.typed", "__main__.py"} == set()

@@ -1,4 +1,4 @@
-"""The pre-commit hook: shrinks the named files in place. Where all are shrunk already, nothing heavy is loaded."""
+"""The pre-commit hook: shrinks the named files in place. If all are shrunk already, nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -35,11 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given, names = parse(sys.argv[1:] if arguments is None else arguments)
         baseline = str(given.pop("baseline", ""))
-        settings = load(Path.cwd(), face="hook", environ=os.environ, arguments=given)
-        settings = dataclasses.replace(settings, report=None)  # a commit is run in several parts: no report is of all
+        settings = load(Path.cwd(), frontend="hook", environ=os.environ, arguments=given)
+        settings = dataclasses.replace(
+            settings, report=None
+        )  # pre-commit splits a commit into several runs: none could report all files
         return 0 if _all_shrunk(settings, names) else _shrink(settings, names, baseline, rewritten)
     except SettingsError as error:
-        _say(f"imgshrink: {error}")
+        _print(f"imgshrink: {error}")
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -54,12 +56,12 @@ def _last_resort(error: Exception, rewritten: Collection[str]) -> int:
         done = (
             f"after {len(rewritten)} rewritten (review and stage: git add -u)" if rewritten else "nothing was changed"
         )
-        _say(f"imgshrink: stopped by an error of its own, {done}: {what}")
+        _print(f"imgshrink: stopped by an error of its own, {done}: {what}")
     return REWROTE if rewritten else 0
 
 
 def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
-    """Split arguments into settings and file names; everything behind `--` is a name."""
+    """Split arguments into settings and file names; everything after `--` is a name."""
     fields = {row.flag: row.name for row in fields_of("argument") if row.name != "report"} | {"--baseline": "baseline"}
     given: dict[str, object] = {}
     names: list[str] = []
@@ -73,7 +75,7 @@ def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
             flag, equals, value = word.partition("=")
             if flag not in fields:
                 raise SettingsError(f"{flag} is not known: {USAGE}")
-            _take(given, fields[flag], value if equals else _next(flag, words))
+            _add(given, fields[flag], value if equals else _next(flag, words))
     return given, names
 
 
@@ -86,14 +88,14 @@ def _next(flag: str, words: Iterator[str]) -> str:
     return value
 
 
-def _take(given: dict[str, object], name: str, value: str) -> None:
-    """The last value of a setting holds; patterns add up."""
+def _add(given: dict[str, object], name: str, value: str) -> None:
+    """The last value of a setting wins; patterns add up."""
     before = given.get(name)
     given[name] = f"{before}\n{value}" if before and name in ("include", "exclude") else value
 
 
 def _all_shrunk(settings: Settings, names: Sequence[str]) -> bool:
-    """Fast path: decide from the bytes alone, before anything heavy is imported."""
+    """Fast path: decide from the bytes alone, before importing anything heavy."""
     if settings.include or settings.exclude or settings.overrides or settings.notes:
         return False
     sources = (Source(Path(name), name, Recipe(settings.quality), ()) for name in names)
@@ -102,9 +104,9 @@ def _all_shrunk(settings: Settings, names: Sequence[str]) -> bool:
 
 def _shrink(settings: Settings, names: Sequence[str], baseline: str, rewritten: set[str]) -> int:
     from .pipeline.check import LEFT_ALONE
-    from .session import opened
+    from .session import Session
 
-    with opened(settings) as session:
+    with Session(settings) as session:
         found = [inspect(source, settings.min_size, in_place=True) for source in _sources(session, names)]
         waiting = [seen.source for seen in _unlisted(found, baseline) if seen.state is State.OPEN]
         left = [seen for seen in found if seen.state in LEFT_ALONE]
@@ -115,7 +117,11 @@ def _sources(session: Session, names: Sequence[str]) -> Iterator[Source]:
     paths = [Path(name) for name in names]
     if not all(path.is_file() and not path.is_symlink() for path in paths):
         paths = session.discover(paths).found
-    return (session.source(path, path.as_posix()) for path in paths if not session.excluded(path.absolute()))
+    return (
+        session.selection.source(path, path.as_posix())
+        for path in paths
+        if not session.selection.excluded(path.absolute())
+    )
 
 
 def _run(session: Session, waiting: Sequence[Source], left: Sequence[Inspected], rewritten: set[str]) -> int:
@@ -125,9 +131,9 @@ def _run(session: Session, waiting: Sequence[Source], left: Sequence[Inspected],
     from .report.progress import ProgressReporter
 
     watched = (
-        is_terminal(sys.stderr) or session.host
-    )  # pre-commit shows output only at the end; uploads are said anyway
-    progress = ProgressReporter(session.settings, _say_ours if watched else lambda _: None, session)
+        is_terminal(sys.stderr) or session.spending.host
+    )  # pre-commit shows output only at the end; uploads are announced anyway
+    progress = ProgressReporter(session.settings, _info if watched else lambda _: None, session.spending, retry="")
     staged = restorable([source.name for source in waiting])
     in_place = session.in_place(waiting, named=(source.path for source in waiting))
 
@@ -139,15 +145,15 @@ def _run(session: Session, waiting: Sequence[Source], left: Sequence[Inspected],
     outcomes = as_outcomes(left) + list(progress.counted(run))
     notes = progress.notes(outcomes, session.notes(), next_run="pre-commit run imgshrink --all-files")
     for line in _block(outcomes, rewritten, staged, rewritten & set_aside(os.environ) if rewritten else set()):
-        _say(line)
+        _print(line)
     for note in notes:
-        _say_ours(note.text)
+        _info(note.text)
     strict = session.settings.strict and any(note.failure for note in notes)
     return STRICT if strict else REWROTE if rewritten else 0
 
 
 def _block(outcomes: Sequence[Outcome], rewritten: set[str], staged: set[str], set_aside: set[str]) -> list[str]:
-    """Return what was rewritten and what to do about it: nothing where pre-commit is about to roll it back."""
+    """Return the lines about what was rewritten; no command to undo it where pre-commit is about to do so itself."""
     from .report import hook_messages, quoting
 
     if set_aside:
@@ -171,11 +177,11 @@ def _unlisted(found: Sequence[Inspected], baseline: str) -> Sequence[Inspected]:
     return [seen for seen in found if seen.digest not in listed]
 
 
-def _say_ours(text: str) -> None:
-    _say(f"imgshrink: {text}")
+def _info(text: str) -> None:
+    _print(f"imgshrink: {text}")
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     from .report.console import put
 
     put(sys.stdout, text)

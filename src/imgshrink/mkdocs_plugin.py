@@ -1,4 +1,4 @@
-"""The MkDocs plugin: once a site is built, makes the images in it smaller, whoever put them there."""
+"""The MkDocs plugin: shrinks all images of a built site, whatever put them there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority
 
 from .core.errors import SettingsError
-from .report.destination import pictured
+from .files.paths import relative_name
 from .settings.load import load
 from .settings.schema import fields_of
 
@@ -41,8 +41,20 @@ SLOW = 30.0
 log = logging.getLogger("mkdocs.plugins.imgshrink")
 
 
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where a file of the site comes from: its path if it has one, and its path in the docs if it is one of them."""
+
+    path: Path | None = None
+    uri: str = ""
+    in_docs: bool = False
+
+
+NOWHERE = Origin()
+
+
 class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call]  # MkDocs leaves it untyped
-    """One object for all builds of a process: `mkdocs serve` keeps it between rebuilds."""
+    """The plugin; `mkdocs serve` keeps one object for all rebuilds."""
 
     config_scheme = tuple(
         (row.name, config_options.Optional(config_options.Type(object))) for row in fields_of("mkdocs")
@@ -50,43 +62,50 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def __init__(self) -> None:
         self._serving = False
-        self._origins: dict[str, Path | None] = {}
-        self._said: set[str] = set()
+        self._origins: dict[str, Origin] = {}
+        self._declared = Path()
+        self._printed: set[str] = set()
+        self._excluded = 0
 
     def load_config(
         self, options: dict[str, Any], config_file_path: str | None = None
     ) -> tuple[ConfigErrors, ConfigWarnings]:
-        """Take every option as it comes: our own settings judge them, and name the nearest known one."""
+        """Accept every option here: the settings check them, and name the nearest known one."""
         errors, _ = super().load_config(options, config_file_path)
         return errors, []
 
     def on_startup(self, *, command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:  # noqa: ARG002  MkDocs' signature
-        """Remember whether this is `mkdocs serve`; having this method at all keeps the object between rebuilds."""
+        """Store whether this is `mkdocs serve`; MkDocs keeps a plugin that has this method between rebuilds."""
         self._serving = command == "serve"
 
+    @event_priority(100)
     def on_config(self, config: MkDocsConfig) -> None:
-        """Read the settings; wrong ones end the build before it has begun."""
+        """Remember the docs folder that mkdocs.yml declares, which other plugins may move, and read the settings.
+
+        Wrong settings end the build before it has begun.
+        """
         try:
-            self._settings = load(_start(config), face="plugin", mkdocs=dict(self.config), environ=os.environ)
+            self._settings = load(_start(config), frontend="plugin", mkdocs=dict(self.config), environ=os.environ)
         except SettingsError as error:
             raise PluginError(f"imgshrink: {error}") from error
-        if self._serving and self._settings.report and pictured(self._settings.report):  # too slow for every save
+        if self._serving and self._settings.html_report:  # too slow for each save
             self._settings = dataclasses.replace(self._settings, report=None)
         self._origins.clear()
+        self._declared = Path(config.docs_dir)
 
     @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
-        """Note where every file comes from, after all plugins have added theirs."""
+        """Store the source of every file, after all plugins have added theirs."""
         self._note_origins(files, config)
 
     @event_priority(100)
     def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> None:  # noqa: ARG002  as above
-        """Note what was added since, before other plugins take files over."""
+        """Store the sources of files added since, before other plugins replace them."""
         self._note_origins(files, config)
 
     @event_priority(-90)
     def on_post_build(self, *, config: MkDocsConfig) -> None:
-        """Make the built site's images smaller; whatever goes wrong, the site is complete."""
+        """Shrink the images of the built site. Whatever goes wrong, the site is complete."""
         mode = self._settings.on_serve if self._serving else True
         if not (self._settings.enabled and mode):
             return
@@ -94,31 +113,32 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             self._shrink(config, known_only=mode == "cache")
         except PluginError:
             raise
-        except Exception as error:  # a build must not fail for smaller images, and a warning fails `--strict`
+        except Exception as error:  # shrinking must not fail a build, and a warning fails `--strict`
             reason = f"{type(error).__name__}: {error}"
-            log.info("imgshrink: an error of its own, the images stay as they are: %s. Please report it", reason)
+            log.info("imgshrink: internal error, the images stay as they are: %s. Please report it", reason)
             log.debug("imgshrink: where it happened", exc_info=True)
 
     def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
         from .files.destinations import in_build
         from .report.progress import ProgressReporter
         from .report.publish import publish
-        from .session import opened
+        from .session import Session
 
-        with opened(self._settings) as session:
-            progress = ProgressReporter(self._settings, self._say_new, session)
+        with Session(self._settings) as session:
+            retry = "the next build tries again"
+            progress = ProgressReporter(self._settings, self._info, session.spending, retry=retry)
             sources = list(self._sources(config, session))
             fresh = not self._serving and "CI" in os.environ and not session.cache.info().entries
             run = session.run(sources, destination=in_build, observer=progress, in_place=False, known_only=known_only)
             outcomes = list(progress.counted(run))
             summary = progress.summary(outcomes)
-            previews = session.previews(outcomes, self._say_new)
-            others = session.notes()
+            previews = session.previews(outcomes, self._info)
+            others = [*session.selection.notes(), *session.notes()]
         environ = {} if self._serving else os.environ
         others += publish(outcomes, summary, report=self._settings.report, environ=environ, previews=previews)
-        self._tell(progress, outcomes, summary, others, fresh=fresh)
+        self._report(progress, outcomes, summary, others, fresh=fresh)
 
-    def _tell(
+    def _report(
         self, progress: ProgressReporter, outcomes: list[Outcome], summary: Summary, others: list[str], *, fresh: bool
     ) -> None:
         from .report import messages
@@ -129,55 +149,74 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             log.info("imgshrink: %s", messages.empty_cache(summary.seconds))
         notes = progress.notes(outcomes, others, next_run="the next build")
         for note in notes:
-            self._say_new(note.text)
+            self._info(note.text)
         failures = [note.text for note in notes if note.failure]
         if self._settings.strict and failures:
             raise PluginError("imgshrink: strict is on, and " + "; ".join(failures))
 
-    def _say_new(self, text: str) -> None:
-        """Say a line; during `mkdocs serve`, each only once."""
-        if not (self._serving and text in self._said):
-            self._said.add(text)
+    def _info(self, text: str) -> None:
+        """Log a line; during `mkdocs serve` each line only once."""
+        if not (self._serving and text in self._printed):
+            self._printed.add(text)
             log.info("imgshrink: %s", text)
 
     def _sources(self, config: MkDocsConfig, session: Session) -> Iterator[Source]:
         site, start = Path(config.site_dir), _start(config)
         folder = start.parent if start.is_file() else start
-        shown = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
+        site_name = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
         taken = _taken_by_material(config)
-        for place in _images(site):
-            inside = place.relative_to(site)
-            if place.suffix in taken:
+        self._excluded = 0
+        for path in _images(site):
+            inside = path.relative_to(site)
+            if path.suffix in taken:
                 continue
-            origin = self._origins.get(inside.as_posix())
-            matched = origin or folder / shown / inside
-            if not session.excluded(matched):
-                name = matched.relative_to(folder) if matched.is_relative_to(folder) else matched
-                upload = origin is not None or self._settings.upload_generated
-                yield session.source(place, name.as_posix(), matched=matched, upload=upload)
+            origin = self._origins.get(inside.as_posix(), NOWHERE)
+            paths = self._known_by(origin, folder, folder / site_name / inside)
+            if session.selection.excluded(*paths):
+                self._excluded += 1
+                continue
+            upload = origin.in_docs or self._settings.upload_generated
+            placed = not origin.in_docs or any(map(Path.is_file, paths[:2]))
+            name = relative_name(paths[0], folder)
+            yield session.selection.source(path, name, known_by=paths, upload=upload, placed=placed)
+
+    def _known_by(self, origin: Origin, folder: Path, published: Path) -> list[Path]:
+        """Return the paths that people know an image of the site by, the one to show first.
+
+        An image of the docs: its path below the declared docs folder, the same below mkdocs.yml's own folder, and where
+        it lies now. Any other: its path in the site, and where it comes from.
+        """
+        if not origin.in_docs:
+            return [published, *([origin.path] if origin.path else [])]
+        assert origin.path is not None
+        paths = [self._declared / origin.uri, folder / origin.uri, origin.path]
+        if origin.path.is_relative_to(self._declared):
+            paths.insert(0, origin.path)
+        return list(dict.fromkeys(paths))
 
     def _note_origins(self, files: Files, config: MkDocsConfig) -> None:
         """Read `File` objects here, in the main thread, and never again: other plugins change and remove them."""
-        docs = Path(config.docs_dir)
+        docs = (self._declared, Path(config.docs_dir))
         for file in files:
-            origin = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
-            self._origins[file.dest_uri] = origin if origin is not None and origin.is_relative_to(docs) else None
+            path = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
+            in_docs = path is not None and any(map(path.is_relative_to, docs))
+            self._origins[file.dest_uri] = Origin(path, file.src_uri, in_docs)
 
 
 def _images(site: Path) -> list[Path]:
-    """Every image of the site by its name's ending; a symlink's target is somebody else's or here already."""
+    """Return the images of the site, by file name extension; not symlinks, whose targets are found themselves."""
     found = (Path(folder, name) for folder, _, names in os.walk(site) for name in names)
     return sorted(path for path in found if path.name.lower().endswith(ENDINGS) and not path.is_symlink())
 
 
 def _start(config: MkDocsConfig) -> Path:
-    """Where settings are searched from: mkdocs.yml, or the working folder where that came from standard input."""
+    """Return where the search for settings starts: mkdocs.yml, or the working folder if it is read from a pipe."""
     file = Path(config.config_file_path or "").absolute()
     return file if file.is_file() else Path.cwd()
 
 
 def _taken_by_material(config: MkDocsConfig) -> set[str]:
-    """The endings that Material's own plugin takes care of; a warning where there are any."""
+    """Return the extensions of the files that Material's own plugin optimizes; log a warning if there are any."""
     taken: dict[str, tuple[str, ...]] = {}
     for name in (name for name in config.plugins if name.startswith(MATERIAL)):
         options: Mapping[str, object] = config.plugins[name].config

@@ -1,65 +1,103 @@
-"""The composition root: settings become engines, cache, verify. Concrete parts are imported here, when needed."""
+"""The composition root: builds cache, engines and workers from the settings, and imports each when it is needed."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .core.model import Entry, Judgement, Outcome, Plan, Recipe, Source, Verdict
-from .files.destinations import InPlace
+from .files.destinations import InPlace, nowhere
 from .image.limits import VERIFY_VERSION
 from .pipeline.resolver import Resolver
 from .pipeline.run import Destination, Observer, Policy, Survey, run, survey
-from .report.destination import pictured
-from .settings.schema import Settings
+from .selection import Selection, wanted_engines
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from .cache.local import LocalCache
     from .engines import Engine
     from .engines.hosted.engine import Hosted
+    from .engines.hosted.quota import Spending
     from .files.discovery import Discovery
     from .files.originals import Originals
-    from .files.patterns import Patterns
     from .report.html_page import Preview
     from .report.images import ReportImages
-    from .settings.schema import Override
+    from .settings.schema import Settings
     from .workers.pool import WorkerPool
 
-ENGINES = {"auto": ("hosted", "builtin"), "hosted": ("hosted",), "builtin": ("builtin",)}
+    Paths = Iterable[str | os.PathLike[str]] | str | os.PathLike[str]
 
 
 class Session:
-    """What one run needs, made from its settings as it is first asked for. Close it, or use `opened`."""
+    """Shrinks the images at paths as its settings say. Use it in a `with` statement, or close it.
+
+    Cache, engines and worker processes are created when they are first needed. Paths are files or folders, one or many.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stop = threading.Event()
-        self._engines: list[Engine] = []
+
+    def __enter__(self) -> Session:
+        """Return the session itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the session, also after an exception."""
+        self.close()
+
+    def optimize(self, paths: Paths) -> list[Outcome]:
+        """Shrink the images at `paths` in place; return one outcome an image.
+
+        Originals are kept for `imgshrink restore`. Raises `SettingsError` for a path that does not exist; an image that
+        can't be shrunk is an outcome, never an exception.
+        """
+        found = _as_paths(paths)
+        sources = self._sources(found)
+        return list(self.run(sources, destination=self.in_place(sources, named=found), in_place=True))
+
+    def warm(self, paths: Paths) -> list[Outcome]:
+        """Compute the results for the images at `paths` and store them in the cache; files are not changed."""
+        return list(self.run(self._sources(_as_paths(paths)), destination=nowhere, in_place=False))
+
+    def check(self, paths: Paths) -> list[Outcome]:
+        """Return the images at `paths` that are not shrunk yet; works offline and changes nothing.
+
+        Raises `SettingsError` where `seal` is not `all`: unsealed images can't be told from new ones.
+        """
+        from .pipeline.check import as_outcomes, check
+
+        sources = self._sources(_as_paths(paths))
+        found = check(sources, min_size=self.settings.min_size, seal=self.settings.seal)
+        return as_outcomes(found.unfinished)
 
     @cached_property
     def cache(self) -> LocalCache:
-        """The cache of this user, shared by all faces and projects."""
+        """The cache of this user, shared by all frontends and projects."""
         from .cache.local import LocalCache
 
         return LocalCache(self.settings.cache_dir, size=self.settings.cache_size, verify_version=VERIFY_VERSION)
 
     @cached_property
     def originals(self) -> Originals:
-        """What was replaced in place, kept for a while."""
+        """Backups of the files that were replaced in place."""
         from .files.originals import Originals
 
         return Originals(self.settings.state_dir / "originals")
 
     @cached_property
     def report_images(self) -> ReportImages | None:
-        """The pictures for the report, where it is one that shows them."""
+        """The images of the HTML report, or None for a report that shows none."""
         report = self.settings.report
-        if report is None or not pictured(report):
+        if report is None or not self.settings.html_report:
             return None
         from .report.images import ReportImages
 
@@ -67,46 +105,34 @@ class Session:
 
     @cached_property
     def workers(self) -> WorkerPool:
-        """The processes that decode and encode; none is started before it has something to do."""
+        """The processes that decode and encode; each is started when it first has something to do."""
         from .worker_tasks import worker_pool
 
         return worker_pool(self.settings.jobs)
 
+    @cached_property
+    def selection(self) -> Selection:
+        """Which images are taken, and the quality and engines of each."""
+        return Selection(self.settings)
+
     def discover(self, paths: Sequence[Path]) -> Discovery:
-        """Find the images below `paths`, excluded ones apart; raises `SettingsError` for a path that is not there."""
+        """Find the images below `paths`, excluded ones apart; raises `SettingsError` for a path that does not exist."""
         from .files.discovery import discover
 
-        return discover(paths, include=self._include, exclude=self._exclude)
-
-    def excluded(self, path: Path) -> bool:
-        """Whether `include` and `exclude` leave the image out that comes from `path`."""
-        if self._exclude is not None and self._exclude.match(path):
-            return True
-        return self._include is not None and not self._include.match(path)
-
-    def source(self, path: Path, name: str, *, matched: Path | None = None, upload: bool = True) -> Source:
-        """Return how the file at `path` is to be treated; `matched` is the path that overrides are matched against."""
-        quality, engine = self.settings.quality, self.settings.engine
-        for patterns, override in self._overrides:
-            if patterns.match(matched or path):
-                quality = override.quality or quality
-                engine = override.engine or engine
-        if self.settings.privacy or not upload:
-            engine = "builtin"
-        return Source(path, name, Recipe(quality), ENGINES[engine])
+        return discover(paths, exclude=self.selection)
 
     def run(
         self,
         sources: Iterable[Source],
         *,
         destination: Destination,
-        observer: Observer,
+        observer: Observer | None = None,
         in_place: bool,
         known_only: bool = False,
     ) -> Iterator[Outcome]:
         """Run the pipeline over `sources`; with `known_only` no engine is asked.
 
-        What a run that was killed left behind beside the sources is swept first. `max_time` counts from here.
+        Temporary files that a killed run left beside the sources are removed first. `max_time` counts from this call.
         """
         from .files.atomic import sweep
 
@@ -116,34 +142,33 @@ class Session:
         for folder in {source.path.parent for source in sources}:
             sweep(folder)
         resolver = self.resolver(known_only=known_only, end=end)
-        observers: list[Observer] = [observer]
+        observers = [] if observer is None else [observer]
         if self.report_images is not None:
             self.report_images.sources = {source.name: source.path for source in sources}
             observers.append(self.report_images)
         policy = self._policy(in_place=in_place)
         return run(sources, resolver=resolver, destination=destination, policy=policy, observers=observers)
 
-    def previews(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Preview]:
-        """Make what the report shows of the images of a run, by their names; nothing where it shows none."""
-        return {} if self.report_images is None else self.report_images.write(outcomes, say)
+    def previews(self, outcomes: Sequence[Outcome], info: Callable[[str], None]) -> Mapping[str, Preview]:
+        """Write the images of the HTML report; return its previews by image name, none for another kind of report."""
+        return {} if self.report_images is None else self.report_images.write(outcomes, info)
 
     def survey(self, sources: Iterable[Source]) -> tuple[list[Survey], Plan]:
-        """Return what a run would find and do, without doing it."""
+        """Return what a run would find and do. Nothing is written, and no engine is asked."""
         return survey(sources, resolver=self.resolver(), policy=self._policy(in_place=True))
 
     def in_place(self, sources: Iterable[Source], *, named: Iterable[Path] = ()) -> InPlace:
-        """Return the place that rewrites the originals of `sources`; `named` are those files that a person named."""
+        """Return the destination that rewrites the files of `sources`; `named` are the files that the user named."""
         return InPlace(lambda: self.originals, sources, named=named)
 
     def resolver(self, *, known_only: bool = False, end: float | None = None) -> Resolver:
-        """Return the resolver of one run, which begins nothing after `end`, in monotonic seconds."""
+        """Return the resolver of one run; it starts no work after `end`, in monotonic seconds."""
         from .files.locks import FileLocks
 
-        engines = self._make_engines()
-        names = frozenset(engine.name for engine in engines)
+        names = frozenset(engine.name for engine in self.engines)
         unpaid = frozenset() if self.settings.api_key else frozenset({"hosted"})
         return Resolver(
-            engines,
+            self.engines,
             self.cache,
             FileLocks(self.settings.cache_dir / "claims"),
             self._verify,
@@ -154,43 +179,23 @@ class Session:
             stop=self.stop,
         )
 
-    @property
-    def host(self) -> str:
-        """Where uploads go, "" where nothing is uploaded."""
-        return self.hosted.host if self.settings.api_key and "hosted" in self._wanted else ""
+    @cached_property
+    def spending(self) -> Spending:
+        """What a run may spend at the API, and what it has spent."""
+        from .engines.hosted.quota import Spending
 
-    @property
-    def uploads(self) -> int:
-        """How many uploads this run has cost."""
-        return self.hosted.uploads if "hosted" in self.__dict__ else 0
-
-    def to_upload(self, plan: Plan) -> list[int]:
-        """Return the bytes of each content of `plan` to be uploaded, largest first; what is paid for is free."""
-        asked = plan.asked.get("hosted", ())
-        if not asked:
-            return []
-        hosted = self.hosted
-        sizes = [
-            question.size
-            for question in asked
-            if not hosted.declines(question.info, question.size) and not hosted.paid(question.content, question.recipe)
-        ]
-        return sorted(sizes, reverse=True)
-
-    def quota_left(self) -> int | None:
-        """Ask the API what is left of the quota; None where it does not say."""
-        quota = self.hosted.quota()
-        return None if quota is None else quota.left
+        allowed = bool(self.settings.api_key) and "hosted" in wanted_engines(self.settings)
+        return Spending(lambda: self.hosted, lambda: self.__dict__.get("hosted"), uploads_allowed=allowed)
 
     def notes(self) -> list[str]:
-        """What a person should know about the parts that were used, one line each; the cache is pruned before."""
+        """Return a line for each problem of the parts that were used; the cache is closed and pruned first."""
         if "cache" in self.__dict__:
             self.cache.close()
         used = [part for name in ("cache", "originals", "hosted", "report_images") if (part := self.__dict__.get(name))]
         return [*self.settings.notes, *(note for part in used for note in part.notes())]
 
     def close(self) -> None:
-        """End what still runs within 2 seconds, write what is pending. Safe to call twice."""
+        """Stop running work within 2 seconds and write what is pending. Safe to call twice."""
         self.stop.set()
         for name in ("hosted", "workers", "cache", "report_images"):
             if part := self.__dict__.get(name):
@@ -198,7 +203,7 @@ class Session:
 
     @cached_property
     def hosted(self) -> Hosted:
-        """The API; without a key it stands for what the cache knows of it."""
+        """The engine of the API; without a key only its cached results are used."""
         from .engines.hosted.engine import Hosted
         from .files.locks import FileLocks
 
@@ -214,16 +219,16 @@ class Session:
             stop=self.stop,
         )
 
-    def _make_engines(self) -> Sequence[Engine]:
-        if not self._engines:
-            from .engines.builtin import Builtin
+    @cached_property
+    def engines(self) -> Sequence[Engine]:
+        """The engines that any image may go to, in order."""
+        from .engines.builtin import Builtin
 
-            self._engines = [self.hosted] if "hosted" in self._wanted else []
-            self._engines.append(Builtin(self.workers))
-        return self._engines
+        builtin = Builtin(self.workers)
+        return [self.hosted, builtin] if "hosted" in wanted_engines(self.settings) else [builtin]
 
     def _can_remember(self) -> str:
-        """Return "" once the cache has taken a probe entry, or why nothing should be bought: it could not be kept."""
+        """Return "" if the cache takes a probe entry, else why no upload is made: its result could not be stored."""
         probe = Entry(Verdict.NOT_SMALLER, engine="probe")
         return "" if self.cache.put("probe", probe) else f"the cache in {self.settings.cache_dir} can't be written"
 
@@ -233,7 +238,7 @@ class Session:
         return remote_verify(self.workers)(original, candidate, recipe)
 
     def same_picture(self, original: bytes, output: bytes, quality: int) -> bool:
-        """Whether verify accepts `output` as a result for `original` at `quality`."""
+        """Return whether verify accepts `output` as a result for `original` at `quality`."""
         from .worker_tasks import same_picture
 
         return same_picture(self.workers)(original, output, quality)
@@ -242,44 +247,9 @@ class Session:
         settings = self.settings
         return Policy(settings.min_saving, settings.min_size, settings.seal, in_place)
 
-    @cached_property
-    def _wanted(self) -> set[str]:
-        """The engines that any image may be for."""
-        if self.settings.privacy:
-            return {"builtin"}
-        rows = [self.settings.engine, *(override.engine or "builtin" for override in self.settings.overrides)]
-        return {name for row in rows for name in ENGINES[row]}
-
-    @cached_property
-    def _include(self) -> Patterns | None:
-        return self._patterns("include", self.settings.include)
-
-    @cached_property
-    def _exclude(self) -> Patterns | None:
-        return self._patterns("exclude", self.settings.exclude)
-
-    @cached_property
-    def _overrides(self) -> list[tuple[Patterns, Override]]:
-        if not self.settings.overrides:
-            return []
-        from .files.patterns import Patterns
-
-        base = self.settings.base_of("overrides")
-        return [(Patterns(base, override.paths), override) for override in self.settings.overrides]
-
-    def _patterns(self, name: str, lines: Sequence[str]) -> Patterns | None:
-        if not lines:
-            return None
-        from .files.patterns import Patterns
-
-        return Patterns(self.settings.base_of(name), lines)
+    def _sources(self, paths: Sequence[Path]) -> list[Source]:
+        return [self.selection.source(path, path.as_posix()) for path in self.discover(paths).found]
 
 
-@contextmanager
-def opened(settings: Settings) -> Iterator[Session]:
-    """Open what `settings` ask for, and close it whatever happens."""
-    session = Session(settings)
-    try:
-        yield session
-    finally:
-        session.close()
+def _as_paths(paths: Paths) -> list[Path]:
+    return [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .workers.pool import WorkerPool
 
 
+LOSSLESS = 100
+
+
 def optimize(data: bytes, *, quality: int) -> tuple[bytes]:
     """Return the smaller image, or `data` itself."""
     from .engines.builtin.codecs import optimize as encode
@@ -26,6 +29,31 @@ def optimize(data: bytes, *, quality: int) -> tuple[bytes]:
     if info is None:
         raise errors.Declined("not an image that imgshrink knows")
     return (encode(data, info, Recipe(quality)),)
+
+
+def optimize_verified(data: bytes, *, quality: int) -> bytes:
+    """Return a verified result that is smaller than `data`, or `data` itself; runs in the calling process.
+
+    An image whose seal is valid is finished, unless only the seal is lossless. Raises `Declined`, or `EngineError` for
+    pixels that can't be read.
+    """
+    from .image.seal import read_seal, unseal
+    from .pixels.verify import verify as judge
+
+    sealed = read_seal(data)
+    if sealed is not None and (sealed != LOSSLESS or quality == LOSSLESS):
+        return data
+    original = unseal(data)
+    try:
+        (result,) = optimize(original, quality=quality)
+    except errors.EngineError:
+        raise
+    except Exception as error:  # each codec has exceptions of its own
+        raise errors.Rejected(f"the image can't be read: {error}") from error
+    if result == original:
+        return data
+    judgement = judge(original, result, Recipe(quality))
+    return judgement.data if isinstance(judgement, Accept) else data
 
 
 def verify(original: bytes, candidate: bytes, *, quality: int) -> tuple[bytes, bytes]:

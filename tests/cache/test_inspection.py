@@ -124,7 +124,7 @@ def test_a_foreign_database_is_begun_anew(stored: Path, poison: Callable[[Path],
     assert made.get(KEY) == LARGE
     made.close()
     assert len(made.notes()) == 1
-    assert "was begun anew, the old one is in its folder 'broken'" in made.notes()[0]
+    assert "was replaced by a new one, the old one is in its folder 'broken'" in made.notes()[0]
     assert (stored / local.FOLDER / "broken" / "cache.db").exists()
     assert outside == {path: path.read_bytes() for path in outside_of(stored)}
     later = make(stored)
@@ -189,7 +189,7 @@ def test_damage_that_is_met_later(stored: Path, threads: int, opened: bool) -> N
     assert made.get(KEY) == LARGE
     made.close()
     assert len(made.notes()) == 1
-    assert "was begun anew" in made.notes()[0]
+    assert "was replaced by a new one" in made.notes()[0]
 
 
 def test_damage_of_another_kind(stored: Path) -> None:

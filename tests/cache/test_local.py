@@ -280,7 +280,7 @@ def test_the_oldest_go_first(tmp_path: Path) -> None:
     made.close()
     assert present(make(tmp_path), 10) == [6, 7, 8, 9]
     assert len(made.notes()) == 1
-    assert "6 results (0.6 MB), unused for longest, were removed" in made.notes()[0]
+    assert "the 6 results (0.6 MB) unused for the longest time were removed" in made.notes()[0]
     assert len(list(tmp_path.rglob("*.val"))) == 4
 
 

@@ -21,31 +21,38 @@ def added(folder: Path, *patterns: str) -> str:
     return add_excludes(find_project(folder, folder), patterns).read_bytes().decode()
 
 
-ADDED = '  "/a.png",\n'
-NEW = f"exclude = [\n{ADDED}]\n"
+NEW = 'exclude = [\n    "/a.png",\n]\n'
 
 
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [
         (OWN, None, NEW),
-        (OWN, "# ours\nquality = 70\n", f"{NEW}# ours\nquality = 70\n"),
+        (OWN, "# ours\nquality = 70\n", f"# ours\nquality = 70\n{NEW}"),
+        (OWN, "quality = 70\r\n", "quality = 70\r\n" + NEW.replace("\n", "\r\n")),
         (OWN, "[[overrides]]\npaths = ['b']\nquality = 9\n", f"{NEW}[[overrides]]\npaths = ['b']\nquality = 9\n"),
-        (OWN, "exclude = ['b']\n", f"exclude = [\n{ADDED}'b']\n"),
-        (OWN, "exclude = [\n  'b', # why\n]\n", f"exclude = [\n{ADDED}  'b', # why\n]\n"),
-        (OWN, "exclude = [\r\n  'b',\r\n]\r\n", f"exclude = [\n{ADDED[:-1]}\r\n  'b',\r\n]\r\n"),
-        (OWN, "exclude = []", f"exclude = [\n{ADDED}]"),
+        (OWN, "exclude = ['b']\n", "exclude = ['b', \"/a.png\"]\n"),
+        (OWN, "exclude = [\n  'b', # why\n]\n", "exclude = [\n  'b', # why\n  \"/a.png\",\n]\n"),
+        (OWN, "exclude = [\r\n  'b',\r\n]\r\n", "exclude = [\r\n  'b',\r\n  \"/a.png\",\r\n]\r\n"),
+        (OWN, "exclude = []", 'exclude = ["/a.png"]'),
         (SHARED, "[tool.x]\nexclude = [1]\n[tool.imgshrink]\n", f"[tool.x]\nexclude = [1]\n[tool.imgshrink]\n{NEW}"),
         (SHARED, "[tool.imgshrink]\n[tool.x]\nexclude = [1]\n", f"[tool.imgshrink]\n{NEW}[tool.x]\nexclude = [1]\n"),
-        (SHARED, "[tool.imgshrink] # us\nexclude = ['b']\n", f"[tool.imgshrink] # us\nexclude = [\n{ADDED}'b']\n"),
+        (SHARED, "[tool.imgshrink] # us\nexclude = ['b']\n", "[tool.imgshrink] # us\nexclude = ['b', \"/a.png\"]\n"),
+        (SHARED, "[tool]\nimgshrink.quality = 70\n", f"[tool]\nimgshrink.quality = 70\nimgshrink.{NEW}"),
+        (SHARED, "tool.imgshrink = {quality = 70}\n", f"tool.imgshrink = {{quality = 70,{NEW[:-1]}}}\n"),
+        (
+            SHARED,
+            "[tool.imgshrink]\nquality=1\n\n[[tool.imgshrink.overrides]]\npaths=['x'] # y\nquality=2\n",
+            f"[tool.imgshrink]\nquality=1\n{NEW}\n[[tool.imgshrink.overrides]]\npaths=['x'] # y\nquality=2\n",
+        ),
     ],
 )
 def test_adding(tmp_path: Path, name: str, before: str | None, after: str) -> None:
-    """A pattern is added where the list stands or should stand, and everything else stays as it is."""
+    """A pattern is added at the end of the list, which is made where there is none; everything else stays as it is."""
     if before is not None:
         (tmp_path / name).write_bytes(before.encode())
     assert added(tmp_path, "/a.png") == after
-    assert find_project(tmp_path, tmp_path).values["exclude"][0] == "/a.png"  # type: ignore[index]
+    assert find_project(tmp_path, tmp_path).values["exclude"][-1] == "/a.png"  # type: ignore[index]
 
 
 def test_a_pattern_is_added_once(tmp_path: Path) -> None:
@@ -53,20 +60,13 @@ def test_a_pattern_is_added_once(tmp_path: Path) -> None:
     assert added(tmp_path, "/a.png") == added(tmp_path, "/a.png")
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        (OWN, 'exclude = """\nb\n"""\n'),
-        (SHARED, "[tool]\nimgshrink.quality = 70\n"),
-        (SHARED, "[tool]\nimgshrink = {quality = 70}\n"),
-    ],
-)
-def test_a_file_written_in_another_way_is_left_alone(tmp_path: Path, name: str, content: str) -> None:
-    """Where the list can't be found for sure, the line to add by hand is named and the file stays as it is."""
-    (tmp_path / name).write_text(content)
+def test_a_list_written_as_text_is_left_alone(tmp_path: Path) -> None:
+    """Where `exclude` is no list, the error says what to add by hand, and the file stays as it is."""
+    content = 'exclude = """\nb\n"""\n'
+    (tmp_path / OWN).write_text(content)
     with pytest.raises(SettingsError, match=r'add this to exclude in .* by hand: "/a.png"'):
         added(tmp_path, "/a.png")
-    assert (tmp_path / name).read_text() == content
+    assert (tmp_path / OWN).read_text() == content
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from imgshrink.cli.explain import describe
 from imgshrink.core.keys import cache_key, content_hash, done_key
 from imgshrink.core.model import Entry, Recipe, Verdict
 from imgshrink.image.limits import VERIFY_VERSION
-from imgshrink.session import Session, opened
+from imgshrink.session import Session
 from imgshrink.settings.load import load
 from places import IMAGES
 
@@ -30,7 +30,7 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
     """A session with the built-in codecs and an empty cache."""
-    with opened(load(tmp_path, environ=os.environ, arguments={"engine": "builtin"})) as made:
+    with Session(load(tmp_path, environ=os.environ, arguments={"engine": "builtin"})) as made:
         yield made
 
 
@@ -60,19 +60,19 @@ def test_what_is_known(photo: Path, session: Session, entry: Entry, words: str) 
     """A remembered answer is told with its reason."""
     cache: LocalCache = session.cache
     assert cache.put(builtin_key(photo.read_bytes(), session), entry)
-    assert row("known", photo, session).endswith(words)
+    assert row("result", photo, session).endswith(words)
 
 
 def test_output_without_a_mark(photo: Path, session: Session) -> None:
     """An output of ours that lost its mark is known as such."""
     session.cache.put(done_key(content_hash(photo.read_bytes())), Entry(Verdict.DONE, engine="builtin", quality=80))
-    assert row("known", photo, session) == "an output of imgshrink (builtin)"
+    assert row("result", photo, session) == "an output of imgshrink (builtin)"
 
 
 def test_engine_that_may_not_be_asked(photo: Path, tmp_path: Path) -> None:
     """With only the API to ask and no key, no engine may be asked."""
-    with opened(load(tmp_path, environ=os.environ, arguments={"engine": "hosted"})) as session:
-        assert row("known", photo, session) == "nothing yet: no engine may be asked"
+    with Session(load(tmp_path, environ=os.environ, arguments={"engine": "hosted"})) as session:
+        assert row("result", photo, session) == "none yet: no engine is available"
 
 
 @pytest.mark.parametrize(
@@ -95,14 +95,14 @@ def test_animation(tmp_path: Path, session: Session) -> None:
 def test_file_that_is_gone(tmp_path: Path, session: Session) -> None:
     """A file that can't be read is told with the reason, and nothing is raised."""
     assert row("state", tmp_path / "gone.png", session).startswith("left alone: can't be read")
-    assert row("mark", tmp_path / "gone.png", session) == "none"
+    assert row("seal", tmp_path / "gone.png", session) == "none"
 
 
 def test_image_that_can_not_carry_the_mark(tmp_path: Path, session: Session) -> None:
     """An image that may not be marked is told with the reason."""
     path = tmp_path / "cut.jpg"
     path.write_bytes((IMAGES / "photo.jpg").read_bytes()[:-2])
-    assert row("mark", path, session).startswith("none, and none is possible: ")
+    assert row("seal", path, session).startswith("none, and none is possible: ")
 
 
 def test_finished_file_without_an_original(photo: Path, session: Session) -> None:
@@ -110,7 +110,7 @@ def test_finished_file_without_an_original(photo: Path, session: Session) -> Non
     from imgshrink.image.seal import seal
 
     photo.write_bytes(seal(photo.read_bytes(), 80))
-    assert row("undo", photo, session).startswith("no original is kept here; imgshrink restore ")
+    assert row("undo", photo, session).startswith("no backup is kept; imgshrink restore ")
 
 
 STRIPPED = "! .pre-commit-config.yaml: oxipng --strip takes our mark away, and we put it back: leave one of them out"
@@ -153,7 +153,7 @@ def test_doctor_finds_what_can_not_be_written(tmp_path: Path, session: Session) 
     """A cache folder that can't be written is named."""
     (tmp_path / "file").write_text("")
     settings = load(tmp_path, environ=os.environ, arguments={"cache_dir": str(tmp_path / "file")})
-    with opened(settings) as broken:
+    with Session(settings) as broken:
         assert any("can't be written" in line for line in examine_all(broken, tmp_path, {}))
 
 
@@ -163,7 +163,7 @@ def test_doctor_names_broken_codecs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "pyvips" / "__init__.py").write_text("raise ImportError('no libvips')")
     (tmp_path / "oxipng.py").write_text("raise ImportError('no oxipng')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with opened(load(tmp_path, environ=os.environ)) as session:
+    with Session(load(tmp_path, environ=os.environ)) as session:
         assert any("! the built-in codecs don't work" in line for line in examine_all(session, tmp_path, {}))
 
 
@@ -178,7 +178,7 @@ def test_doctor_names_a_missing_package(tmp_path: Path, session: Session, monkey
 )
 def test_doctor_without_a_key(tmp_path: Path, engine: str, words: str) -> None:
     """The doctor says what becomes of images without a key."""
-    with opened(load(tmp_path, environ=os.environ, arguments={"engine": engine})) as session:
+    with Session(load(tmp_path, environ=os.environ, arguments={"engine": engine})) as session:
         assert any(words in line for line in LOOKS["account"](session, tmp_path, {}))
 
 
@@ -197,7 +197,7 @@ def test_doctor_keeps_the_promise(tmp_path: Path) -> None:
     """A promise of privacy is told, and so is a source that was ignored for it."""
     (tmp_path / "imgshrink.toml").write_text('engine = "builtin"\n')
     settings = load(tmp_path, environ=os.environ, arguments={"engine": "hosted"})
-    with opened(settings) as session:
+    with Session(settings) as session:
         lines = list(examine_all(session, tmp_path, {}))
     assert "  nothing is uploaded: engine is builtin in the project file" in lines
     assert any(line.startswith("  ! --engine names another engine, and is ignored") for line in lines)

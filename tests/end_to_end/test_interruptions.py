@@ -25,7 +25,7 @@ from fakes import Watcher, by_name, chunk
 from imgshrink.core.model import Outcome, Status
 from imgshrink.image.seal import COST, read_seal, unseal, why_not_sealable
 from imgshrink.image.sniff import sniff
-from imgshrink.session import opened
+from imgshrink.session import Session
 from imgshrink.settings.load import load
 from imgshrink.workers.pool import WorkerPool
 from places import IMAGES, SUPPORT
@@ -120,9 +120,9 @@ def bad_codecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
     for name, words in (("crash.png", CRASH), ("hang.png", HANG), ("eat.png", EAT)):
         commented(folder, name, words)
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
-    with opened(load(folder, environ=os.environ, arguments={"jobs": 2})) as session:
+    with Session(load(folder, environ=os.environ, arguments={"jobs": 2})) as session:
         session.__dict__["workers"] = WorkerPool(2, seconds=4, memory=600 * 2**20, table="bad_codecs")
-        sources = [session.source(path, path.name) for path in sorted(folder.iterdir())]
+        sources = [session.selection.source(path, path.name) for path in sorted(folder.iterdir())]
         steps = session.run(sources, destination=session.in_place(sources), observer=Watcher(), in_place=True)
         yield by_name(list(steps))
 
@@ -301,10 +301,10 @@ def test_edit_during_the_run_survives(tmp_path: Path) -> None:
     """An edit made to a file while it is worked on is kept."""
     folder = copies(tmp_path / "images", ["still.png"])
     edited = (IMAGES / "profile.png").read_bytes()
-    with opened(load(folder, environ=os.environ)) as session:
+    with Session(load(folder, environ=os.environ)) as session:
         watcher = Watcher()
         watcher.planned = lambda plan: (folder / "still.png").write_bytes(edited) and None  # type: ignore[method-assign]
-        sources = [session.source(folder / "still.png", "still.png")]
+        sources = [session.selection.source(folder / "still.png", "still.png")]
         steps = session.run(
             sources,
             destination=session.in_place(sources), observer=watcher, in_place=True,

@@ -223,7 +223,7 @@ def test_new_images_only(repository: Path) -> None:
     assert shell(repository, "git commit -m New", SKIP="imgshrink").returncode == 0
     done = shell(repository, check)
     assert done.returncode == 1
-    assert "imgshrink: the only image" not in done.stdout
+    assert "imgshrink: 1 image" not in done.stdout
     assert re.findall(r"docs/\w+\.\w+", done.stdout)[0] == "docs/new.png"
     assert "setup.png" not in done.stdout
     assert shell(repository, "pre-commit run imgshrink --files docs/new.png").returncode == 1
@@ -288,7 +288,7 @@ def test_undo_after_the_command_and_the_commit(repository: Path) -> None:
     follow(repository, "undo", "For ever")
     assert picture.read_bytes() == OTHER_PNG.read_bytes()
     shown = tomllib.loads(files("undo", "For ever")["imgshrink.toml"])
-    assert [line.lstrip("/") for line in load(repository, face="command", environ={}).exclude] == shown["exclude"]
+    assert [line.lstrip("/") for line in load(repository, frontend="command", environ={}).exclude] == shown["exclude"]
     assert shell(repository, "imgshrink optimize docs").returncode == 0
     assert picture.read_bytes() == OTHER_PNG.read_bytes()
 
@@ -310,7 +310,7 @@ def test_warm_job(tmp_path: Path) -> None:
     steps = read(files("ci")[".github/workflows/warm.yml"])["jobs"]["warm"]["steps"]
     job = next(step["run"] for step in steps if "imgshrink warm" in step.get("run", ""))
     assert shell(site, job).returncode == 0
-    assert "All 2 images known" in lines(build(site))[-1]
+    assert "Both images are in the cache" in lines(build(site))[-1]
 
 
 def test_moving_from_material(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def test_folders_that_are_not_entered(tmp_path: Path) -> None:
     grow(
         tmp_path,
         ".cache/a.png", "node_modules/c.png", "x/node_modules/y/e.png",
-        "env/pyvenv.cfg", "env/d.png", ".f.png", "mod/g.png", "r-pictures/.imgshrink-report", "r-pictures/h.png",
+        "env/pyvenv.cfg", "env/d.png", ".f.png", "mod/g.png", "r-images/.imgshrink-report", "r-images/h.png",
     )  # fmt: skip
     assert found(tmp_path, base=tmp_path) == [".f.png", "mod/g.png"]
 
@@ -256,14 +257,75 @@ def test_include(tmp_path: Path) -> None:
 
 
 def test_patterns_are_relative_to_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patterns count from the folder of the file that holds them, wherever one stands; outside they match nothing."""
+    """Patterns count from the folder of the file that holds them, wherever one stands."""
     grow(tmp_path, "project/docs/a.png", "docs/a.png")
     exclude = patterns(tmp_path / "project", "/docs/", "*.gif")
     monkeypatch.chdir(tmp_path / "project" / "docs")
     assert exclude.match(Path("a.png"))
     assert exclude.match(Path("../docs/a.png"))
     assert not exclude.match(tmp_path / "docs" / "a.png")
-    assert not exclude.match(tmp_path / "b.gif")
+    assert exclude.match(tmp_path / "b.gif")
+
+
+@pytest.mark.parametrize(
+    ("line", "matched"),
+    [
+        ("keep.png", True),
+        ("docs/img/keep.png", True),
+        ("../docs/img/keep.png", True),
+        ("../docs/", True),
+        ("../docs/*/*.png", True),
+        ("../../r[1]/docs/img/keep.png", False),
+        ("img/", True),
+        ("/docs/img/keep.png", False),
+        ("/keep.png", False),
+        ("../keep.png", False),
+        ("other.png", False),
+    ],
+)
+def test_patterns_reach_images_outside_of_their_folder(tmp_path: Path, line: str, matched: bool) -> None:
+    """A pattern reaches an image beside its folder by name, by the path below the common folder, and by `../`."""
+    root = tmp_path / "r[1]"
+    grow(root, "website/mkdocs.yml", "docs/img/keep.png", "docs/img/a.png")
+    made = patterns(root / "website", line)
+    assert made.match(root / "docs" / "img" / "keep.png") is matched
+    assert bool(made.unused()) is not matched
+
+
+def test_image_that_is_known_by_several_paths(tmp_path: Path) -> None:
+    """An image is matched under every path that people know it by."""
+    made = patterns(tmp_path / "website", "docs/img/keep.png", "../shared/x.png")
+    elsewhere = tmp_path.parent / "elsewhere" / "1.png"
+    assert not made.match(elsewhere)
+    assert made.match(elsewhere, tmp_path / "website" / "docs" / "img" / "keep.png")
+    assert made.unused() == [("../shared/x.png", "")]
+
+
+def test_order_and_negation_survive_steps_upward(tmp_path: Path) -> None:
+    """The last pattern that matches decides, though some count from a folder above."""
+    made = patterns(tmp_path / "website", "../docs/*.png", "!../docs/b.png", "own/*.gif", "!own/b.gif")
+    names = ("docs/a.png", "docs/b.png", "website/own/a.gif", "website/own/b.gif", "own/a.gif")
+    assert [made.match(tmp_path / name) for name in names] == [True, False, True, False, True]
+
+
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+def test_composed_and_decomposed_names(tmp_path: Path, typed: str, stored: str) -> None:
+    """A name matches whichever of Unicode's forms the file system and the pattern hold."""
+    name = "\u00fcberblick.png"
+    assert patterns(tmp_path, unicodedata.normalize(typed, name)).match(tmp_path / unicodedata.normalize(stored, name))
+
+
+def test_patterns_that_matched_nothing(tmp_path: Path) -> None:
+    """A pattern that no image has matched is named, with the nearest name that it may have meant."""
+    made = patterns(tmp_path, "img/b.png", "docs/imgs/a.png", "*.png", "# note", "", "guide/", "x/y")
+    for name in ("docs/img/a.png", "docs/img/b.png", "docs/guide/c.gif"):
+        made.match(tmp_path / name)
+    assert made.unused() == [
+        ("img/b.png", "docs/img/b.png"),
+        ("docs/imgs/a.png", "docs/img/a.png"),
+        ("x/y", ""),
+    ]
 
 
 @POSIX

@@ -34,11 +34,11 @@ def test_rewrites_what_shrinks_and_says_what_to_do(folder, capsys):
     git(folder, "add", ".")
     assert hook.main(["docs/a.png", "docs/b.png"]) == 1
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("imgshrink: 2 images made smaller, 91 kB -> ")
+    assert said[0].startswith("imgshrink: 2 images shrunk, 91 kB -> ")
     assert said[3:] == [
-        "Look at them, then add and commit again:   git add docs/b.png docs/a.png",
-        "Get the originals back:                    git restore docs/b.png docs/a.png",
-        "Commit without shrinking:                  SKIP=imgshrink git commit",
+        "Check the result, then add and commit again:   git add docs/b.png docs/a.png",
+        "Get the originals back:                        git restore docs/b.png docs/a.png",
+        "Commit without shrinking:                      SKIP=imgshrink git commit",
     ]
     assert read_seal((folder / "docs/a.png").read_bytes()) == 80
     assert (folder / "docs/a.png").stat().st_size < PNG.stat().st_size
@@ -69,7 +69,7 @@ def test_file_that_gains_nothing_is_only_marked(folder, capsys):
     (folder / "docs/c.png").write_bytes(finished)
     capsys.readouterr()
     assert hook.main(["docs/c.png"]) == 1
-    words = "1 image has nothing to gain; marked as done (35 to 55 bytes, pixels untouched)"
+    words = "1 image cannot get smaller; sealed (53 bytes at most, pixels unchanged)"
     assert capsys.readouterr().out == f"imgshrink: {words}: git add docs/c.png\n"
     assert (folder / "docs/c.png").read_bytes() == seal(finished, 80)
 
@@ -164,7 +164,7 @@ def test_program_is_installed(folder):
     """`imgshrink-hook` is a program of the environment, and its exit code is the hook's."""
     done = run(program("imgshrink-hook"), "docs/a.png", cwd=folder)
     assert done.returncode == 1
-    assert done.stdout.startswith("imgshrink: 1 image made smaller, 15 kB -> ")
+    assert done.stdout.startswith("imgshrink: 1 image shrunk, 15 kB -> ")
 
 
 def test_name_that_the_stream_cannot_hold_is_escaped(folder):

@@ -19,7 +19,7 @@ LOCAL = f"""repos:
   - repo: local
     hooks:
       - id: imgshrink
-        name: make images smaller
+        name: shrink images
         entry: "{program("imgshrink-hook")}"
         language: system
         types_or: [jpeg, png, gif, webp]
@@ -62,8 +62,8 @@ def test_commit_stops_once_and_passes_the_second_time(repository):
     """The first commit stops and says what to add; after the add it passes, and the small files are committed."""
     first = commit(repository)
     assert first.returncode == 1
-    assert "imgshrink: 2 images made smaller" in first.stdout
-    git(repository, *printed(first, "Look at them")[1:])
+    assert "imgshrink: 2 images shrunk" in first.stdout
+    git(repository, *printed(first, "Check the result")[1:])
     assert commit(repository).returncode == 0
     assert int(git(repository, "cat-file", "-s", "HEAD:docs/a.png")) < PNG.stat().st_size
 
@@ -94,7 +94,7 @@ def test_lines_work_from_a_folder_of_the_repository(repository):
     git(repository / "docs", *printed(first, "Get the originals back")[1:])
     assert (repository / "docs/a.png").read_bytes() == PNG.read_bytes()
     commit(repository / "docs")
-    git(repository / "docs", *printed(first, "Look at them")[1:])
+    git(repository / "docs", *printed(first, "Check the result")[1:])
     assert commit(repository / "docs").returncode == 0
 
 
@@ -152,7 +152,7 @@ def test_prek_runs_the_same_hook(repository):
     (repository / "docs/a.png").write_bytes(OTHER_PNG.read_bytes())
     assert run(program("prek"), "install", "--overwrite", cwd=repository).returncode == 0
     first = commit(repository)
-    assert "imgshrink: 2 images made smaller" in first.stdout
+    assert "imgshrink: 2 images shrunk" in first.stdout
     assert "imgshrink: docs/a.png has unstaged changes too; git add it or stash them" in first.stdout
     git(repository, "add", "-u")
     assert commit(repository).returncode == 1
@@ -203,7 +203,7 @@ def test_names_with_everything_git_allows(repository):
         shutil.copyfile(OTHER_PNG, repository / name)
     git(repository, "rm", "--quiet", "--cached", "docs/a.png", "docs/b.jpg")
     git(repository, "add", "--", *names)
-    git(repository, *printed(commit(repository), "Look at them")[1:])
+    git(repository, *printed(commit(repository), "Check the result")[1:])
     assert commit(repository).returncode == 0
 
 
@@ -262,13 +262,13 @@ def test_installed_by_pre_commit_from_a_repository(published, tmp_path):
     environ = {"PRE_COMMIT_HOME": str(tmp_path / "home")}
     first = commit(folder, **environ)
     assert first.returncode == 1
-    assert "imgshrink: 1 image made smaller" in first.stdout
+    assert "imgshrink: 1 image shrunk" in first.stdout
     check = [program("pre-commit"), "run", "imgshrink-check", "--all-files", "--hook-stage", "manual"]
     git(folder, "add", "a.png")
     assert commit(folder, **environ).returncode == 0
     done = run(*check, cwd=folder, environ=environ)
     assert done.returncode == 0, done.stdout
-    assert "imgshrink: the only image is shrunk" in done.stdout
+    assert "imgshrink: 1 image, shrunk" in done.stdout
     shutil.copyfile(OTHER_PNG, folder / "new.png")
     git(folder, "add", "new.png")
     done = run(*check, cwd=folder, environ=environ)

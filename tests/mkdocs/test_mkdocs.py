@@ -60,10 +60,10 @@ def test_first_build_says_what_is_new_and_what_it_saved(built):
     """The first build announces the new images, then says the sum."""
     _, first, _ = built
     assert first[0].startswith("6 of 6 images are new (")
-    assert first[0].endswith("shrinking them with the built-in codecs, first time only")
+    assert first[0].endswith("shrinking them with the built-in codecs; later builds reuse the results")
     assert re.fullmatch(
-        r"304 kB -> \d+ kB, \d+ % smaller\. (\d) shrunk \(0 known, \1 new\), \d had nothing to gain, 0 left alone\. "
-        r"0 uploads, .+ s",
+        r"304 kB -> \d+ kB, \d+ % smaller\. (\d) shrunk \(0 from the cache, \1 new\), \d had nothing to gain, "
+        r"0 left alone\. 0 uploads, .+ s",
         first[-1],
     )
 
@@ -72,7 +72,7 @@ def test_second_build_asks_no_codec_and_publishes_the_same_bytes(built):
     """The second build finds all images known, says so in one line, and publishes the same bytes."""
     folder, _, second = built
     assert len(second) == 1
-    assert "All 6 images known, 0 uploads" in second[0]
+    assert "All 6 images are in the cache. 0 uploads" in second[0]
     assert images(folder / "second") == images(folder / "first")
 
 

@@ -23,10 +23,10 @@ NAMES = {
 ORDER = "return [...document.querySelectorAll('#images h2')].map((name) => name.textContent)"
 SEEN = "return getComputedStyle(document.activeElement.closest('.compare').querySelector('img:last-of-type')).clipPath"
 EDGE = """
-const [area, picture] = [viewer.querySelector(".scrolled"), viewer.querySelector(".pair")];
+const [area, image] = [viewer.querySelector(".scrolled"), viewer.querySelector(".pair")];
 const edge = parseFloat(getComputedStyle(viewer.querySelector("img:last-of-type")).clipPath.split(" ")[3]);
-return (edge - area.scrollLeft) / Math.min(area.clientWidth, picture.offsetWidth)
-"""  # where in what is visible, from 0 to 1, the one picture ends
+return (edge - area.scrollLeft) / Math.min(area.clientWidth, image.offsetWidth)
+"""  # where in what is visible, from 0 to 1, the one image ends
 SHOWN = "return [...document.images].filter((one) => one.src).map((one) => one.complete && one.naturalWidth > 0)"
 
 pytestmark = [
@@ -37,10 +37,10 @@ pytestmark = [
 
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
-    """The report of a real run over pictures with names as hostile as names can be."""
+    """The report of a real run over images with names as hostile as names can be."""
     (tmp_path / "docs").mkdir()
-    for name, picture in NAMES.items():
-        shutil.copyfile(picture, tmp_path / "docs" / name)
+    for name, image in NAMES.items():
+        shutil.copyfile(image, tmp_path / "docs" / name)
     done = run(program("imgshrink"), "optimize", "--report", "a #report%41.html", "docs", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     return tmp_path / "a #report%41.html"
@@ -71,7 +71,7 @@ def test_everything_by_keyboard(window: Browser, report: Path) -> None:
     window.press("n")
     assert window.run(ORDER) == sorted(first)
     window.press("Up")
-    assert window.run("return says.textContent").startswith("By the measured colour difference")
+    assert window.run("return description.textContent").startswith("By the measured colour difference")
     text = window.run("return images.innerText")
     worst = [float(number) for number in re.findall(r"difference (\d+\.\d)", text)]
     assert len(worst) >= 3
@@ -100,7 +100,7 @@ def test_everything_by_keyboard(window: Browser, report: Path) -> None:
     asked = [address for address in window.requested() if not address.startswith("data:")]
     assert {address.rpartition("/")[0] for address in asked} <= {
         report.parent.as_uri(),
-        (report.parent / "a #report%41-pictures").as_uri(),
+        (report.parent / "a #report%41-images").as_uri(),
     }
 
 

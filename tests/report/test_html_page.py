@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgshrink.core.model import Outcome, Status
-from imgshrink.report.behaviour import SCRIPT, STYLE
-from imgshrink.report.html_page import Preview, to_html
+from imgshrink.report.html_page import SCRIPT, STYLE, Preview, to_html
 from imgshrink.report.summary import summarize
 from outcomes import ROWS, shrunk
 
@@ -50,7 +49,7 @@ class Read(HTMLParser):
         return [text for tag, text in self.texts if tag == name and text.strip()]
 
 
-def page(rows: list[Outcome], previews: dict[str, Preview] | None = None, folder: str = "r-pictures") -> Read:
+def page(rows: list[Outcome], previews: dict[str, Preview] | None = None, folder: str = "r-images") -> Read:
     return Read(to_html(rows, summarize(rows, seconds=1), previews or {}, folder))
 
 
@@ -86,33 +85,33 @@ def test_orders() -> None:
     read = page([KEPT, HALF, TINY, LARGE], LOOKS)
     assert names(read) == ["b/large.png", "c/half.png", "a.png", "0.png"] == ordered(read, "largest saving first")
     assert ordered(read, "largest share first") == ["a.png", "c/half.png", "b/large.png", "0.png"]
-    assert ordered(read, "worst look first") == ["a.png", "b/large.png", "c/half.png", "0.png"]
+    assert ordered(read, "most visible change first") == ["a.png", "b/large.png", "c/half.png", "0.png"]
     assert ordered(read, "name") == ["0.png", "a.png", "b/large.png", "c/half.png"]
 
 
 def test_an_order_says_what_it_goes_by() -> None:
     """The order by look says what it knows; where nothing was measured, that it is the order by share."""
-    third = [str(page([HALF, TINY, LARGE], looks).named("option")[2]["data-says"]) for looks in ({}, LOOKS)]
-    assert third[0] == "No look was measured, so by the share of the file that was saved."
-    assert third[1].endswith("It is not known of 1 image; they follow by the share saved.")
-    assert "not known" not in str(page([TINY, LARGE], LOOKS).named("option")[2]["data-says"])
+    third = [str(page([HALF, TINY, LARGE], looks).named("option")[2]["data-description"]) for looks in ({}, LOOKS)]
+    assert third[0] == "No colour difference was measured, so by the share of the file saved."
+    assert third[1].endswith("It is not known for 1 image; they follow by the share saved.")
+    assert "not known" not in str(page([TINY, LARGE], LOOKS).named("option")[2]["data-description"])
     unmeasured = page([HALF, TINY, LARGE])
-    assert ordered(unmeasured, "worst look first") == ordered(unmeasured, "largest share first")
+    assert ordered(unmeasured, "most visible change first") == ordered(unmeasured, "largest share first")
 
 
-def test_pictures() -> None:
-    """A changed image has both pictures and a slider, an unchanged one its picture, a broken one none."""
+def test_images() -> None:
+    """A changed image has both images and a slider, an unchanged one its image, a broken one none."""
     whole = Preview("s1.webp", "s2.webp", "w1.png", "w2.png", 320, 200, look=(3.04, 0.5))
     read = page([LARGE, KEPT, HALF], {LARGE.path: whole, KEPT.path: Preview("s3.webp", width=9, height=9)}, "r #1%")
-    pictures = [row for row in read.named("img") if "src" in row]
-    assert [row["src"] for row in pictures] == [f"r%20%231%25/s{number}.webp" for number in (1, 2, 3)]
-    assert [row["alt"] for row in pictures] == ["before: b/large.png", "after: b/large.png", "0.png"]
-    assert (pictures[0]["width"], pictures[0]["height"], pictures[0]["loading"]) == ("320", "200", "lazy")
-    assert read.named("input")[0]["aria-label"] == "how much of it is before: b/large.png"
+    images = [row for row in read.named("img") if "src" in row]
+    assert [row["src"] for row in images] == [f"r%20%231%25/s{number}.webp" for number in (1, 2, 3)]
+    assert [row["alt"] for row in images] == ["before: b/large.png", "after: b/large.png", "0.png"]
+    assert (images[0]["width"], images[0]["height"], images[0]["loading"]) == ("320", "200", "lazy")
+    assert read.named("input")[0]["aria-label"] == "how much of it shows before: b/large.png"
     button = read.named("button")[0]
     assert (button["data-before"], button["data-after"]) == ("r%20%231%25/w1.png", "r%20%231%25/w2.png")
-    assert read.inside("div") == ["no picture"]
-    assert "colour difference 3.0 in the worst place, 0.5 on average" in read.inside("p")
+    assert read.inside("div") == ["no preview"]
+    assert "largest colour difference 3.0 (under 10: rarely seen), mean 0.5" in read.inside("p")
 
 
 def test_a_name_stays_a_name() -> None:
@@ -138,7 +137,7 @@ def test_any_name_stays_a_name(name: str) -> None:
 
 
 def test_policy() -> None:
-    """The page permits its own style and script, pictures beside it, and nothing else; neither depends on a run."""
+    """The page permits its own style and script, images beside it, and nothing else; neither depends on a run."""
     read = page(ROWS)
     policy = read.named("meta")[1]
     assert policy["http-equiv"] == "Content-Security-Policy"

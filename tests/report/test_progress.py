@@ -42,7 +42,7 @@ class Spending:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """The settings of a build where nothing was set."""
-    return load(tmp_path, face="plugin", environ={})
+    return load(tmp_path, frontend="plugin", environ={})
 
 
 def plan(new: int, new_bytes: int, images: int = 100) -> Plan:
@@ -62,7 +62,8 @@ def test_work_is_announced_at_once(settings):
     assert said == []
     ProgressReporter(settings, said.append, Spending()).planned(plan(2, 3 * MB))
     assert said == [
-        "2 of 100 images are new (3.0 of 50.0 MB): shrinking them with the built-in codecs, first time only"
+        "2 of 100 images are new (3.0 of 50.0 MB), shrinking them with the built-in codecs; "
+        "later builds reuse the results"
     ]
 
 
@@ -177,7 +178,7 @@ def test_what_was_late_left_alone_and_in_trouble_is_noted(settings):
         rows, ["the cache is full"], next_run="the next build"
     )
     assert [note.text for note in notes] == [
-        "10 min are over (max_time): 1 image, 1.0 MB, stays as it is; the next build goes on with it",
+        "stopped after 10 min (max_time): 1 image (1.0 MB) is left for the next build",
         "left alone: a.png (file ends early)",
         "the cache is full",
     ]

@@ -215,7 +215,7 @@ def test_lines_of_a_build() -> None:
         answered=212,
     )
     warm = summary.Summary(
-        images=800, optimized=744, kept=56, before=61_400_000, after=27_900_000, seconds=0.3, known=744
+        from_cache=800, images=800, optimized=744, kept=56, before=61_400_000, after=27_900_000, seconds=0.3, known=744
     )
     broken = [
         Outcome("docs/img/b.gif", Status.SKIPPED, 10, 10, reason="file ends early"),
@@ -247,7 +247,7 @@ def test_lines_about_one_image() -> None:
     one = summary.Summary(
         images=1, optimized=1, before=20_000, after=9_000, uploads=1, seconds=2, answered=1, quota_left=3
     )
-    known = summary.Summary(images=1, optimized=1, before=20_000, after=9_000, seconds=0.1, known=1)
+    known = summary.Summary(images=1, optimized=1, before=20_000, after=9_000, seconds=0.1, known=1, from_cache=1)
     golden(
         "build_one.txt",
         [
@@ -267,14 +267,38 @@ def test_lines_about_one_image() -> None:
     )
 
 
-def test_outlook() -> None:
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ({"images": 1, "kept": 1}, "nothing to do: the image is shrunk. "),
+        ({"images": 2, "kept": 2}, "nothing to do: both images are shrunk. "),
+        ({"images": 5, "kept": 5}, "nothing to do: all 5 images are shrunk. "),
+        ({"images": 5, "kept": 3, "skipped": 1, "failed": 1}, "nothing to do: 3 images are shrunk, 2 left alone. "),
+        ({"images": 2, "skipped": 2, "small": 1}, "nothing to do: 1 left alone, 1 under min_size. "),
+        ({"images": 2, "kept": 1, "sealed": 1, "from_cache": 2}, "Both images are in the cache. "),
+        (
+            {"images": 3, "kept": 1, "sealed": 1, "from_cache": 1, "skipped": 1, "small": 1},
+            "2 images are in the cache, or shrunk before, 1 under min_size. ",
+        ),
+        (
+            {"images": 1, "skipped": 1, "pending": 1},
+            "0 shrunk (0 from the cache, 0 new), 0 had nothing to gain, 1 left alone. ",
+        ),
+    ],
+)
+def test_a_run_that_changes_nothing(numbers: dict[str, int], line: str) -> None:
+    """Where no image was shrunk in this run, the line leaves the sizes out and says what the images are."""
+    assert messages.result(summary.Summary(before=9000, after=9000, **numbers)) == f"{line}0 uploads, 0.0 s"
+
+
+def test_dry_run() -> None:
     """A dry run says what would be found, and what it would cost."""
     rest = {"finished": 700, "known": 80}
     golden(
-        "outlook.txt",
+        "dry_run.txt",
         [
-            messages.outlook(plan(812, 61_400_000, 32, 12_300_000), **rest, small=4, left=2, excluded=9),
-            messages.outlook(plan(1, 2000, 0, 0), finished=1, known=0, small=0, left=0, excluded=0),
+            messages.dry_run_summary(plan(812, 61_400_000, 32, 12_300_000), **rest, small=4, left=2, excluded=9),
+            messages.dry_run_summary(plan(1, 2000, 0, 0), finished=1, known=0, small=0, left=0, excluded=0),
             messages.uploads_needed(32, 500, 137),
             messages.uploads_needed(700, 500, None),
             messages.uploads_needed(1, 500, 0),
@@ -391,32 +415,37 @@ def test_partly_staged() -> None:
     )
 
 
-def unfinished(count: int) -> list[Outcome]:
+def not_shrunk(count: int) -> list[Outcome]:
     return [Outcome(f"docs/img/{number}.png", Status.SKIPPED, 840_000 - 1000 * number, 0) for number in range(count)]
 
 
-def test_block_of_unfinished_images() -> None:
+def test_block_of_images_that_are_not_shrunk() -> None:
     """A check names what is not shrunk and the commands; users of the hook need none of ours."""
     golden(
         "check.txt",
         [
-            *hook_messages.unfinished(unfinished(3), 812, hook=True),
-            *hook_messages.unfinished(unfinished(1), 1, hook=False, file="pyproject.toml"),
-            *hook_messages.unfinished(unfinished(7), 812, hook=True, runner="prek"),
-            *hook_messages.unfinished(unfinished(7), 812, hook=False),
+            *hook_messages.not_shrunk(not_shrunk(3), 812, hook=True),
+            *hook_messages.not_shrunk(not_shrunk(1), 1, hook=False, file="pyproject.toml"),
+            *hook_messages.not_shrunk(not_shrunk(7), 812, hook=True, runner="prek"),
+            *hook_messages.not_shrunk(not_shrunk(7), 812, hook=False),
         ],
     )
 
 
 def test_green_check() -> None:
     """A check that finds nothing says in one line what it passed over."""
-    notes = {"excluded": 9, hook_messages.under(1024): 4, "in the baseline": 0}
+    under = hook_messages.under
     golden(
         "check_green.txt",
         [
-            hook_messages.finished(812, notes),
-            hook_messages.finished(1, {}),
-            hook_messages.finished(2, {hook_messages.under(1500): 1}),
+            hook_messages.all_shrunk(812, {}),
+            hook_messages.all_shrunk(812, {under(1024): 4, "in the baseline": 0}, excluded=9),
+            hook_messages.all_shrunk(1, {}),
+            hook_messages.all_shrunk(2, {under(1500): 1}),
+            hook_messages.all_shrunk(60, {"in the baseline": 57, under(1024): 3}),
+            hook_messages.all_shrunk(1, {"left alone": 1}),
+            hook_messages.all_shrunk(0, {}, paths="docs"),
+            hook_messages.all_shrunk(0, {}, excluded=2),
         ],
     )
 

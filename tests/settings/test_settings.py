@@ -170,11 +170,11 @@ def test_start_may_be_the_mkdocs_file(repository: Path) -> None:
     assert loaded(file, mkdocs={"cache_dir": ".cache"}).cache_dir == repository / "docs" / ".cache"
 
 
-@pytest.mark.parametrize(("face", "seconds"), [("plugin", 600), ("hook", 300), ("command", None)])
-def test_time_limit_depends_on_the_face(repository: Path, face: str, seconds: float | None) -> None:
+@pytest.mark.parametrize(("frontend", "seconds"), [("plugin", 600), ("hook", 300), ("command", None)])
+def test_time_limit_depends_on_the_frontend(repository: Path, frontend: str, seconds: float | None) -> None:
     """A build is bounded to ten minutes, a commit to five, a command not at all."""
-    settings = loaded(repository, face=face)
-    assert (settings.max_time, settings.face) == (seconds, face)
+    settings = loaded(repository, frontend=frontend)
+    assert (settings.max_time, settings.frontend) == (seconds, frontend)
 
 
 def test_nearest_project_file_upward(repository: Path) -> None:

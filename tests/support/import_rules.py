@@ -18,15 +18,16 @@ INSIDE = {
     "pipeline": ("core", "image", "files", "cache", "engines"),
     "server": ("core", "image", "engines", ""),
     "worker_tasks": ("core", "image", "workers", "pixels", "engines.builtin"),
+    "selection": ("core", "settings", "files"),
     "session": (
         *("core", "image", "workers", "settings", "pixels", "files", "cache", "engines", "engines.builtin"),
-        *("engines.hosted", "report", "pipeline", "worker_tasks"),
+        *("engines.hosted", "report", "pipeline", "worker_tasks", "selection"),
     ),
     "hook": ("core", "image", "settings", "files", "report", "pipeline", "session"),
     "mkdocs_plugin": ("core", "image", "settings", "files", "report", "pipeline", "session"),
     "cli": ("core", "image", "settings", "files", "report", "pipeline", "session", "cli", ""),
     "__main__": ("cli",),
-    "": (),
+    "": ("core", "image", "settings", "pixels", "worker_tasks", "session"),
 }
 """`""` is the package itself, which holds the version and the lazy public API."""
 
@@ -52,6 +53,7 @@ THIRD_PARTY = {
     "settings": {"platformdirs"},
     "server": {"starlette", "uvicorn", "h11", "python_multipart"},
     "cli": {"click", "mkdocs"},
+    "cli.exclude": {"tomlkit"},
     "mkdocs_plugin": {"mkdocs", "jinja2"},
 }
 

@@ -1,4 +1,4 @@
-"""What a cache is: a place that remembers what engines answered, by content."""
+"""The Protocol of a cache: it stores the results of engines by the content of images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..core.model import Entry
 
 
 class Cache(Protocol):
-    """Never raises: whatever is wrong with it is a miss, and one note."""
+    """Never raises: any problem is a miss, and one note."""
 
     def get(self, key: str) -> Entry | None:
         """Return the entry stored under `key`, whole and checked, or None."""
@@ -17,7 +17,7 @@ class Cache(Protocol):
         """Store durably; return whether `get` would now find it."""
 
     def notes(self) -> list[str]:
-        """What a person should know about this cache's health, one line each, each once."""
+        """Return a line for each problem of this cache, each once."""
 
     def close(self) -> None:
-        """Write what is pending (last use), prune, let go. Safe to call twice."""
+        """Write what is pending (last use), prune, close. Safe to call twice."""

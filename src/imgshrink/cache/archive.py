@@ -1,4 +1,4 @@
-"""Cache entries in one file: a zip of checked records, to be carried from machine to machine."""
+"""Exports cache entries to one file, a zip of checked records, and imports them on another machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ZIP_ERRORS = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError,
 
 
 class Fate(Enum):
-    """What became of one part of an imported file."""
+    """What happened to one part of an imported file."""
 
     STORED = "stored"
     KNOWN = "known"
@@ -37,7 +37,7 @@ Take = Callable[[str, bytes, Entry], Fate]
 
 @dataclass(frozen=True)
 class Imported:
-    """How many entries were stored, were there already, and were no record of ours or could not be stored."""
+    """How many entries were stored, were known already, and were refused: no valid record, or not storable."""
 
     stored: int
     known: int
@@ -45,7 +45,7 @@ class Imported:
 
 
 def export(records: Iterable[tuple[str, bytes]], path: Path) -> int:
-    """Write keys with their records to `path`, whole or not at all; return how many there are."""
+    """Write keys and records to `path`, completely or not at all; return their number."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         count = _write(records, beside)
@@ -58,7 +58,7 @@ def export(records: Iterable[tuple[str, bytes]], path: Path) -> int:
 
 
 def read(path: Path, take: Take) -> Imported:
-    """Hand every record in the file at `path` to `take`; names inside the file are never used as paths."""
+    """Pass every record in the file at `path` to `take`; names inside the file are never used as paths."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.comment != MARK:
@@ -84,7 +84,7 @@ def _write(records: Iterable[tuple[str, bytes]], beside: Path) -> int:
 
 
 def _take_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo, take: Take) -> Fate:
-    # Stored as they are, so that no part can be larger than the file itself.
+    # Only uncompressed parts: none can then be larger than the file itself.
     if part.compress_type != zipfile.ZIP_STORED or part.file_size > MAX_RECORD:
         return Fate.REFUSED
     try:

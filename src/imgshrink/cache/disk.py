@@ -1,4 +1,4 @@
-"""diskcache made strict: text keys, bytes values, no pickle on any path, no file outside the cache's folder.
+"""A strict diskcache: text keys, bytes values, no pickle anywhere, no file outside the cache's folder.
 
 diskcache 5.6.3 unpickles keys and values and trusts the file names in its database (CVE-2025-69872 and more).
 """
@@ -19,7 +19,7 @@ import diskcache  # type: ignore[import-untyped]  # ships no types
 
 from .record import MAX_RECORD
 
-# Every setting is given: what the database says would rule otherwise. No mmap: a file cut short would mean SIGBUS.
+# Every setting is given, or the database would choose it. No mmap: a truncated file would raise SIGBUS.
 SETTINGS: dict[str, int | str] = {
     "statistics": 0,
     "tag_index": 0,
@@ -37,8 +37,7 @@ SETTINGS: dict[str, int | str] = {
 TIMEOUT = 5.0
 NAMES = 10
 LOOKS = 10
-"""Who stores a large record again removes its old file once the row names the new one: whoever has read the row before
-finds no file, and looks at the row again."""
+"""How often a read is repeated: a process that stores a large record again removes the file that the old row names."""
 RAW, BINARY = 1, 2
 VALUE_NAME = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}\.val)")
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -49,7 +48,7 @@ class Foreign(Exception):
 
 
 class StrictDisk(diskcache.Disk):  # type: ignore[misc]  # an untyped base
-    """Takes text keys and bytes values; everything else is `Foreign`, in both directions."""
+    """Stores and returns text keys and bytes values; anything else raises `Foreign`."""
 
     def __init__(self, directory: str, min_file_size: int = 0, pickle_protocol: int = 0) -> None:
         super().__init__(directory, min_file_size=min_file_size, pickle_protocol=pickle_protocol)
@@ -101,17 +100,17 @@ class StrictDisk(diskcache.Disk):  # type: ignore[misc]  # an untyped base
         raise Foreign("symlinks among the cache's folders")
 
     def remove(self, file_path: Any) -> None:  # noqa: ANN401  as above
-        """Remove a value's file; anything else is left alone, and so are folders."""
+        """Remove the file of a value; anything else, folders included, is left alone."""
         with contextlib.suppress(OSError, Foreign):
             self._confined(file_path).unlink()
 
     def forget(self) -> None:
-        """Remove the file that this thread's last, failed store has written."""
+        """Remove the file that the last, failed store of this thread has written."""
         if name := getattr(self._last, "name", None):
             self.remove(name)
 
     def _confined(self, name: Any) -> Path:  # noqa: ANN401  as above
-        """The path of a value's file, whose folder is no symlink out of the cache."""
+        """Return the path of a value's file; its folder must not be a symlink."""
         found = VALUE_NAME.fullmatch(name.replace(os.sep, "/")) if type(name) is str else None
         if found is None:
             raise Foreign("a file name that is not a value's")

@@ -1,4 +1,4 @@
-"""The cache's database file, looked at before diskcache opens it, and read where nothing may be written.
+"""Inspects the cache's database before diskcache opens it, and reads it where nothing may be written.
 
 A database can come from anywhere (a CI's cache, a shared disk). diskcache would run the SQL that it holds (triggers,
 views) and would set any attribute of its own that a row of the settings table names.
@@ -35,31 +35,31 @@ METADATA = ("count", "size", "hits", "misses")
 
 
 class Broken(Exception):
-    """The database is damaged, or holds what diskcache and imgshrink did not put there."""
+    """The database is damaged, or holds something that diskcache and imgshrink did not write."""
 
 
 def connect(folder: Path, *, mode: str = "rw") -> sqlite3.Connection:
-    """Open the database in `folder` by ourselves, never creating it; `mode` is `rw`, `ro` or `immutable`."""
+    """Open the existing database in `folder` without diskcache; `mode` is `rw`, `ro` or `immutable`."""
     query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
     path = quote(os.fsencode((folder / NAME).absolute()))
     return sqlite3.connect(f"file:{path}?{query}", uri=True, timeout=SECONDS, isolation_level=None)
 
 
 def inspect(folder: Path, *, mode: str = "rw", thorough: bool = False) -> None:
-    """Raise `Broken` unless the database is whole and ours alone; `thorough` reads every page.
+    """Raise `Broken` unless the database is intact and holds only what a cache holds; `thorough` reads every page.
 
-    One that was not made to the end, as a killed process leaves it, is fine: diskcache goes on with it.
+    A database whose creation was cut off by a killed process passes: diskcache completes it.
     """
     if (folder / NAME).is_symlink():
         raise Broken("it is a symlink")
     if os.path.lexists(folder / JOURNAL):
-        # SQLite would play it back, and remove the file that it names as its master. In WAL mode there is none.
+        # SQLite would roll it back, and delete the file that it names as its master. In WAL mode there is none.
         raise Broken("it has a journal that is not the cache's")
     try:
         with closing(connect(folder, mode=mode)) as database:
             _inspect(database, thorough=thorough)
     except sqlite3.OperationalError:
-        raise  # locked, unreadable, a folder: nothing is known of its content
+        raise  # locked, unreadable or a folder: its content is unknown
     except sqlite3.DatabaseError as error:
         raise Broken(str(error)) from error
 
@@ -84,9 +84,9 @@ def schema(database: sqlite3.Connection) -> frozenset[str]:
 
 
 def is_unfinished(folder: Path) -> bool:
-    """Whether a process was killed while it made the database: there is a journal, and no table yet.
+    """Return whether a process was killed while it created the database: there is a journal, and no table yet.
 
-    The way to WAL mode, which comes before the tables, is journalled too; one page has no room for a table.
+    The change to WAL mode, which comes before the tables, uses a journal too; a table does not fit into one page.
     """
     if not os.path.lexists(folder / JOURNAL) or (folder / NAME).is_symlink():
         return False
@@ -96,7 +96,7 @@ def is_unfinished(folder: Path) -> bool:
 
 
 def move_aside(folder: Path) -> None:
-    """Put the database's files into a folder beside, in place of what was put there before; raises `OSError`."""
+    """Move the database's files into a subfolder, replacing those moved there before; raises `OSError`."""
     aside = folder / ASIDE
     if aside.is_symlink():
         aside.unlink()
@@ -109,7 +109,7 @@ def move_aside(folder: Path) -> None:
 
 
 class Reader:
-    """Reads a cache that may not be written: no row, no setting, no file is touched."""
+    """Reads a cache that may not be written; changes no row, no setting and no file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -130,13 +130,13 @@ class Reader:
         return None
 
     def close(self) -> None:
-        """Let go of this thread's connection."""
+        """Close the connection of this thread."""
         if connection := getattr(self._local, "connection", None):
             connection.close()
             self._local = threading.local()
 
     def _working_mode(self) -> str:
-        # A database in WAL mode needs its -shm file; where that can't be made, only an immutable one can be read.
+        # A database in WAL mode needs its -shm file; where that can't be created, it is read as immutable.
         try:
             inspect(self._folder, mode="ro")
         except sqlite3.OperationalError:

@@ -1,6 +1,6 @@
-"""When each entry was last used: a line an entry, appended once a run to a file beside the database.
+"""Stores when each entry was last used: one line an entry, appended once a run to a file beside the database.
 
-It only orders what is pruned first: lines that are damaged count for nothing, and whatever else is wrong is no trouble.
+The times only decide what is pruned first, so damaged lines and all other problems are ignored.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def write(folder: Path, keys: Iterable[str], now: int) -> None:
 
 
 def read(folder: Path) -> dict[str, int]:
-    """Return when each entry was last used, in seconds since the epoch; what is not known is left out. Never raises."""
+    """Return when each entry was last used, in seconds since the epoch, as far as it is known. Never raises."""
     try:
         file = os.open(folder / NAME, os.O_RDONLY | _PLAIN)
     except OSError:
@@ -68,7 +68,7 @@ def _rewrite(folder: Path, uses: dict[str, int]) -> None:
 
 
 def _put(path: Path, uses: dict[str, int], flag: int) -> None:
-    # One write: lines that processes append at the same time do not mix.
+    # A single write, so that lines appended by several processes do not mix.
     file = os.open(path, os.O_WRONLY | os.O_CREAT | _PLAIN | flag, 0o600)
     try:
         os.write(file, b"\n" + "".join(f"{key} {used}\n" for key, used in sorted(uses.items())).encode())

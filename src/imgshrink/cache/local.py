@@ -1,4 +1,4 @@
-"""The cache on this machine: one place for all faces and projects, shared by processes, opened only when needed."""
+"""The cache on this machine: one for all frontends and projects, shared by processes, opened when it is needed."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ T = TypeVar("T")
 
 
 class LocalCache:
-    """A `Cache` in `folder`; made, opened and loaded only when something is asked of it.
+    """A `Cache` in `folder`, created and opened at the first call.
 
-    `size` bounds what it keeps after a run that stored something, in bytes. With `writable` false nothing there is
-    changed. A refusal that is older than 30 days, or of another `verify_version`, is a miss.
+    `size` limits what is kept after a run that stored something, in bytes. With `writable` false nothing is changed. A
+    refusal older than 30 days, or of another `verify_version`, is a miss.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class LocalCache:
             return None
         entry = record.decode(key, found)
         if entry is None:
-            self._note("damaged", "holds damaged records: they count as missing, and are made anew")
+            self._note("damaged", "holds damaged records, which are made again")
         if entry is None or not self._counts(entry):
             return None
         self._used.add(key)
@@ -83,11 +83,11 @@ class LocalCache:
         return self._write(key, record.encode(key, entry), entry.verdict) and self._counts(entry)
 
     def notes(self) -> list[str]:
-        """What a person should know about this cache's health, one line each, each once."""
+        """Return a line for each problem of this cache, each once."""
         return list(self._notes.values())
 
     def close(self) -> None:
-        """Write when entries were used, prune, let go. Safe to call twice."""
+        """Write when entries were used, prune, close. Safe to call twice."""
         try:
             with self._lock:
                 self._finish()
@@ -98,39 +98,39 @@ class LocalCache:
         """Return what the cache holds."""
         from .maintenance import CacheInfo, measure
 
-        return self._tend(measure, CacheInfo(self._place, 0, 0, {}, None), writes=False)
+        return self._maintain(measure, CacheInfo(self._place, 0, 0, {}, None), writes=False)
 
     def verify_all(self) -> Removed:
-        """Read every record, remove those that are damaged or not ours, and say how many."""
+        """Read every record, remove those that are damaged or foreign, and return how many."""
         from .maintenance import Removed, check
 
-        return self._tend(lambda folder, _: check(folder), Removed(0, 0, 0))
+        return self._maintain(lambda folder, _: check(folder), Removed(0, 0, 0))
 
     def prune(self, size: int | None = None) -> Removed:
-        """Remove the entries not used for longest until at most `size` bytes are left; by default the cache's size."""
+        """Remove the least recently used entries until at most `size` bytes are left; by default the cache's size."""
         from .maintenance import Removed, prune
 
         limit = self._size if size is None else size
-        return self._tend(lambda folder, _: prune(folder, limit), Removed(0, 0, 0))
+        return self._maintain(lambda folder, _: prune(folder, limit), Removed(0, 0, 0))
 
     def clear(self) -> Removed:
         """Remove everything."""
         from .maintenance import Removed, empty
 
-        return self._tend(lambda folder, _: empty(folder), Removed(0, 0, 0))
+        return self._maintain(lambda folder, _: empty(folder), Removed(0, 0, 0))
 
     def export(self, path: Path) -> int:
-        """Write every sound entry to a file at `path` and return how many there are; raises `Unwritable`."""
+        """Write every valid entry to a file at `path` and return their number; raises `Unwritable`."""
         from .archive import export
         from .maintenance import records
 
-        return export(self._tend(records, iter(()), writes=False), path)
+        return export(self._maintain(records, iter(()), writes=False), path)
 
     def import_(self, path: Path) -> Imported:
-        """Store the entries of a file that `export` wrote; raises `SettingsError` if it is none.
+        """Store the entries of a file that `export` wrote; raises `SettingsError` for another file.
 
-        Each record is checked to be whole and of its key; what its results look like is not: whoever imports a cache
-        trusts who made it, as with any build cache.
+        Each record must be complete and match its key. What its results look like is not checked: importing a cache
+        means trusting its source, as with any build cache.
         """
         from .archive import Fate, read
 
@@ -152,7 +152,7 @@ class LocalCache:
         except Exception as error:  # noqa: BLE001  as above
             self._failures += 1
             self._trouble(error, store)
-            # Where a new database has taken the place of a damaged one, it takes this entry too.
+            # If a new database has replaced a damaged one, it stores this entry too.
             return self._store is not store and self._write(key, value, verdict)
         self._failures = 0
         self._stored = True
@@ -178,17 +178,17 @@ class LocalCache:
             return open_store(self._place, writable=self._writable, note=self._note)
         except Exception as error:  # noqa: BLE001  as above
             self._bypassed = True
-            self._note("open", f"can't be used, so nothing is remembered in this run ({_why(error)})")
+            self._note("open", f"can't be used, so no result of this run is stored ({_why(error)})")
             return None
 
     def _trouble(self, error: Exception, store: Any) -> None:  # noqa: ANN401  as above
-        """Note what went wrong; a database that turned out to be damaged is replaced, once a run."""
+        """Note what went wrong; a database that turns out to be damaged is replaced, once a run."""
         from .store import is_damage, is_foreign
 
         if store is not None and self._store is not store:
-            return  # another thread met the damage first, and has put another store in its place
+            return  # another thread found the damage first, and has replaced the store
         if is_foreign(error):
-            self._note("foreign", f"holds what is not ours ({error}): it counts as missing, and is made anew")
+            self._note("foreign", f"holds foreign data ({error}), which is ignored and replaced")
         elif not is_damage(error):
             self._note("trouble", f"can't be read or written ({_why(error)})")
         else:
@@ -215,7 +215,7 @@ class LocalCache:
             except Exception:  # noqa: BLE001  as above
                 self._bypassed = True
         if self._bypassed:
-            self._note("open", f"is damaged, and goes unused in this run ({_why(error)})")
+            self._note("open", f"is damaged and not used in this run ({_why(error)})")
 
     def _finish(self) -> None:
         store, self._store = self._store, None
@@ -238,10 +238,13 @@ class LocalCache:
             return
         removed = prune(self._place, int(self._size * ROOM))
         size = f"{removed.bytes / 10**6:.1f} MB"
-        self._note("pruned", f"was over its size: {removed.entries} results ({size}), unused for longest, were removed")
+        self._note(
+            "pruned",
+            f"was over its size: the {removed.entries} results ({size}) unused for the longest time were removed",
+        )
 
-    def _tend(self, work: Callable[[Path, str], T], nothing: T, *, writes: bool = True) -> T:
-        """Do upkeep on an open cache; `nothing` where there is none or it fails, with a note."""
+    def _maintain(self, work: Callable[[Path, str], T], nothing: T, *, writes: bool = True) -> T:
+        """Run `work` on the open cache; return `nothing` if there is none, or if it fails, with a note."""
         store = self._opened(create=False)
         if store is None:
             return nothing

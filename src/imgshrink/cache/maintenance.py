@@ -1,4 +1,4 @@
-"""The cache's upkeep: what it holds, whether it is sound, and its pruning. Rows are judged one by one."""
+"""Measures, checks and prunes the cache. Each row is judged by itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VERDICTS = {verdict.value for verdict in Verdict}
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """What a cache holds. `verdicts` counts by verdict; `oldest` is when the oldest was stored, None if empty."""
+    """What a cache holds. `verdicts` counts entries; `oldest` is when the oldest was stored, None if empty."""
 
     folder: Path
     entries: int
@@ -53,7 +53,7 @@ class _Row:
 
 
 def measure(folder: Path, mode: str) -> CacheInfo:
-    """Return what the cache in `folder` holds; `mode` is how its database may be opened."""
+    """Return what the cache in `folder` holds; its database is opened with `mode`."""
     with closing(inspection.connect(folder, mode=mode)) as connection:
         found = connection.execute(f"SELECT tag, store_time, {_BYTES} FROM Cache").fetchall()  # noqa: S608  constants
     verdicts = Counter(tag for tag, _, _ in found if tag in _VERDICTS)
@@ -64,7 +64,7 @@ def measure(folder: Path, mode: str) -> CacheInfo:
 
 
 def check(folder: Path) -> Removed:
-    """Read every record, and remove those that are damaged or not ours, and files that belong to none."""
+    """Read every record; remove those that are damaged or foreign, and files that belong to none."""
     disk = StrictDisk(str(folder))
     bad: list[_Row] = []
     left = 0
@@ -79,7 +79,7 @@ def check(folder: Path) -> Removed:
 
 
 def prune(folder: Path, size: int) -> Removed:
-    """Remove the entries that were not used for longest until at most `size` bytes are left."""
+    """Remove the least recently used entries until at most `size` bytes are left."""
     rows = list(_rows(folder))
     used = last_used.read(folder)
     rows.sort(key=lambda row: max(row.stored, used.get(row.key, 0) if isinstance(row.key, str) else 0))
@@ -105,14 +105,14 @@ def volume(folder: Path) -> int:
 
 
 def records(folder: Path, mode: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the key and the record of every sound entry, by key; `mode` as in `measure`."""
+    """Yield the key and the record of every valid entry, by key; `mode` is that of `measure`."""
     for row, record in _records(folder, StrictDisk(str(folder)), mode):
         if record is not None:
             yield str(row.key), record
 
 
 def _records(folder: Path, disk: StrictDisk, mode: str = "rw") -> Iterator[tuple[_Row, bytes | None]]:
-    """Every row with its record, None where it is not sound; by key. No transaction stays open in between."""
+    """Yield every row with its record, None if that is not valid, by key. No transaction stays open in between."""
     rows = sorted(_rows(folder, mode), key=lambda row: str(row.key))
     with closing(inspection.connect(folder, mode=mode)) as connection:
         for row in rows:
@@ -148,7 +148,7 @@ def _delete(folder: Path, disk: StrictDisk, rows: Iterable[_Row]) -> None:
     rows = list(rows)
     with closing(inspection.connect(folder)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        # Another process may have stored anew under the same row: then its file's name differs, and the row stays.
+        # Another process may have replaced the row's value: then the file name differs, and the row stays.
         connection.executemany(
             "DELETE FROM Cache WHERE rowid = ? AND filename IS ?", [(row.number, row.filename) for row in rows]
         )
@@ -158,7 +158,7 @@ def _delete(folder: Path, disk: StrictDisk, rows: Iterable[_Row]) -> None:
 
 
 def _sweep(folder: Path, disk: StrictDisk) -> None:
-    """Remove files that no row names, as a killed process leaves them. Young ones may be about to get their row."""
+    """Remove files that no row names, left by killed processes. A recent file may get its row yet, and stays."""
     named = {row.filename for row in _rows(folder)}
     before = time.time() - ORPHANED
     for path in folder.glob("??/*.val"):
@@ -170,7 +170,7 @@ def _sweep(folder: Path, disk: StrictDisk) -> None:
 
 
 def empty(folder: Path) -> Removed:
-    """Remove every entry, and all that was put aside."""
+    """Remove every entry, and the databases that were moved aside."""
     rows = list(_rows(folder))
     disk = StrictDisk(str(folder))
     _delete(folder, disk, rows)

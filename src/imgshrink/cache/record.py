@@ -1,7 +1,7 @@
-"""What one entry looks like as bytes: `version | sha256(key + payload) | payload`.
+"""The bytes of one entry: `version | sha256(key + payload) | payload`.
 
-The hash binds a value to its key: a value that was cut, damaged or swapped with another one's is no record.
-The payload is a length, that much JSON, and the entry's data.
+The hash binds a value to its key, so a value that is truncated, damaged or swapped with another is not valid.
+The payload is a length, that many bytes of JSON, and the entry's data.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TYPES: dict[str, type] = {
 
 
 def encode(key: str, entry: Entry) -> bytes:
-    """Return the record of `entry` under `key`; a very long reason is cut."""
+    """Return the record of `entry` under `key`; a very long reason is truncated."""
     fields = {name: getattr(entry, name) for name in _TYPES}
     fields |= {"verdict": entry.verdict.value, "reason": entry.reason[:MAX_REASON]}
     written = json.dumps(fields, separators=(",", ":")).encode("ascii")
@@ -38,7 +38,7 @@ def encode(key: str, entry: Entry) -> bytes:
 
 
 def decode(key: str, record: bytes) -> Entry | None:
-    """Return the entry that `record` holds, or None if it is not a whole record of `key`; never raises."""
+    """Return the entry in `record`, or None if it is not a complete record of `key`; never raises."""
     payload = record[HEAD:]
     if not record.startswith(VERSION) or record[len(VERSION) : HEAD] != _digest(key, payload):
         return None

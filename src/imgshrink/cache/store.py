@@ -1,4 +1,4 @@
-"""Opening the cache: looked at first, begun anew if it is not whole and ours, only read if it can't be written."""
+"""Opens the cache: replaced if it is damaged or foreign, and only read if it can't be written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TAG = "Signature: 8a477f597d28d172789f06886806bc55"  # https://bford.info/cached
 
 
 class Store:
-    """A diskcache that leaves no file behind where storing fails."""
+    """A diskcache that removes the file of a store that fails."""
 
     mode = "rw"
 
@@ -46,12 +46,12 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Let go of this thread's connection; the others' end with their threads."""
+        """Close the connection of this thread; the others end with their threads."""
         self._cache.close()
 
 
 def open_store(folder: Path, *, writable: bool, note: Note) -> Store | Reader:
-    """Open what is in `folder`, begun anew where it is damaged or foreign; raises if it can't be used at all."""
+    """Open the cache in `folder`, replacing a damaged or foreign one; raises if the folder can't be used at all."""
     if not writable:
         return Reader(folder)
     try:
@@ -63,12 +63,12 @@ def open_store(folder: Path, *, writable: bool, note: Note) -> Store | Reader:
             reader = Reader(folder)
         except (Broken, OSError, sqlite3.Error):
             raise error from None
-        note("open", f"can only be read: what this run finds is not remembered ({error})")
+        note("open", f"can only be read: the results of this run are not stored ({error})")
         return reader
 
 
 def renew(folder: Path, *, note: Note) -> None:
-    """Put the database aside if a thorough look finds it damaged; raises if it can't."""
+    """Move the database aside if a thorough inspection finds it damaged; raises if that fails."""
     with _alone(folder):
         try:
             inspection.inspect(folder, thorough=True)
@@ -82,12 +82,12 @@ def is_locked(error: Exception) -> bool:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether `error` says that the database itself is damaged."""
+    """Return whether `error` says that the database itself is damaged."""
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
 
 
 def is_foreign(error: Exception) -> bool:
-    """Whether `error` says that a row or a file is not ours."""
+    """Return whether `error` says that imgshrink did not write a row or a file."""
     return isinstance(error, Foreign)
 
 
@@ -96,7 +96,7 @@ def _open_writable(folder: Path, note: Note) -> Store:
     try:
         inspection.inspect(folder)
     except (Broken, sqlite3.OperationalError):
-        # Damaged, not there yet, or in the making by another process: only one of them acts.
+        # Damaged, missing, or being created by another process: only one process acts.
         with _alone(folder):
             _mend(folder, note)
             return _opened(folder)
@@ -125,11 +125,11 @@ def _replace(folder: Path, broken: Broken, note: Note) -> None:
     unfinished = inspection.is_unfinished(folder)
     inspection.move_aside(folder)
     if not unfinished:
-        note("broken", f"was begun anew, the old one is in its folder {inspection.ASIDE!r} ({broken})")
+        note("broken", f"was replaced by a new one, the old one is in its folder {inspection.ASIDE!r} ({broken})")
 
 
 def _make(folder: Path) -> None:
-    """Make the folders, for this user alone, and keep them out of git and backups."""
+    """Create the folders, for this user only, and keep them out of git and backups."""
     if folder.is_symlink():
         raise OSError(f"{folder} is a symlink")
     if folder.is_dir():
@@ -143,8 +143,8 @@ def _make(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Any:  # noqa: ANN401  a generator for contextmanager
-    flight = FileLocks(folder.parent / "claims")
-    with flight.claim(f"open {os.fspath(folder)}", deadline=time.monotonic() + WAIT, stop=threading.Event()) as ours:
+    locks = FileLocks(folder.parent / "claims")
+    with locks.claim(f"open {os.fspath(folder)}", deadline=time.monotonic() + WAIT, stop=threading.Event()) as ours:
         if not ours:
-            raise OSError("another process has been opening it for long")
+            raise OSError("another process has been opening it for too long")
         yield

@@ -1,4 +1,4 @@
-"""The command: its groups, and the one place where errors become exit codes."""
+"""The command line: its group of commands, and the mapping of errors to exit codes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import click
 
 from .. import __version__
 from ..core.errors import ImgshrinkError, SettingsError
-from .output import say
+from .output import info
 
 FINE, WRONG_USE, FAILURES, INTERRUPTED = 0, 2, 3, 130
 COMMANDS = ("optimize", "warm", "check", "restore", "explain", "usage", "cache", "doctor", "server")
-"""Each is defined in the module of its own name."""
+"""Each is defined in the module of the same name."""
 
 
 class Commands(click.Group):
-    """A group whose commands are imported when they are asked for: each then loads only what it needs."""
+    """A group that imports a command when it is used, so that each loads only what it needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's own
-        """Return the names, in the order of their use."""
+        """Return the names in the order of the help text."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's own
@@ -41,7 +41,7 @@ def group() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command and exit: 0 fine, 1 unfinished images, 2 wrong use or settings, 3 failures, 130 interrupted."""
+    """Run the command and exit: 0 fine, 1 images not shrunk, 2 wrong use or settings, 3 failures, 130 interrupted."""
     sys.exit(_run(arguments))
 
 
@@ -52,15 +52,16 @@ def _run(arguments: Sequence[str] | None) -> int:
         error.show()
         return error.exit_code
     except SettingsError as error:
-        say(f"imgshrink: {error}")
+        info(f"imgshrink: {error}")
         return WRONG_USE
     except ImgshrinkError as error:
-        say(f"imgshrink: {error}")
+        info(f"imgshrink: {error}")
         return FAILURES
-    except (click.Abort, KeyboardInterrupt):
-        say("imgshrink: interrupted; every file is whole")
+    except (click.Abort, KeyboardInterrupt) as error:
+        done = str(error.__cause__ or error)  # click raises its own error from the interrupt
+        info(f"imgshrink: interrupted; no file is damaged. {done}".rstrip(". "))
         return INTERRUPTED
-    except Exception:  # noqa: BLE001  an error of ours must not look like the check's 1
+    except Exception:  # noqa: BLE001  an internal error must not end with the exit code of a failed check
         import traceback
 
         if sys.stderr is not None:

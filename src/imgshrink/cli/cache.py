@@ -1,4 +1,4 @@
-"""`cache`: what is remembered, and its upkeep."""
+"""`cache`: information about the cache, and its maintenance."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import click
 
 from ..report.quoting import shown
 from ..report.units import counted, size
-from ..session import opened
+from ..session import Session
 from ..settings.parsers import InvalidValue, RawValue
 from ..settings.parsers import size as size_of
 from .options import settings_of
-from .output import say, tell
+from .output import info, print_result
 
 if TYPE_CHECKING:
     from ..cache.local import LocalCache
@@ -27,37 +27,37 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.group()
 def cache() -> None:
-    """Look at what is remembered, or tend it."""
+    """Show what the cache holds, or maintain it."""
 
 
 @contextmanager
 def _opened() -> Iterator[LocalCache]:
-    with opened(settings_of({})) as session:
+    with Session(settings_of({})) as session:
         yield session.cache
         for note in session.cache.notes():
-            say(f"imgshrink: {note}")
+            info(f"imgshrink: {note}")
 
 
-@cache.command()
-def info() -> None:
-    """Say where it is and what it holds."""
+@cache.command("info")
+def show_info() -> None:
+    """Show the folder of the cache and what it holds."""
     with _opened() as opened_cache:
         held = opened_cache.info()
         limit = settings_of({}).cache_size
-    tell(f"folder    {shown(str(held.folder))}")
-    tell(f"entries   {held.entries}, {size(held.bytes)} of at most {size(limit)}")
+    print_result(f"folder    {shown(str(held.folder))}")
+    print_result(f"entries   {held.entries}, {size(held.bytes)} of at most {size(limit)}")
     for verdict, count in sorted(held.verdicts.items()):
-        tell(f"  {verdict:<12}{count}")
+        print_result(f"  {verdict:<12}{count}")
     if held.oldest is not None:
-        tell(f"oldest    {datetime.fromtimestamp(held.oldest, UTC):%Y-%m-%d}")
+        print_result(f"oldest    {datetime.fromtimestamp(held.oldest, UTC):%Y-%m-%d}")
 
 
 @cache.command()
 def verify() -> None:
-    """Read every record and remove those that are damaged."""
+    """Read every entry and remove the damaged ones."""
     with _opened() as opened_cache:
         removed = opened_cache.verify_all()
-    tell(f"imgshrink: {_entries(removed.left)} sound, {removed.entries} damaged and removed")
+    print_result(f"imgshrink: {_entries(removed.left)} sound, {removed.entries} damaged and removed")
 
 
 def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
@@ -68,24 +68,30 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
 
 
 @cache.command()
-@click.option("--size", "limit", callback=_size, metavar="SIZE", help="Prune to this size, such as 500MB [cache_size].")
+@click.option(
+    "--size",
+    "limit",
+    callback=_size,
+    metavar="SIZE",
+    help="Remove entries down to this size, such as 500MB [cache_size].",
+)
 def prune(limit: int | None) -> None:
-    """Remove what was not used for longest."""
+    """Remove the entries that were not used for the longest time."""
     with _opened() as opened_cache:
-        _tell_removed(opened_cache.prune(limit))
+        _print_removed(opened_cache.prune(limit))
 
 
 @cache.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def clear(*, yes: bool) -> None:
-    """Remove everything that is remembered."""
+    """Remove all entries."""
     with _opened() as opened_cache:
         if not yes:
             held = opened_cache.info()
             if not click.confirm(f"Remove {_entries(held.entries)}, {size(held.bytes)}?", err=True):
-                tell("imgshrink: nothing removed")
+                print_result("imgshrink: nothing removed")
                 return
-        _tell_removed(opened_cache.clear())
+        _print_removed(opened_cache.clear())
 
 
 @cache.command("export")
@@ -94,22 +100,22 @@ def export(file: Path) -> None:
     """Write all entries to a file, for another machine."""
     with _opened() as opened_cache:
         count = opened_cache.export(file)
-    tell(f"imgshrink: {_entries(count)} written to {shown(str(file))}")
+    print_result(f"imgshrink: {_entries(count)} written to {shown(str(file))}")
 
 
 @cache.command("import")
 @click.argument("file", type=FILE)
 def import_(file: Path) -> None:
-    """Take the entries of a file that `export` wrote. Import only what you trust."""
+    """Add the entries of a file that `export` wrote. Import only files that you trust."""
     with _opened() as opened_cache:
-        taken = opened_cache.import_(file)
-    refused = f", {taken.refused} refused" if taken.refused else ""
-    tell(f"imgshrink: {_entries(taken.stored)} taken{refused}")
+        imported = opened_cache.import_(file)
+    refused = f", {imported.refused} refused" if imported.refused else ""
+    print_result(f"imgshrink: {_entries(imported.stored)} added{refused}")
 
 
 def _entries(count: int) -> str:
     return counted(count, "entry", "entries")
 
 
-def _tell_removed(removed: Removed) -> None:
-    tell(f"imgshrink: {_entries(removed.entries)} removed ({size(removed.bytes)}), {removed.left} left")
+def _print_removed(removed: Removed) -> None:
+    print_result(f"imgshrink: {_entries(removed.entries)} removed ({size(removed.bytes)}), {removed.left} left")

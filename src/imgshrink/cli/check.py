@@ -1,4 +1,4 @@
-"""`check`: offline, whether every image carries our mark."""
+"""`check`: fails for images without a valid seal. Works offline."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import click
 
 from ..pipeline import baseline as baselines
 from ..pipeline.check import Checked, as_outcomes
-from ..pipeline.check import check as look
+from ..pipeline.check import check as check_images
 from ..pipeline.inspection import State
-from ..report.hook_messages import finished, under, unfinished
+from ..report.hook_messages import all_shrunk, not_shrunk, under
 from ..report.messages import left_alone
 from ..report.quoting import shown
 from ..report.tables import LISTED
 from ..report.units import counted
-from ..session import opened
+from ..session import Session
 from ..settings.project import OWN, SHARED
 from ..settings.schema import Settings
 from .options import paths_argument, settings_of, settings_options, verbose_option
-from .output import say, tell
-from .run import Found, found
+from .output import info, print_result
+from .run import find_images
 
 FINE, UNFINISHED, FAILURES = 0, 1, 3
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -29,47 +29,52 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @settings_options("quality", "min_size", "seal", "include", "exclude", "strict")
-@click.option("--baseline", type=FILE, help="Pass the images that this file lists.")
-@click.option("--write-baseline", type=FILE, help="List all unfinished images in this file, so that they pass.")
+@click.option("--baseline", type=FILE, help="Let the images pass that this file lists.")
+@click.option(
+    "--write-baseline",
+    type=FILE,
+    help="List all images that are not shrunk in this file, so that they pass from now on.",
+)
 @verbose_option
 @paths_argument("check docs/")
 def check(
     paths: tuple[Path, ...], baseline: Path | None, write_baseline: Path | None, *, verbose: bool, **options: object
 ) -> int:
-    """Fail for images that are not shrunk yet. Offline, and nothing is changed."""
-    with opened(settings_of(options)) as session:
+    """Fail for images that are not shrunk yet. Works offline and changes nothing."""
+    with Session(settings_of(options)) as session:
         settings = session.settings
-        images = found(session, paths)
+        images = find_images(session, paths)
         listed = frozenset[str]()
-        if baseline is not None and write_baseline is None:  # a new list is of all that are unfinished
+        if baseline is not None and write_baseline is None:  # a new list holds all images that are not shrunk
             listed = baselines.read_baseline(baseline)
-        checked = look(images.sources, min_size=settings.min_size, seal=settings.seal, baseline=listed)
+        checked = check_images(images.sources, min_size=settings.min_size, seal=settings.seal, baseline=listed)
     for note in (*images.notes, *images.hints):
-        say(f"imgshrink: {note}")
+        info(f"imgshrink: {note}")
     if write_baseline is not None:
         return _write(write_baseline, checked)
     if checked.unfinished:
-        _tell_unfinished(checked, settings, verbose=verbose)
+        _print_not_shrunk(checked, settings, verbose=verbose)
     else:
-        tell(finished(checked.images, _passed(checked, images, settings)))
+        where = ", ".join(shown(str(path)) for path in paths)
+        print_result(all_shrunk(checked.images, _passed(checked, settings), excluded=images.excluded, paths=where))
     if verbose and checked.left:
-        say(f"imgshrink: {left_alone(as_outcomes(checked.left))}")
+        info(f"imgshrink: {left_alone(as_outcomes(checked.left))}")
     return _code(checked, settings)
 
 
 def _write(file: Path, checked: Checked) -> int:
     rows = [(seen.digest, seen.source.name) for seen in checked.unfinished]
     count = baselines.write_baseline(file, rows)
-    tell(f"imgshrink: {counted(count, 'image')} listed in {shown(str(file))}")
+    print_result(f"imgshrink: {counted(count, 'image')} listed in {shown(str(file))}")
     return FINE
 
 
-def _tell_unfinished(checked: Checked, settings: Settings, *, verbose: bool) -> None:
+def _print_not_shrunk(checked: Checked, settings: Settings, *, verbose: bool) -> None:
     rows = as_outcomes(checked.unfinished)
     hook = bool(os.environ.get("PRE_COMMIT"))
     listed = len(rows) if verbose else LISTED
-    for line in unfinished(rows, checked.images, hook=hook, runner=_runner(), file=_file(settings), listed=listed):
-        tell(line)
+    for line in not_shrunk(rows, checked.images, hook=hook, runner=_runner(), file=_file(settings), listed=listed):
+        print_result(line)
 
 
 def _runner() -> str:
@@ -81,17 +86,16 @@ def _file(settings: Settings) -> str:
     return SHARED if any(str(shared) in source for source in settings.sources.values()) else OWN
 
 
-def _passed(checked: Checked, images: Found, settings: Settings) -> dict[str, int]:
+def _passed(checked: Checked, settings: Settings) -> dict[str, int]:
     return {
-        "excluded": images.excluded,
-        under(settings.min_size): checked.small,
         "in the baseline": checked.listed,
+        under(settings.min_size): checked.small,
         "left alone": len(checked.left),
     }
 
 
 def _code(checked: Checked, settings: Settings) -> int:
-    """Under `strict` an image that can't be shrunk fails too, but one that is left alone on purpose does not."""
+    """Return the exit code; under `strict` a broken image fails too, one that is left alone on purpose does not."""
     if settings.strict and any(seen.state in (State.BROKEN, State.UNREADABLE) for seen in checked.left):
         return FAILURES
     return UNFINISHED if checked.unfinished else FINE

@@ -1,4 +1,4 @@
-"""`--dry-run`: what would be done, without doing, writing or spending anything."""
+"""`--dry-run`: what a run would do, without writing or uploading anything."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from typing import TYPE_CHECKING
 
 from ..pipeline.check import LEFT_ALONE
 from ..pipeline.inspection import State
-from ..report.messages import outlook as line
-from ..report.messages import uploads_needed
-from .output import say, tell
+from ..report.messages import dry_run_summary, uploads_needed
+from .output import info, print_result
 
 if TYPE_CHECKING:
     from ..session import Session
-    from .run import Found
+    from .run import Images
 
 
-def outlook(session: Session, images: Found) -> int:
-    """Count images by state and the uploads that a run would need; return the exit code."""
+def dry_run_of(session: Session, images: Images) -> int:
+    """Print the number of images by state and the uploads that a run would need; return the exit code."""
     surveys, plan = session.survey(images.sources)
     states = Counter(survey.seen.state for survey in surveys)
     for note in (*images.notes, *images.hints):
-        say(f"imgshrink: {note}")
-    tell(
+        info(f"imgshrink: {note}")
+    print_result(
         "imgshrink: "
-        + line(
+        + dry_run_summary(
             plan,
             finished=states[State.SHRUNK],
             known=states[State.OPEN] - plan.new,
@@ -34,6 +33,8 @@ def outlook(session: Session, images: Found) -> int:
         )
     )
     if "hosted" in plan.asked:
-        needed = len(session.to_upload(plan))
-        tell(f"imgshrink: {uploads_needed(needed, session.settings.max_uploads, session.quota_left())}")
+        needed = len(session.spending.to_upload(plan))
+        print_result(
+            f"imgshrink: {uploads_needed(needed, session.settings.max_uploads, session.spending.quota_left())}"
+        )
     return 0

@@ -1,4 +1,4 @@
-"""`explain`: what a file is, what became of it and why, which settings apply, how to undo."""
+"""`explain`: what one image is, whether it is shrunk and why not, which settings apply, how to undo."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..image.seal import read_seal, why_not_sealable
 from ..pipeline.inspection import Inspected, State
 from ..report.quoting import quoted, shown
 from ..report.units import counted, share, size
-from ..session import opened
+from ..session import Session
 from .options import settings_of
-from .output import tell
+from .output import print_result
 
 if TYPE_CHECKING:
     from ..pipeline.resolver import Resolution
@@ -33,26 +33,26 @@ STATES = {
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def explain(file: Path) -> int:
-    """Say all that is known of one image."""
+    """Show everything that is known about one image."""
     if not file.is_file():
         raise SettingsError(f"{shown(file)}: {'a folder: name one image' if file.is_dir() else 'no such file'}")
-    with opened(settings_of({})) as session:
+    with Session(settings_of({})) as session:
         for line in describe(file, session):
-            tell(line)
+            print_result(line)
     return 0
 
 
 def describe(path: Path, session: Session) -> Iterator[str]:
-    """Yield lines about the file at `path`. Nothing is written, nobody is asked."""
-    rows, _ = session.survey([session.source(path, str(path))])
+    """Yield lines about the file at `path`. Nothing is written, and no engine is called."""
+    rows, _ = session.survey([session.selection.source(path, str(path))])
     seen, answer = rows[0].seen, rows[0].resolution
     yield f"{shown(str(path))}: {_kind(seen)}"
     yield _row("state", STATES.get(seen.state, f"left alone: {seen.reason}"))
-    yield _row("mark", _mark(path, seen))
-    if session.excluded(path):
+    yield _row("seal", _seal(path, seen))
+    if session.selection.excluded(path):
         yield _row("excluded", _sources(session, "exclude", "include"))
     if seen.state is State.OPEN:
-        yield _row("known", _known(seen, answer))
+        yield _row("result", _result(seen, answer))
     yield _row("quality", f"{seen.source.recipe.quality} ({_sources(session, 'quality', 'overrides')})")
     yield _row("engines", f"{', then '.join(seen.source.engines)} ({_sources(session, 'engine', 'overrides')})")
     yield from _undo(path, seen, session)
@@ -71,7 +71,7 @@ def _kind(seen: Inspected) -> str:
     return f"{info.format.value.upper()}, {width} x {height}{frames}, {size(seen.size)}"
 
 
-def _mark(path: Path, seen: Inspected) -> str:
+def _seal(path: Path, seen: Inspected) -> str:
     try:
         data = read(path)
     except Unreadable:
@@ -83,9 +83,9 @@ def _mark(path: Path, seen: Inspected) -> str:
     return f"none, and none is possible: {reason}" if reason else "none"
 
 
-def _known(seen: Inspected, answer: Resolution | None) -> str:
+def _result(seen: Inspected, answer: Resolution | None) -> str:
     if answer is None or answer.entry is None:
-        return "nothing yet: " + ("no engine may be asked" if answer else "the next run asks an engine")
+        return "none yet: " + ("no engine is available" if answer else "the next run makes one")
     return _verdict(seen, answer.entry)
 
 
@@ -94,7 +94,7 @@ def _verdict(seen: Inspected, entry: Entry) -> str:
     if entry.verdict is Verdict.BETTER:
         return f"{size(seen.size)} -> {size(len(entry.data))}, {share(seen.size, len(entry.data))} smaller{by}"
     if entry.verdict is Verdict.REFUSED:
-        return f"no result that may replace it: {entry.reason}{by}"
+        return f"refused: {entry.reason}{by}"
     return f"an output of imgshrink{by}" if entry.verdict is Verdict.DONE else f"nothing to gain{by}"
 
 
@@ -109,7 +109,7 @@ def _sources(session: Session, *names: str) -> str:
 def _undo(path: Path, seen: Inspected, session: Session) -> Iterator[str]:
     kept = session.originals.find(path)
     if kept is not None:
-        yield _row("before", f"{size(len(kept))}, {share(len(kept), seen.size)} smaller now")
+        yield _row("original", f"{size(len(kept))}, {share(len(kept), seen.size)} smaller now")
         yield _row("undo", f"imgshrink restore {quoted(str(path))}")
     elif seen.state is State.SHRUNK:
-        yield _row("undo", f"no original is kept here; imgshrink restore {quoted(str(path))} asks git")
+        yield _row("undo", f"no backup is kept; imgshrink restore {quoted(str(path))} looks in git")

@@ -1,4 +1,4 @@
-"""What an MkDocs build is made of, through MkDocs' own loader."""
+"""Reads the files and options of an MkDocs build with MkDocs' own loader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options from the table of settings, and the settings of one command."""
+"""Builds a command's options from the table of settings, and loads its settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SWITCHES = ("strict",)
 
 
 def settings_options(*names: str) -> Callable[[F], F]:
-    """Return a decorator that adds the options of the settings `names`; each arrives as text, or None if not given."""
+    """Return a decorator that adds the options of the settings `names`; each is passed as text, or None."""
 
     def add(command: F) -> F:
         for row in reversed([row for row in fields_of("argument") if row.name in names]):
@@ -43,11 +43,11 @@ def settings_of(
     """Load the settings for the working folder, or for a mkdocs.yml at `start`."""
     names = {row.name for row in fields_of("argument")}
     given = {name: value for name, value in arguments.items() if name in names and value not in (None, ())}
-    return load(start or Path.cwd(), face="command", mkdocs=mkdocs, environ=os.environ, arguments=given)
+    return load(start or Path.cwd(), frontend="command", mkdocs=mkdocs, environ=os.environ, arguments=given)
 
 
 def paths_argument(example: str) -> Callable[[F], F]:
-    """Return a decorator that takes files and folders; without any, wrong use with an example."""
+    """Return a decorator that adds the files and folders; without any, wrong use with an example."""
 
     def required(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[Path, ...]:  # noqa: ARG001  click's own
         if not value and not context.params.get("config_file"):
@@ -58,7 +58,7 @@ def paths_argument(example: str) -> Callable[[F], F]:
 
 
 def verbose_option(command: F) -> F:
-    """Add `-v`, which says what became of every file and where settings came from."""
-    return click.option(
-        "-v", "--verbose", is_flag=True, help="Say what became of every file, and which settings held."
-    )(command)
+    """Add `-v`, which lists every file and the sources of the settings."""
+    return click.option("-v", "--verbose", is_flag=True, help="List every file, and where each setting comes from.")(
+        command
+    )

@@ -1,4 +1,4 @@
-"""Printing: results to standard output, everything else beside it."""
+"""Prints results to standard output, and everything else to standard error."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..report.console import put
 READER_GONE = 141
 
 
-def tell(line: str) -> None:
-    """Print a line of the result; where it can't be printed any more, the command ends quietly."""
+def print_result(line: str) -> None:
+    """Print a line of the result; where nobody reads it any more, end the command quietly."""
     if not put(sys.stdout, line):
         raise click.exceptions.Exit(READER_GONE)
 
 
-def say(line: str) -> None:
-    """Print a line about the work."""
+def info(line: str) -> None:
+    """Print a line about the run."""
     put(sys.stderr, line)

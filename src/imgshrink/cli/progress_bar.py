@@ -1,4 +1,4 @@
-"""A bar on a terminal, in place of the lines that a run prints elsewhere."""
+"""The progress bar, which a terminal shows in place of progress lines."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..core.model import Outcome
 from ..report.console import is_terminal
 from ..report.messages import progress
 from ..report.progress import ProgressReporter
-from .output import say
+from .output import info
 
 WIDTH = 30
 CLEAR = "\r\x1b[K"
 
 
-class Bar(ProgressReporter):
-    """Tells what a run is about, and draws how far it is."""
+class ProgressBar(ProgressReporter):
+    """Announces a run and draws its progress."""
 
     def waiting(self) -> None:
-        """Draw the bar anew."""
+        """Redraw the bar."""
         if self._plan is None or not self._plan.new:
             return
         plan, left = self._plan, self._left(time.monotonic())
@@ -34,7 +34,7 @@ class Bar(ProgressReporter):
         click.echo(f"{CLEAR}{(whole if len(whole) <= width else line)[:width]}", nl=False, err=True)
 
     def counted(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-        """Pass `outcomes` on; the line is free for other words while one is looked at, and when all are done."""
+        """Pass `outcomes` on; the bar is cleared before each one and at the end, so that other lines can be printed."""
         for outcome in super().counted(outcomes):
             self._clear()
             yield outcome
@@ -46,10 +46,10 @@ class Bar(ProgressReporter):
 
 
 def reporter_class() -> type[ProgressReporter]:
-    """Return who tells about a run: the bar on a terminal."""
-    return Bar if is_terminal(sys.stderr) else ProgressReporter
+    """Return the reporter of a run: the bar on a terminal."""
+    return ProgressBar if is_terminal(sys.stderr) else ProgressReporter
 
 
-def say_line(text: str) -> None:
-    """Print a line about the run under our name."""
-    say(f"imgshrink: {text}")
+def info_line(text: str) -> None:
+    """Print a line about the run, with the name in front."""
+    info(f"imgshrink: {text}")

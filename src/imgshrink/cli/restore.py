@@ -1,9 +1,9 @@
-"""`restore`, and the start of `optimize --redo`: originals put back."""
+"""`restore`, and the start of `optimize --redo`: puts originals back."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,12 @@ from ..image.seal import read_seal
 from ..pipeline.restore import Original, find_original
 from ..report.quoting import shown
 from ..report.units import counted, size
-from ..session import opened
+from ..session import Session
 from ..settings.folders import home
 from ..settings.project import Project, find_project
 from .exclude import add_excludes, pattern_of
 from .options import paths_argument, settings_of
-from .output import say, tell
+from .output import info, print_result
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -32,34 +32,42 @@ FINE, FAILURES = 0, 3
 
 
 @click.command()
-@click.option("--keep", is_flag=True, help="Exclude them in the project file too, so that they stay as they are.")
+@click.option(
+    "--keep", is_flag=True, help="Also exclude the images in the project file, so that they are not shrunk again."
+)
 @paths_argument("restore docs/img/photo.jpg")
 def restore(paths: tuple[Path, ...], *, keep: bool) -> int:
-    """Put back what images were before they were shrunk."""
-    with opened(settings_of({})) as session:
+    """Put back the originals of images that were shrunk in place."""
+    with Session(settings_of({})) as session:
         images = discover(paths)
         originals = list(_originals(session, images.found))
         project = _project()
         patterns = {original.path: pattern_of(original.path, project.folder) for original in originals if keep}
         done = [original for original in originals if _put_back(original)]
     for note in (*images.notes, *images.hints):
-        say(f"imgshrink: {note}")
+        info(f"imgshrink: {note}")
     for original in done:
         sizes = f"{size(len(original.now))} -> {size(len(original.data))}"
-        tell(f"  {shown(str(original.path))}   {sizes}, from {original.source}")
-    lost = sum(map(_is_sealed, {*images.found} - {original.path for original in originals}))
-    why = f"; no original of {lost} is known" if lost else ""
-    tell(f"imgshrink: {counted(len(done), 'original')} put back of {counted(len(images.found), 'image')}{why}")
+        print_result(f"  {shown(str(original.path))}   {sizes}, from {original.source}")
+    print_result(f"imgshrink: {_summary(len(done), set(images.found) - {original.path for original in originals})}")
     if keep and done:
         file = add_excludes(project, [patterns[original.path] for original in done])
-        tell(f"imgshrink: excluded in {shown(str(file))}")
+        print_result(f"imgshrink: excluded in {shown(str(file))}")
     return FINE if len(done) == len(originals) else FAILURES
 
 
 def start_again(session: Session, sources: Iterable[Source]) -> None:
-    """Put the originals of `sources` back, where there are any, so that they are treated anew."""
+    """Put the originals of `sources` back, where there are any, so that they are shrunk again."""
     done = [original for original in _originals(session, [source.path for source in sources]) if _put_back(original)]
-    say(f"imgshrink: starting again from {counted(len(done), 'original')}")
+    info(f"imgshrink: starting again from {counted(len(done), 'original')}")
+
+
+def _summary(restored: int, others: Collection[Path]) -> str:
+    """Say how many images were restored, and why `others` were not."""
+    lost = sum(map(_is_sealed, others))
+    reasons = {"without a known original": lost, "not shrunk, or edited since": len(others) - lost}
+    why = ", ".join(f"{counted(count, 'image')} {words}" for words, count in reasons.items() if count)
+    return f"restored {counted(restored, 'image') if restored else 'nothing'}" + (f": {why}" if why else "")
 
 
 def _originals(session: Session, paths: Iterable[Path]) -> Iterable[Original]:
@@ -78,7 +86,7 @@ def _put_back(original: Original) -> bool:
     try:
         original.put_back()
     except ImgshrinkError as error:
-        say(f"imgshrink: {error}")
+        info(f"imgshrink: {error}")
         return False
     return True
 

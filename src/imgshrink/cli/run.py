@@ -1,4 +1,4 @@
-"""One run of the pipeline as the command shows it, from the images found to the exit code."""
+"""One run of a command: finds the images, runs the pipeline, prints the result, returns the exit code."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.model import Note, Outcome, Source
-from ..files.paths import absolute
+from ..files.paths import absolute, relative_name
 from ..report import messages, quoting, tables, units
 from ..report.publish import publish
 from ..report.summary import Summary, savings
-from .output import tell
-from .progress_bar import reporter_class, say_line
+from .output import print_result
+from .progress_bar import info_line, reporter_class
 
 if TYPE_CHECKING:
     from ..pipeline.run import Destination
@@ -26,7 +26,7 @@ FEW = 5
 
 
 @dataclass(frozen=True)
-class Found:
+class Images:
     """The images to work on, how many are excluded, and notes about paths; `hints` are notes that never fail a run."""
 
     sources: tuple[Source, ...]
@@ -35,17 +35,23 @@ class Found:
     hints: tuple[str, ...] = ()
 
 
-def found(session: Session, paths: Sequence[Path], *, among: frozenset[Path] | None = None) -> Found:
-    """Find the images at `paths`, where given only those that are `among` absolute paths."""
+def find_images(session: Session, paths: Sequence[Path], *, among: frozenset[Path] | None = None) -> Images:
+    """Find the images at `paths`; if `among` is given, only those with one of these absolute paths."""
     discovery = session.discover(paths)
     images = [path for path in discovery.found if among is None or absolute(path) in among]
-    sources = tuple(session.source(path, path.as_posix()) for path in images)
-    return Found(sources, len(discovery.excluded), tuple(discovery.notes), tuple(discovery.hints))
+    sources = tuple(session.selection.source(path, _name(path)) for path in images)
+    notes = (*discovery.notes, *session.selection.notes(paths))
+    return Images(sources, len(discovery.excluded), notes, tuple(discovery.hints))
 
 
-def work(
+def _name(path: Path) -> str:
+    """The path as the user wrote it, but never from the root: reports are read on other machines."""
+    return relative_name(path, Path.cwd()) if path.is_absolute() else path.as_posix()
+
+
+def run_over(
     session: Session,
-    images: Found,
+    images: Images,
     destination: Destination,
     *,
     in_place: bool = False,
@@ -53,40 +59,46 @@ def work(
     unkept: Collection[str] = (),
     complete: Callable[[Sequence[Source]], list[str]] | None = None,
 ) -> int:
-    """Run the pipeline over `images`, say what became of them, and return the exit code.
+    """Run the pipeline over `images`, print the result, and return the exit code.
 
-    `unkept` holds at the end the names of replaced files whose originals are not kept.
+    `unkept` holds after the run the names of replaced files without a backup. `complete` copies what no result was
+    written for. An interrupt is raised again with the number of images that are done as its text.
     """
     settings = session.settings
     if verbose:
-        _say_sources(settings)
-    progress = reporter_class()(settings, say_line, session)
+        _info_sources(settings)
+    retry = "`imgshrink optimize --redo` asks the API again" if in_place else "the next run tries again"
+    progress = reporter_class()(settings, info_line, session.spending, retry=retry)
     outcomes: list[Outcome] = []
     run = session.run(images.sources, destination=destination, observer=progress, in_place=in_place)
-    for outcome in progress.counted(run):
-        outcomes.append(outcome)
-        if verbose:
-            tell(_line(outcome))
+    try:
+        for outcome in progress.counted(run):
+            outcomes.append(outcome)
+            if verbose:
+                print_result(_line(outcome))
+    except KeyboardInterrupt:
+        done = f"{len(outcomes)} of {len(images.sources)} done, run again to continue"
+        raise KeyboardInterrupt(done) from None
     others = complete(images.sources) if complete else []
     summary = progress.summary(outcomes)
-    previews = session.previews(outcomes, say_line)
+    previews = session.previews(outcomes, info_line)
     others += publish(outcomes, summary, report=settings.report, environ=os.environ, previews=previews)
-    _tell_result(outcomes, summary, in_place=in_place, unkept=unkept)
+    _print_result(outcomes, summary, in_place=in_place, unkept=unkept)
     hints = [Note(hint, failure=False) for hint in images.hints]
     notes = progress.notes(outcomes, [*images.notes, *hints, *session.notes(), *others], next_run="the next run")
     for note in notes:
-        say_line(note.text)
+        info_line(note.text)
     return FAILURES if settings.strict and any(note.failure for note in notes) else FINE
 
 
-def _say_sources(settings: Settings) -> None:
+def _info_sources(settings: Settings) -> None:
     for name, source in settings.sources.items():
         if source != "default":
-            say_line(f"{name}: {quoting.shown(source)}")
+            info_line(f"{name}: {quoting.shown(source)}")
 
 
 def _line(outcome: Outcome) -> str:
-    by = f" ({outcome.engine}{', known' if outcome.from_cache else ''})" if outcome.engine else ""
+    by = f" ({outcome.engine}{', from the cache' if outcome.from_cache else ''})" if outcome.engine else ""
     sizes = units.size(outcome.before)
     if outcome.after != outcome.before:
         sizes += f" -> {units.size(outcome.after)}"
@@ -94,20 +106,20 @@ def _line(outcome: Outcome) -> str:
     return f"  {quoting.shown(outcome.path)}   {sizes}   {outcome.status.value}{reason}{by}"
 
 
-def _tell_result(outcomes: Sequence[Outcome], summary: Summary, *, in_place: bool, unkept: Collection[str]) -> None:
+def _print_result(outcomes: Sequence[Outcome], summary: Summary, *, in_place: bool, unkept: Collection[str]) -> None:
     shrunk = savings(outcomes)
     for line in tables.table(shrunk):
-        tell(line)
-    tell(f"imgshrink: {messages.result(summary)}")
+        print_result(line)
+    print_result(f"imgshrink: {messages.result(summary)}")
     names = [row.path for row in shrunk if in_place and row.path not in unkept]
     if names:
-        tell(f"Get the originals back:   {_undo(names)}")
+        print_result(f"Get the originals back:   {_undo(names)}")
     if unkept:
-        tell(f"imgshrink: {messages.not_kept(len(unkept))}")
+        print_result(f"imgshrink: {messages.not_backed_up(len(unkept))}")
 
 
 def _undo(names: Sequence[str]) -> str:
-    """The command that undoes it; users of a hook have git alone at hand."""
+    """Return the command that undoes the run; for the users of a hook it is one of git."""
     program, word = ("git", quoting.pathspec) if os.environ.get("PRE_COMMIT") else ("imgshrink", quoting.quoted)
     targets = names if len(names) <= FEW else [quoting.folder_of(names) or "."]
     return f"{program} restore {' '.join(map(word, targets))}"

@@ -1,4 +1,4 @@
-"""`usage`: what the key has used and has left, as the API tells it."""
+"""`usage`: how much of the quota is used and left, as the API says."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from ..core.errors import SettingsError
 from ..core.tinyjpg import STATS, USAGE
 from ..engines.hosted.quota import read_quota, rows
 from ..report.quoting import shown
-from ..session import opened
+from ..session import Session
 from .options import settings_of
-from .output import tell
+from .output import print_result
 
 QUOTA = {"left": "quota left", "limit": "quota a month", "used": "used this month", "renews": "renews on"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the API's own replies.")
+@click.option("--json", "as_json", is_flag=True, help="Print the replies of the API as JSON.")
 def usage(*, as_json: bool) -> None:
-    """Say what the API key has used, and what is left."""
+    """Show how much of the API key's quota is used, and how much is left."""
     settings = settings_of({})
     if settings.api_key is None:
         raise SettingsError("there is no API key: set TINYJPG_API_KEY, or put it into your own config.toml")
-    with opened(settings) as session:
+    with Session(settings) as session:
         stats, used = session.hosted.ask(STATS), session.hosted.ask(USAGE)
     if as_json:
-        tell(json.dumps({"stats": stats, "usage": used}, indent=1))
+        print_result(json.dumps({"stats": stats, "usage": used}, indent=1))
         return
     quota = read_quota(stats)
     known = [(words, value) for name, words in QUOTA.items() if (value := getattr(quota, name)) not in (None, "")]
     for name, value in [*known, *rows(used)]:
-        tell(f"{shown(name):<32} {shown(str(value))}")
+        print_result(f"{shown(name):<32} {shown(str(value))}")

@@ -8,17 +8,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ..core.errors import SettingsError
 from ..core.text import REPORT_MARK, shown
 from . import gitignore
 from .git import Silent
-from .patterns import Patterns
 
 MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT: what Windows calls a junction
 NAMED = 3
 MARKS = ("pyvenv.cfg", REPORT_MARK)
 ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp")
+
+
+class Rule(Protocol):
+    """Says of an image whether it is meant."""
+
+    def match(self, path: Path) -> bool:
+        """Return whether the image at `path` is meant."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Discovery:
         ]
 
 
-def discover(paths: Sequence[Path], *, include: Patterns | None = None, exclude: Patterns | None = None) -> Discovery:
+def discover(paths: Sequence[Path], *, include: Rule | None = None, exclude: Rule | None = None) -> Discovery:
     """Find the images below `paths`, each once, in the order named and sorted below a folder.
 
     A file that is named is taken whatever its ending, a folder is searched for image endings. A git repository inside

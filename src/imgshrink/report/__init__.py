@@ -1,4 +1,4 @@
-"""What people read: numbers, lines, blocks and documents, all of them pure functions of outcomes and counts.
+"""What people read: messages, tables and documents. Most of it is pure functions of outcomes and counts.
 
-Lines come without the name in front, as loggers and notes have it of their own; blocks of several lines have it.
+Single lines come without the name in front, because loggers add it; blocks of several lines have it.
 """

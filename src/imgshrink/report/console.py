@@ -1,4 +1,4 @@
-"""Printing lines for people, whatever the stream can hold, and whether or not anybody reads."""
+"""Prints lines to streams of any encoding, closed and full ones included."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .quoting import fitting
 
 
 def put(stream: TextIO | None, line: str) -> bool:
-    """Print a line at once; return False where the stream is full, or nobody reads it any more.
+    """Print a line and flush; return False if the stream is full, or its reader is gone.
 
-    None is a stream that was closed before the program began: nobody wants to read it.
+    None is a stream that was closed before the program started; the line is dropped.
     """
     if stream is None:
         return True
@@ -20,7 +20,7 @@ def put(stream: TextIO | None, line: str) -> bool:
         stream.write(fitting(line, stream.encoding) + "\n")
         stream.flush()
     except (OSError, ValueError):
-        # The interpreter must not complain about the stream while it ends.
+        # Otherwise the interpreter reports the broken stream again when it exits.
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return False
@@ -28,5 +28,5 @@ def put(stream: TextIO | None, line: str) -> bool:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person watches the stream."""
+    """Return whether the stream is a terminal."""
     return stream is not None and stream.isatty()

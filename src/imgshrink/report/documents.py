@@ -1,4 +1,4 @@
-"""Reports as documents: JSON, version 1, and Markdown for people. Both sort by what their readers look for."""
+"""The JSON report (version 1, sorted by path) and the Markdown report (sorted by saving)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@-])")
 
 
 def to_json(outcomes: Iterable[Outcome], summary: Summary) -> str:
-    """Return the JSON report: sizes in bytes, images by path."""
+    """Return the JSON report, with sizes in bytes and the images by path."""
     numbers = {word: getattr(summary, word) for word in WORDS}
     images = [_image(row) for row in sorted(outcomes, key=lambda row: row.path)]
     document = {"version": VERSION, "summary": numbers | {"seconds": round(summary.seconds, 3)}, "images": images}
@@ -42,7 +42,7 @@ def _image(row: Outcome) -> dict[str, object]:
 
 
 def to_markdown(outcomes: Iterable[Outcome], summary: Summary) -> str:
-    """Return a Markdown table of the 20 largest savings under a heading that sums up."""
+    """Return a Markdown table of the 20 largest savings under a heading with the totals."""
     shrunk = savings(outcomes)
     saved = share(summary.before, summary.after)
     heading = f"### imgshrink: {size(summary.before)} -> {size(summary.after)}, {saved} smaller"
@@ -61,4 +61,4 @@ def _row(row: Outcome) -> str:
 
 
 DOCUMENTS: Mapping[str, Callable[[Iterable[Outcome], Summary], str]] = {".json": to_json, ".md": to_markdown}
-"""How a report is written, by the ending of its file's name."""
+"""The function that writes each kind of report, by file name extension."""

@@ -1,4 +1,4 @@
-"""The blocks of the hook and of the check, with commands to copy."""
+"""The blocks of lines that the hook and the check print, with commands to copy."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ KIB = 1024
 
 @dataclass(frozen=True)
 class UndoCommands:
-    """How originals come back: by `git restore` those that are `restorable`, the others by `program`.
+    """The commands that restore originals: `git restore` for those that are `restorable`, `program` for the others.
 
-    `base` is the folder that names count from, where a person called git from below it.
+    `base` is the top of the work tree if git was called from a folder below it, else "".
     """
 
     restorable: Collection[str]
@@ -28,7 +28,7 @@ class UndoCommands:
 
 
 def rewritten(outcomes: Iterable[Outcome], ways: UndoCommands) -> list[str]:
-    """Return the block about the files that a hook rewrote, empty where it rewrote none."""
+    """Return the block about the files that the hook rewrote, empty if it rewrote none."""
     rows = list(outcomes)
     shrunk = savings(rows)
     sealed = sorted(row.path for row in rows if row.status is Status.SEALED)
@@ -37,14 +37,14 @@ def rewritten(outcomes: Iterable[Outcome], ways: UndoCommands) -> list[str]:
     names = [row.path for row in shrunk] + sealed
     return [
         *summed_up(rows),
-        f"Look at them, then add and commit again:   git add {_targets(names, ways)}",
+        f"Check the result, then add and commit again:   git add {_targets(names, ways)}",
         *_back(names, ways),
-        "Commit without shrinking:                  SKIP=imgshrink git commit",
+        "Commit without shrinking:                      SKIP=imgshrink git commit",
     ]
 
 
 def summed_up(rows: Iterable[Outcome]) -> list[str]:
-    """Return what was gained, and where, without anything to do; empty where nothing was rewritten."""
+    """Return the lines about what was rewritten, without commands; empty if nothing was."""
     rows = list(rows)
     shrunk = savings(rows)
     sealed = sum(row.status is Status.SEALED for row in rows)
@@ -53,37 +53,33 @@ def summed_up(rows: Iterable[Outcome]) -> list[str]:
 
 
 def _back(names: Sequence[str], ways: UndoCommands) -> list[str]:
-    """Return the lines that undo it; never one that would bring back anything but what was there."""
+    """Return the commands that undo the run; none of them restores anything but what was there before."""
     staged = [name for name in names if name in ways.restorable]
     if LISTED < len(staged) < len(names):  # the folder that they share holds the others too
         staged = []
     others = [name for name in names if name not in staged]
-    lines = [f"Get the originals back:                    git restore {_restored(staged, ways)}"] if staged else []
+    lines = [f"Get the originals back:                        git restore {_restored(staged, ways)}"] if staged else []
     if others:
         words = "Get the other originals back:" if staged else "Get the originals back:"
         targets = others if len(others) <= LISTED else [folder_of(others) or "."]
         places = " ".join(quoted(posixpath.join(ways.base, target)) for target in targets)
-        lines.append(f"{words:<43}{ways.program} restore {places}")
+        lines.append(f"{words:<47}{ways.program} restore {places}")
     return lines
 
 
 def _headline(shrunk: Sequence[Outcome]) -> str:
     before, after = sum(row.before for row in shrunk), sum(row.after for row in shrunk)
     return (
-        f"imgshrink: {counted(len(shrunk), 'image')} made smaller, "
-        f"{size(before)} -> {size(after)} ({share(before, after)})"
+        f"imgshrink: {counted(len(shrunk), 'image')} shrunk, {size(before)} -> {size(after)} ({share(before, after)})"
     )
 
 
 def _sealed(count: int) -> str:
-    has = "has" if count == 1 else "have"
-    return (
-        f"imgshrink: {counted(count, 'image')} {has} nothing to gain; marked as done (35 to 55 bytes, pixels untouched)"
-    )
+    return f"imgshrink: {counted(count, 'image')} cannot get smaller; sealed (53 bytes at most, pixels unchanged)"
 
 
 def _targets(names: Sequence[str], ways: UndoCommands) -> str:
-    """The end of a `git add`: the files, or for many the folder that they share; in the root the kinds of files."""
+    """Return the arguments of `git add`: a few files, or the folder that many share, or their endings in the root."""
     if len(names) <= LISTED:
         return " ".join(pathspec(name, top=bool(ways.base)) for name in names)
     return f"-u -- {_wide(names, ways)}"
@@ -105,12 +101,12 @@ def _wide(names: Sequence[str], ways: UndoCommands) -> str:
 
 
 def partly_staged(names: Sequence[str], runner: str = "pre-commit", *, others: int = 0) -> str:
-    """Say that `runner` is about to take the whole run back, `others` of our results too, and what to do."""
-    have, them = ("has", "it") if len(names) == 1 else ("have", "them")
-    result = "all our results" if others else "our result"
+    """Say that `runner` is about to undo the whole run, `others` of its results included, and what to do."""
+    have = "has" if len(names) == 1 else "have"
+    undone = "the shrinking of all images" if others else "the shrinking"
     return (
-        f"imgshrink: {_listed(names)} {have} unstaged changes too; git add {them} or stash them, "
-        f"else {runner} takes {result} back each time"
+        f"imgshrink: {_listed(names)} {have} both staged and unstaged changes, so {runner} undid {undone}. "
+        "Stage or stash the rest, then commit again."
     )
 
 
@@ -121,7 +117,7 @@ def _listed(names: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def unfinished(
+def not_shrunk(
     rows: Sequence[Outcome],
     images: int,
     *,
@@ -130,9 +126,9 @@ def unfinished(
     file: str = "imgshrink.toml",
     listed: int = LISTED,
 ) -> list[str]:
-    """Return the block of a check that found `rows` unfinished.
+    """Return the block of a check that found `rows` not shrunk, of `images`.
 
-    With `hook` only git, pre-commit and prek are named: its users have no command of ours at hand.
+    With `hook` only git, pre-commit and prek are named: `imgshrink` is not on the PATH of a hook's users.
     """
     largest = sorted(rows, key=lambda row: (-row.before, row.path))
     return [
@@ -151,13 +147,26 @@ def _cure(names: Sequence[str], *, hook: bool, runner: str) -> str:
     return "imgshrink optimize " + (" ".join(map(quoted, names)) if few else quoted(folder_of(names) or "."))
 
 
-def finished(images: int, notes: Mapping[str, int]) -> str:
-    """Return the line of a check that found nothing to do; `notes` are the counts of what it passed over."""
-    passed = ", ".join(f"{count} {words}" for words, count in notes.items() if count)
-    everything = f"all {images} images are" if images != 1 else "the only image is"
-    return f"imgshrink: {everything} shrunk" + (f" ({passed})" if passed else "")
+def all_shrunk(images: int, passed: Mapping[str, int], *, excluded: int = 0, paths: str = "") -> str:
+    """Return the line of a check that found nothing to shrink in `paths`.
+
+    `passed` counts those of `images` that are not shrunk, by the words for why they pass; `excluded` ones come on top.
+    """
+    if not images:
+        apart = f" ({excluded} excluded)" if excluded else ""
+        return f"imgshrink: no images found{f' in {paths}' if paths else ''}{apart}"
+    passing = [f"{count} {words}" for words, count in passed.items() if count]
+    out = [f"{excluded} excluded"] if excluded else []
+    shrunk = images - sum(passed.values())
+    if not shrunk:
+        return f"imgshrink: nothing new: {', '.join(passing + out)}"
+    if passing:
+        words = f"{counted(shrunk, 'image')} {'is' if shrunk == 1 else 'are'} shrunk"
+    else:
+        words = "1 image, shrunk" if images == 1 else f"all {images} images are shrunk"
+    return f"imgshrink: {words}" + (f" ({', '.join(passing + out)})" if passing + out else "")
 
 
 def under(min_size: int) -> str:
-    """Return the words for files smaller than `min_size`: `under 1 KiB`."""
+    """Return the words for files smaller than `min_size` bytes, such as `under 1 KiB`."""
     return f"under {min_size // KIB} KiB" if min_size >= KIB and min_size % KIB == 0 else f"under {size(min_size)}"

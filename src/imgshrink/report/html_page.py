@@ -1,4 +1,4 @@
-"""The HTML report: one page that needs nothing but the pictures beside it. What it can do is in `behaviour`."""
+"""The HTML report: one page that needs nothing but the image files beside it. Its style and script are files here."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ import hashlib
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 from ..core.model import Outcome, Status
-from .behaviour import SCRIPT, STYLE
 from .messages import result
 from .quoting import shown
 from .summary import Summary, savings
 from .units import counted, share, size
 
-WHOLE = 50
-"""How many of the largest savings are there in full size."""
+FULL_SIZE = 50
+"""How many of the largest savings are shown in full size."""
+
+STYLE = Path(__file__).with_name("html_page.css").read_text(encoding="utf-8")
+SCRIPT = Path(__file__).with_name("html_page.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What there is to see of one image: names of files in the folder of pictures, "" where there is none.
+    """What the report shows of one image: names of files in the folder of images, "" for one that does not exist.
 
-    `before` and `after` are small; an image that was not changed has the first alone. `whole_before` and `whole_after`
-    are in full size. `width` and `height` are pixels of the small ones. `look` is the colour difference (CIE76) in the
-    worst place and the mean difference, None where it was not measured.
+    `before` and `after` are reduced in size; an image that was not changed has the first alone. `full_before` and
+    `full_after` have the full size. `width` and `height` are pixels of the reduced ones. `look` is the largest colour
+    difference (CIE76) and the mean, None where it was not measured.
     """
 
     before: str
     after: str = ""
-    whole_before: str = ""
-    whole_after: str = ""
+    full_before: str = ""
+    full_after: str = ""
     width: int = 0
     height: int = 0
     look: tuple[float, float] | None = None
@@ -41,30 +44,32 @@ class Preview:
 @dataclass(frozen=True)
 class _Order:
     name: str
-    says: str
+    description: str
     rows: Sequence[Outcome]
 
 
 def to_html(outcomes: Sequence[Outcome], summary: Summary, previews: Mapping[str, Preview], folder: str) -> str:
-    """Return the page, with `previews` by path, whose files are in `folder` beside it."""
+    """Return the page. `previews` are by path; their files lie in `folder`, beside the page."""
     orders = _orders(outcomes, previews)
     ranks = [{row.path: number for number, row in enumerate(order.rows)} for order in orders]
-    address = quote(folder.encode("utf-8", "surrogateescape"), safe="")
-    items = [_item(row, previews.get(row.path), address, [rank[row.path] for rank in ranks]) for row in orders[0].rows]
-    options = [f'<option data-says="{_text(order.says)}">{_text(order.name)}</option>' for order in orders]
+    url = quote(folder.encode("utf-8", "surrogateescape"), safe="")
+    items = [_item(row, previews.get(row.path), url, [rank[row.path] for rank in ranks]) for row in orders[0].rows]
+    options = [
+        f'<option data-description="{_text(order.description)}">{_text(order.name)}</option>' for order in orders
+    ]
     return _PAGE.format(
         policy=_policy(),
         style=STYLE,
         script=SCRIPT,
         line=_text(result(summary)),
-        says=_text(orders[0].says),
+        description=_text(orders[0].description),
         options="".join(options),
         items="\n".join(items),
     )
 
 
 def _policy() -> str:
-    """Nothing but the pictures beside the page, and the style and script that are ours to the last letter."""
+    """Return the page's content security policy: images beside the page, and this very style and script."""
     style, script = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in (STYLE, SCRIPT)
     )
@@ -72,6 +77,11 @@ def _policy() -> str:
         f"default-src 'none'; img-src 'self' file:; style-src 'sha256-{style}'; script-src 'sha256-{script}'; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def images_folder(report: Path) -> str:
+    """Return the name of the folder of images that belongs to a report, beside it."""
+    return f"{report.stem}-images"
 
 
 def _orders(outcomes: Sequence[Outcome], previews: Mapping[str, Preview]) -> list[_Order]:
@@ -82,18 +92,22 @@ def _orders(outcomes: Sequence[Outcome], previews: Mapping[str, Preview]) -> lis
     by_share = sorted(by_saving, key=_left_over)
     by_look = sorted(by_share, key=lambda row: tuple(-part for part in looks.get(row.path, (-1.0, -1.0))))
     return [
-        _Order("largest saving first", "By the bytes that were saved.", by_saving),
-        _Order("largest share first", "By the share of the file that was saved.", by_share),
-        _Order("worst look first", _about_looks(len(looks), sum(row.path not in looks for row in shrunk)), by_look),
+        _Order("largest saving first", "By the number of bytes saved.", by_saving),
+        _Order("largest share first", "By the share of the file saved.", by_share),
+        _Order(
+            "most visible change first", _about_looks(len(looks), sum(row.path not in looks for row in shrunk)), by_look
+        ),
         _Order("name", "By name.", by_path),
     ]
 
 
 def _about_looks(measured: int, others: int) -> str:
     if not measured:
-        return "No look was measured, so by the share of the file that was saved."
-    says = "By the measured colour difference in the worst place, in animations that of the first picture."
-    return says + (f" It is not known of {counted(others, 'image')}; they follow by the share saved." if others else "")
+        return "No colour difference was measured, so by the share of the file saved."
+    text = "By the largest measured colour difference, in animations that of the first frame."
+    return text + (
+        f" It is not known for {counted(others, 'image')}; they follow by the share saved." if others else ""
+    )
 
 
 def _left_over(row: Outcome) -> float:
@@ -117,12 +131,12 @@ def _look(preview: Preview | None) -> str:
     if preview is None or preview.look is None:
         return ""
     worst, mean = preview.look
-    return f"<br>colour difference {worst:.1f} in the worst place, {mean:.1f} on average"
+    return f"<br>largest colour difference {worst:.1f} (under 10: rarely seen), mean {mean:.1f}"
 
 
 def _figure(row: Outcome, preview: Preview | None, folder: str) -> str:
     if preview is None:
-        return '<div class="none">no picture</div>'
+        return '<div class="none">no preview</div>'
     name = _text(row.path)
     if not preview.after:
         return f'<div class="pair">{_image(folder, preview.before, name, preview)}</div>'
@@ -136,9 +150,9 @@ def _image(folder: str, file: str, words: str, preview: Preview) -> str:
 
 
 def _button(row: Outcome, preview: Preview | None, folder: str) -> str:
-    if preview is None or not preview.whole_after:
+    if preview is None or not preview.full_after:
         return ""
-    before, after = (f"{folder}/{file}" for file in (preview.whole_before, preview.whole_after))
+    before, after = (f"{folder}/{file}" for file in (preview.full_before, preview.full_after))
     name = _text(row.path)
     return (
         f'<button type="button" data-name="{name}" data-before="{before}" data-after="{after}" '
@@ -152,7 +166,7 @@ def _text(words: str) -> str:
 
 _RANGE = (
     '<label><span>before</span><input type="range" min="0" max="100" value="50" autocomplete="off" '
-    'aria-label="how much of it is before: {name}"><span>after</span></label>'
+    'aria-label="how much of it shows before: {name}"><span>after</span></label>'
 )
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -169,9 +183,9 @@ _PAGE = """<!DOCTYPE html>
 <header>
 <h1>imgshrink report</h1>
 <p>{line}</p>
-<noscript><p>Without JavaScript the images are in the order of their savings, and the sliders don't move.</p></noscript>
+<noscript><p>Without JavaScript the images are sorted by saving, and the sliders don't move.</p></noscript>
 <p><label for="order">Order: </label><select id="order" autocomplete="off">{options}</select>
-<span id="says" role="status">{says}</span></p>
+<span id="description" role="status">{description}</span></p>
 </header>
 <main>
 <ul id="images">
@@ -181,8 +195,8 @@ _PAGE = """<!DOCTYPE html>
 <dialog id="viewer" aria-labelledby="viewed">
 <form method="dialog"><h2 id="viewed"></h2><button>close</button></form>
 <div class="compare"><label><span>before</span><input type="range" min="0" max="100" value="50" autocomplete="off"
-aria-label="how much of it is before"><span>after</span></label>
-<div class="scrolled" tabindex="0" role="region" aria-label="the picture in full size">
+aria-label="how much of it shows before"><span>after</span></label>
+<div class="scrolled" tabindex="0" role="region" aria-label="the image in full size">
 <div class="pair"><img alt="before"><img alt="after"></div></div></div>
 </dialog>
 <script>{script}</script>

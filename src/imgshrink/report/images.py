@@ -1,4 +1,4 @@
-"""The pictures of the HTML report: kept while a run replaces them, made small in workers, hung in a folder."""
+"""The images of the HTML report: copied while a run replaces files, reduced in workers, written into a folder."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ from ..core.model import Outcome, Plan, Source
 from ..core.text import REPORT_MARK, shown
 from ..image.metadata import reduce
 from ..image.sniff import sniff
-from .destination import pictures_folder
-from .html_page import WHOLE, Preview
-from .messages import drawing_previews
+from .html_page import FULL_SIZE, Preview, images_folder
+from .messages import making_previews
 from .summary import savings
 from .units import counted
 
@@ -45,101 +44,100 @@ class _Pair:
 
 
 class ReportImages:
-    """The pictures of one run's report, for the folder beside it: listens to a run. Never raises.
+    """The images of one run's report: an observer of the run that copies what is replaced. Never raises.
 
-    `sources` are the files of all images of the run, by name.
-
-    No new picture is begun after `seconds`: a report is no reason to wait for long.
+    `sources` are the files of all images of the run, by name. After `seconds` no more images are prepared: nobody
+    waits long for a report.
     """
 
     def __init__(self, report: Path, workers: Callable[[], WorkerPool], *, seconds: float = SECONDS) -> None:
-        self._folder = report.with_name(pictures_folder(report))
+        self._folder = report.with_name(images_folder(report))
         self._workers = workers
         self._seconds = seconds
         self.sources: dict[str, Path] = {}
         self._pairs: dict[str, _Pair] = {}
-        self._kept: tempfile.TemporaryDirectory[str] | None = None
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
         self._notes: dict[str, str] = {}
 
     def planned(self, plan: Plan) -> None:
-        """Nothing is kept before a file is replaced."""
+        """Do nothing: images are copied when a file is replaced."""
 
     def waiting(self) -> None:
-        """Nothing is drawn while the run goes on."""
+        """Do nothing: previews are made after the run."""
 
     def disabled(self, engine: str, error: EngineError, images: int) -> None:
-        """The pictures do not tell of engines."""
+        """Do nothing: the images do not depend on engines."""
 
     def replaced(self, source: Source, before: bytes, after: bytes) -> None:
-        """Keep what a file held and what replaced it."""
+        """Copy what the file held and what replaced it."""
         try:
-            self._pairs[source.name] = _Pair(self._keep(before), self._keep(after))
+            self._pairs[source.name] = _Pair(self._copy(before), self._copy(after))
         except OSError as error:
-            self._notes["keep"] = f"pictures for the report can't be kept: {error.strerror or error}"
+            self._notes["keep"] = f"images for the report can't be stored: {error.strerror or error}"
 
-    def write(self, outcomes: Sequence[Outcome], say: Callable[[str], None]) -> Mapping[str, Preview]:
-        """Write the pictures into their folder, whatever hung there before, and return them by the images' names."""
+    def write(self, outcomes: Sequence[Outcome], info: Callable[[str], None]) -> Mapping[str, Preview]:
+        """Write the images into their folder, in place of an earlier report's; return the previews by image name."""
         if len(outcomes) > MANY:
-            say(drawing_previews(len(outcomes)))
+            info(making_previews(len(outcomes)))
         shrunk = savings(outcomes)
-        whole = {row.path for row in shrunk[:WHOLE]}
+        full = {row.path for row in shrunk[:FULL_SIZE]}
         names = dict.fromkeys(row.path for row in (*shrunk, *outcomes))  # largest savings first, should time be over
         alone = {name: _Pair(path) for name, path in self.sources.items()}
-        known = alone | {row.path: pair for row in shrunk if (pair := self._pairs.get(row.path))}
-        named: dict[_Pair, list[str]] = {}  # equal pictures are drawn once
+        files = alone | {row.path: pair for row in shrunk if (pair := self._pairs.get(row.path))}
+        named: dict[_Pair, list[str]] = {}  # equal images are reduced once
         for name in names:
-            if name in known:
-                named.setdefault(known[name], []).append(name)
+            if name in files:
+                named.setdefault(files[name], []).append(name)
         previews: dict[str, Preview] = {}
         try:
             _empty(self._folder)
-            for pair, drawn in self._drawn(named):
-                preview = self._hung(pair, drawn, whole=not whole.isdisjoint(named[pair]))
+            for pair, reduced in self._reduced(named):
+                preview = self._preview(pair, reduced, full=not full.isdisjoint(named[pair]))
                 previews |= dict.fromkeys(named[pair], preview)
         except (OSError, Unwritable) as error:
-            self._notes["hang"] = f"the report's pictures can't be written: {error}"
+            self._notes["write"] = f"the report's images can't be written: {error}"
         return previews
 
     def notes(self) -> list[str]:
-        """What a person should know about the report's pictures, one line each."""
+        """Return a line for each problem with the report's images."""
         return list(self._notes.values())
 
     def close(self) -> None:
-        """Throw away what was kept."""
-        if self._kept is not None:
-            self._kept.cleanup()
+        """Remove the copies."""
+        if self._copies is not None:
+            self._copies.cleanup()
 
-    def _keep(self, data: bytes) -> Path:
-        if self._kept is None:
-            self._kept = tempfile.TemporaryDirectory(prefix="imgshrink-", ignore_cleanup_errors=True)
-        path = Path(self._kept.name, content_hash(data))
+    def _copy(self, data: bytes) -> Path:
+        if self._copies is None:
+            self._copies = tempfile.TemporaryDirectory(prefix="imgshrink-", ignore_cleanup_errors=True)
+        path = Path(self._copies.name, content_hash(data))
         if not path.exists():
             path.write_bytes(data)
         return path
 
-    def _drawn(self, pairs: Mapping[_Pair, Sequence[str]]) -> Iterator[tuple[_Pair, tuple[bytes, ...]]]:
-        """Yield what the workers made of each, in order of completion."""
+    def _reduced(self, pairs: Mapping[_Pair, Sequence[str]]) -> Iterator[tuple[_Pair, tuple[bytes, ...]]]:
+        """Yield what the workers made of each pair, in order of completion."""
         workers = self._workers()
         end = time.monotonic() + self._seconds
         pool = ThreadPoolExecutor(workers.jobs, thread_name_prefix="imgshrink-report")
         try:
             running: dict[Future[tuple[bytes, ...]], _Pair] = {
-                pool.submit(_draw, workers, pair): pair for pair in pairs
+                pool.submit(_reduce_pair, workers, pair): pair for pair in pairs
             }
             while running and (left := end - time.monotonic()) > 0:
                 done, _ = wait(running, timeout=left, return_when=FIRST_COMPLETED)
                 for future in done:
                     pair = running.pop(future)
-                    if drawn := future.result():
-                        yield pair, drawn
+                    if reduced := future.result():
+                        yield pair, reduced
             if missing := sum(len(pairs[pair]) for pair in running.values()):
                 images = counted(missing, "image")
-                self._notes["late"] = f"{self._seconds:g} s were over: no picture in the report of {images}"
+                self._notes["late"] = f"stopped after {self._seconds:g} s: the report has no preview of {images}"
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _hung(self, pair: _Pair, drawn: tuple[bytes, ...], *, whole: bool) -> Preview:
-        before, after, facts = drawn
+    def _preview(self, pair: _Pair, reduced: tuple[bytes, ...], *, full: bool) -> Preview:
+        before, after, facts = reduced
         read = json.loads(facts)
         look = tuple(read["look"]) if read["look"] else None
         preview = Preview(
@@ -147,13 +145,13 @@ class ReportImages:
             self._write(after, "-small.webp") if after else "",
             width=read["width"], height=read["height"], look=look,
         )  # fmt: skip
-        if not (whole and after):
+        if not (full and after):
             return preview
-        files = [self._whole(data) for data in pair.read()]
-        return replace(preview, whole_before=files[0], whole_after=files[1])
+        files = [self._write_full_size(data) for data in pair.read()]
+        return replace(preview, full_before=files[0], full_after=files[1])
 
-    def _whole(self, data: bytes) -> str:
-        """Write a picture in full size; where it was taken is nothing for a report."""
+    def _write_full_size(self, data: bytes) -> str:
+        """Write an image in full size, without the place where it was taken."""
         info = sniff(data)
         assert info is not None
         return self._write(reduce(data), info.format.extension)
@@ -165,8 +163,8 @@ class ReportImages:
         return name
 
 
-def _draw(workers: WorkerPool, pair: _Pair) -> tuple[bytes, ...]:
-    """Return both pictures made small and the facts about them; nothing where one can't be read or decoded."""
+def _reduce_pair(workers: WorkerPool, pair: _Pair) -> tuple[bytes, ...]:
+    """Return both images reduced in size and the facts about them; nothing where one can't be read or decoded."""
     try:
         return workers.call("preview", *pair.read())
     except (OSError, EngineError):
@@ -174,14 +172,14 @@ def _draw(workers: WorkerPool, pair: _Pair) -> tuple[bytes, ...]:
 
 
 def _ours(folder: Path) -> bool:
-    """Whether a report has made the folder, and nobody has put something else there since."""
+    """Return whether the folder was made by a report and holds nothing else."""
     if folder.is_symlink() or not (folder / REPORT_MARK).is_file():
         return False
     return all(OURS.fullmatch(path.name) for path in folder.iterdir())
 
 
 def _empty(folder: Path) -> None:
-    """Make `folder` anew; raises `Unwritable` where it is not one that a report has made."""
+    """Create `folder`, or empty it; raises `Unwritable` where it was not made by a report."""
     if os.path.lexists(folder):
         if not _ours(folder):
             raise Unwritable(f"{shown(folder)} holds something else; remove it, or give the report another name")

@@ -1,4 +1,4 @@
-"""The lines of a build and of the command, each a fact and a cure in one line, without the name in front."""
+"""The lines of a build and of the command: each states a fact and a cure in one line, without the name in front."""
 
 from __future__ import annotations
 
@@ -14,74 +14,104 @@ LISTED = 10
 LOCAL = "the built-in codecs"
 
 
-def announcement(plan: Plan, *, host: str = "") -> str:
-    """Say what is new and who shrinks it, before the first engine is asked."""
-    asked = [host or "the API"] if "hosted" in plan.asked else []
-    asked += [LOCAL] if "builtin" in plan.asked else []
+def announcement(plan: Plan, *, host: str = "", later: str = "later runs") -> str:
+    """Say how many images are new and what shrinks them, before the first engine is called."""
+    engines = [host or "the API"] if "hosted" in plan.asked else []
+    engines += [LOCAL] if "builtin" in plan.asked else []
     return (
-        f"{plan.new} of {counted(plan.images, 'image')} {'is' if plan.new == 1 else 'are'} new "
-        f"({part(plan.new_bytes, plan.before)}): shrinking {'it' if plan.new == 1 else 'them'} "
-        f"with {' and '.join(asked) or LOCAL}, first time only"
+        f"{_new_images(plan)}, shrinking {'it' if plan.new == 1 else 'them'} with {' and '.join(engines) or LOCAL}; "
+        f"{later} reuse the result{'' if plan.new == 1 else 's'}"
     )
 
 
+def _new_images(plan: Plan) -> str:
+    if plan.new == plan.images:
+        return f"{counted(plan.new, 'new image')} ({size(plan.new_bytes)})"
+    are = "is" if plan.new == 1 else "are"
+    return f"{plan.new} of {counted(plan.images, 'image')} {are} new ({part(plan.new_bytes, plan.before)})"
+
+
 def progress(done: int, images: int, done_bytes: int, all_bytes: int, left: float | None) -> str:
-    """Say how far the new images are; `left` is an estimate in seconds, None where there is none yet."""
+    """Say how many of the new images are processed; `left` is an estimate in seconds, None where there is none yet."""
     line = f"{done} of {counted(images, 'image')}, {part(done_bytes, all_bytes)}"
     return line if left is None else f"{line}, {about(left)} left"
 
 
 def result(summary: Summary) -> str:
-    """Say what the run came to."""
+    """Return the line that sums up a run. Sizes are left out where nothing was shrunk."""
     if not summary.images:
         return "no images found"
-    sizes = f"{size(summary.before)} -> {size(summary.after)}, {share(summary.before, summary.after)} smaller. "
     ending = f"{counted(summary.uploads, 'upload')}, {span(summary.seconds)}"
-    if not (summary.answered or summary.late or summary.unserved or summary.failed):
-        everything = f"All {summary.images} images" if summary.images > 1 else "The only image"
-        return f"{sizes}{everything} known, {ending}"
-    return f"{sizes}{', '.join(_parts(summary))}. {ending}"
+    saving = f"{size(summary.before)} -> {size(summary.after)}, {share(summary.before, summary.after)} smaller. "
+    sizes = saving if summary.optimized else ""
+    if summary.answered or summary.late or summary.unserved or summary.pending:
+        return f"{sizes}{', '.join(_parts(summary))}. {ending}"
+    if not (summary.optimized or summary.sealed):
+        return f"nothing to do: {_unchanged(summary)}. {ending}"
+    return f"{sizes}{_known(summary)}. {ending}"
+
+
+def _unchanged(summary: Summary) -> str:
+    shrunk = f"{_all(summary.kept, summary.images)} shrunk"
+    return ", ".join([shrunk, *_left(summary)] if summary.kept else _left(summary))
+
+
+def _known(summary: Summary) -> str:
+    known = summary.images - summary.skipped - summary.failed
+    where = "in the cache" if summary.from_cache == known else "in the cache, or shrunk before"
+    line = f"{_all(known, summary.images)} {where}"
+    return ", ".join([line[0].upper() + line[1:], *_left(summary)])
+
+
+def _all(images: int, of: int) -> str:
+    """Return the start of a sentence about `images` out of `of`."""
+    if images < of:
+        return f"{counted(images, 'image')} {'is' if images == 1 else 'are'}"
+    return {1: "the image is", 2: "both images are"}.get(images, f"all {images} images are")
+
+
+def _left(summary: Summary) -> list[str]:
+    counts = {"left alone": summary.skipped + summary.failed - summary.small, "under min_size": summary.small}
+    return [f"{count} {words}" for words, count in counts.items() if count]
 
 
 def _parts(summary: Summary) -> list[str]:
     new = summary.optimized - summary.known
-    gained_nothing = summary.kept + summary.sealed
-    stayed = summary.skipped + summary.failed - summary.small
     parts = [
-        f"{summary.optimized} shrunk ({summary.known} known, {new} new)",
-        f"{gained_nothing} had nothing to gain",
-        f"{stayed} left alone",
+        f"{summary.optimized} shrunk ({summary.known} from the cache, {new} new)",
+        f"{summary.kept + summary.sealed} had nothing to gain",
+        f"{summary.skipped + summary.failed - summary.small} left alone",
     ]
     return [*parts, f"{summary.small} under min_size"] if summary.small else parts
 
 
 def left_alone(rows: Sequence[Outcome]) -> str:
-    """Name what was left alone, and why; at most ten."""
+    """Name at most ten images that were left alone, with the reason of each."""
     listed = ", ".join(f"{shown(row.path)} ({shown(row.reason)})" for row in rows[:LISTED])
     return f"left alone: {listed}" + (f", and {len(rows) - LISTED} more" if len(rows) > LISTED else "")
 
 
-def drawing_previews(images: int) -> str:
-    """Say that a report takes its time."""
-    return f"making pictures of {counted(images, 'image')} for the report"
+def making_previews(images: int) -> str:
+    """Say that the report takes some time."""
+    return f"making previews of {counted(images, 'image')} for the report"
 
 
 def empty_cache(seconds: float) -> str:
-    """Tell a build machine to keep the cache."""
+    """Say on a build machine how much time a kept cache saves."""
     return f"the cache was empty; keep it between runs to save these {span(seconds)}: {CI_PAGE}"
 
 
-def not_kept(images: int) -> str:
-    """Say that there is no way back for what git ignores."""
+def not_backed_up(images: int) -> str:
+    """Say that files which git ignores can't be restored."""
     return f"{counted(images, 'original')} not kept: git ignores {'that file' if images == 1 else 'those files'}"
 
 
 def time_over(limit: float, images: int, count: int, *, next_run: str = "the next build") -> str:
-    """Say what stays as it is because `max_time`, in seconds, is over; `count` is bytes."""
-    stay, them = ("stays as it is", "it") if images == 1 else ("stay as they are", "them")
-    are = "is" if limit in (60, 3600) else "are"
-    left = f"{counted(images, 'image')}, {size(count)}, {stay}"
-    return f"{span(limit)} {are} over (max_time): {left}; {next_run} goes on with {them}"
+    """Say how many images, of `count` bytes, are left because `max_time`, in seconds, was over."""
+    are = "is" if images == 1 else "are"
+    return (
+        f"stopped after {span(limit)} (max_time): {counted(images, 'image')} ({size(count)}) {are} left for {next_run}"
+    )
 
 
 def key_empty() -> str:
@@ -93,37 +123,38 @@ def key_empty() -> str:
 
 
 def no_key(images: int) -> str:
-    """Say what stays as it is because only the API was asked for and there is no key."""
+    """Say how many images stay unchanged because only the API may be used and there is no key."""
     return f'no TINYJPG_API_KEY, and engine is "hosted": {_stay(images)}. Set the key, or engine: auto'
 
 
 def key_refused(host: str, code: int, images: int, *, fallen_back: bool = True) -> str:
-    """Say that the API refused the key; `fallen_back`: the images went to the next engine."""
+    """Say that the API refused the key; with `fallen_back` the images went to the next engine."""
     fate = _went(images, "new image") if fallen_back else _stay(images)
     return f"{host} refused the API key ({code}): {fate}. Check TINYJPG_API_KEY"
 
 
 def quota_used_up(uploads: int, images: int, *, renews: str = "", fallen_back: bool = True) -> str:
-    """Say that the quota is used up; `renews` is a date if the API names one."""
+    """Say that the quota is used up; `renews` is a date, "" where the API names none."""
     fate = _went(images, "image") if fallen_back else _stay(images)
     line = f"TinyJPG quota used up after {counted(uploads, 'upload')}: {fate}"
     return f"{line}. It renews on {renews}" if renews else line
 
 
-def out_of_reach(reason: str, images: int, *, fallen_back: bool = True) -> str:
-    """Say why an engine was not asked any more in this run; what it did not get is new to the next one."""
-    fate = _went(images, "new image") if fallen_back else _stay(images)
-    return f"{reason}: {fate}; the next run tries again"
+def out_of_reach(reason: str, images: int, *, fallen_back: bool = True, retry: str = "the next run tries again") -> str:
+    """Say why an engine was not used any more in this run; `retry` says how images that went elsewhere get to it."""
+    if not fallen_back:
+        return f"{reason}: {_stay(images)}; the next run tries again"
+    return f"{reason}: {_went(images, 'new image')}" + (f"; {retry}" if retry else "")
 
 
 def uploading(images: int, count: int, host: str, quota_left: int | None) -> str:
-    """Say before the first upload how many, how large, to which host, and what is left."""
+    """Say before the first upload how many images, of `count` bytes, go to which host, and the quota that is left."""
     quota = "" if quota_left is None else f"; quota left: {quota_left}"
     return f"uploading {counted(images, 'image')} ({size(count)}) to {host}{quota}"
 
 
 def in_work(images: int, host: str) -> str:
-    """Say what is paid for and not ready yet."""
+    """Say how many results are paid for and not ready yet."""
     are, them = ("is", "it") if images == 1 else ("are", "them")
     return (
         f"{counted(images, 'image')} {are} paid for and still in work at {host}: "
@@ -139,17 +170,17 @@ def _stay(images: int) -> str:
     return f"{counted(images, 'new image')} {'stays as it is' if images == 1 else 'stay as they are'}"
 
 
-def outlook(plan: Plan, *, finished: int, known: int, small: int, left: int, excluded: int) -> str:
-    """Say what a run would find, for a dry run."""
+def dry_run_summary(plan: Plan, *, finished: int, known: int, small: int, left: int, excluded: int) -> str:
+    """Say how many images a run would find in each state."""
     new = f"{plan.new} new ({size(plan.new_bytes)})" if plan.new else "0 new"
-    parts = [f"{finished} finished", f"{known} known", new]
+    parts = [f"{finished} shrunk", f"{known} in the cache", new]
     apart = {"left alone": left, "under min_size": small, "excluded": excluded}
     parts += [f"{count} {words}" for words, count in apart.items() if count]
     return f"{counted(plan.images, 'image')}, {size(plan.before)}: {', '.join(parts)}"
 
 
 def uploads_needed(needed: int, allowed: int, quota_left: int | None) -> str:
-    """Say what a run would spend; `quota_left` is None where the API was not asked."""
+    """Say how many uploads a run would make; `quota_left` is None where the API was not asked."""
     quota = "" if quota_left is None else f", quota left: {quota_left}"
     most = f", of which this run may make {allowed} (max_uploads)" if needed > allowed else ""
     return f"{counted(needed, 'upload')} needed{most}{quota}"

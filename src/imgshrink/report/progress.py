@@ -1,4 +1,4 @@
-"""What a run tells people, while it goes on and when it ends: the same for a build and for the command."""
+"""The lines that a run prints while it goes on and at its end: the same for a build, the hook and the command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .summary import Summary, left, summarize
 EVERY = 10.0
 FIRST_ESTIMATE = 5.0
 
-Say = Callable[[str], None]
+Info = Callable[[str], None]
 
 
 class Spending(Protocol):
@@ -23,30 +23,40 @@ class Spending(Protocol):
 
     @property
     def host(self) -> str:
-        """Where uploads go, "" where nothing is uploaded."""
+        """The host that images are uploaded to, "" where nothing is uploaded."""
 
     @property
     def uploads(self) -> int:
-        """How many uploads this run has cost."""
+        """The number of uploads that this run has cost."""
 
     def to_upload(self, plan: Plan) -> list[int]:
-        """Return the bytes of each content of `plan` that is to be uploaded, in the order of the uploads."""
+        """Return the size in bytes of each content of `plan` to upload, in the order of the uploads."""
 
     def quota_left(self) -> int | None:
-        """Ask the API what is left of the quota; None where it does not say."""
+        """Ask the API what is left of the quota; return None where it does not say."""
 
 
 class ProgressReporter:
-    """Watches a run: says at once that there is work, then every ten seconds how far it is; keeps notes for its end."""
+    """An observer of a run: announces the work, prints the progress every ten seconds, collects notes for the end.
+
+    `retry` says how images that an engine did not get can be sent to it again, "" where there is no such way.
+    """
 
     def __init__(
-        self, settings: Settings, say: Say, spending: Spending, *, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        info: Info,
+        spending: Spending,
+        *,
+        retry: str = "the next run tries again",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._retry = retry
         self._settings = settings
-        self._say = say
+        self._info = info
         self._spending = spending
         self._clock = clock
-        self._begun = clock()
+        self._started = clock()
         self._plan: Plan | None = None
         self._done = self._done_bytes = 0
         self._quota_left: int | None = None
@@ -55,33 +65,34 @@ class ProgressReporter:
     def planned(self, plan: Plan) -> None:
         """Say what is new, and what will be uploaded."""
         self._plan = plan
-        self._work_begun = self._said = self._clock()
+        self._work_started = self._last_info = self._clock()
         if plan.new:
-            self._say(messages.announcement(plan, host=self._spending.host))
+            later = "later builds" if self._settings.frontend == "plugin" else "later runs"
+            self._info(messages.announcement(plan, host=self._spending.host, later=later))
         sizes = self._spending.to_upload(plan)[: self._settings.max_uploads]
         if sizes:
             self._quota_left = self._spending.quota_left()
-            self._say(messages.uploading(len(sizes), sum(sizes), self._spending.host, self._quota_left))
+            self._info(messages.uploading(len(sizes), sum(sizes), self._spending.host, self._quota_left))
 
     def waiting(self) -> None:
-        """Say how far the work is, where nothing has been said for ten seconds."""
+        """Print the progress if nothing was printed for ten seconds."""
         now = self._clock()
-        if self._plan is not None and now - self._said >= EVERY:
-            self._said = now
+        if self._plan is not None and now - self._last_info >= EVERY:
+            self._last_info = now
             plan, left = self._plan, self._left(now)
-            self._say(messages.progress(self._done, plan.new, self._done_bytes, plan.new_bytes, left))
+            self._info(messages.progress(self._done, plan.new, self._done_bytes, plan.new_bytes, left))
 
     def replaced(self, source: Source, before: bytes, after: bytes) -> None:
-        """Nothing is said of a single image."""
+        """Do nothing: single images are not announced."""
 
     def disabled(self, engine: str, error: EngineError, images: int) -> None:
-        """Keep one note about an engine that was given up."""
-        text = self._given_up(engine, error, images)
+        """Collect a note about an engine that was disabled."""
+        text = self._why_disabled(engine, error, images)
         if text:
             self._notes.append(Note(text, failure=getattr(error, "failure", True)))
 
     def counted(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-        """Pass `outcomes` on, counting those of new images."""
+        """Pass `outcomes` on, and count those of new images."""
         for outcome in outcomes:
             if self._plan is not None:
                 self._done += 1
@@ -89,17 +100,17 @@ class ProgressReporter:
             yield outcome
 
     def summary(self, outcomes: Iterable[Outcome]) -> Summary:
-        """Return the numbers of the run, which ends now."""
+        """Return the numbers of the run, whose time ends now."""
         uploads, left = self._spending.uploads, self._quota_left
         return summarize(
             outcomes,
-            seconds=self._clock() - self._begun,
+            seconds=self._clock() - self._started,
             uploads=uploads,
             quota_left=None if left is None else max(0, left - uploads),
         )
 
     def notes(self, outcomes: Sequence[Outcome], others: Iterable[str | Note] = (), *, next_run: str) -> list[Note]:
-        """Return what is to be said beside the result; `others` are the notes of the parts that were used."""
+        """Return the notes to print after the result; `others` are those of the parts that were used."""
         settings, summary = self._settings, self.summary(outcomes)
         notes = [Note(messages.key_empty(), failure=False)] if settings.key_empty and settings.engine == "auto" else []
         notes += self._notes
@@ -115,12 +126,12 @@ class ProgressReporter:
         return notes + [other if isinstance(other, Note) else Note(other) for other in others]
 
     def _left(self, now: float) -> float | None:
-        passed = now - self._work_begun
+        passed = now - self._work_started
         if self._plan is None or passed < FIRST_ESTIMATE or not self._done_bytes:
             return None
         return passed * (self._plan.new_bytes - self._done_bytes) / self._done_bytes
 
-    def _given_up(self, engine: str, error: EngineError, images: int) -> str:
+    def _why_disabled(self, engine: str, error: EngineError, images: int) -> str:
         fallen_back = engine == "hosted" and self._settings.engine != "hosted"
         match error:
             case AccountError(kind="refused"):
@@ -131,4 +142,4 @@ class ProgressReporter:
                 )
             case AccountError():
                 return str(error)
-        return messages.out_of_reach(str(error), images, fallen_back=fallen_back)
+        return messages.out_of_reach(str(error), images, fallen_back=fallen_back, retry=self._retry)

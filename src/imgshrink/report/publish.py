@@ -1,4 +1,4 @@
-"""Where reports go: the file that the settings name, and the summary page of a GitHub job."""
+"""Writes the report to the file that the settings name, and the summary of a GitHub job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ..core.errors import Unwritable
 from ..core.model import Outcome
 from ..core.text import shown
 from ..files.atomic import write
-from .destination import pictures_folder
 from .documents import DOCUMENTS, to_markdown
 from .summary import Summary
 
@@ -31,7 +30,7 @@ def publish(
 ) -> list[str]:
     """Write the report and append to the job's summary where asked for; return a line for each that failed.
 
-    `previews` are what an HTML report shows of the images, by their paths.
+    `previews` are those of an HTML report, by path.
     """
     notes = []
     if report is not None:
@@ -54,6 +53,6 @@ def _document(report: Path, outcomes: Sequence[Outcome], summary: Summary, previ
     kind = report.suffix.lower()
     if kind in DOCUMENTS:
         return DOCUMENTS[kind](outcomes, summary)
-    from .html_page import to_html
+    from .html_page import images_folder, to_html
 
-    return to_html(outcomes, summary, previews, pictures_folder(report))
+    return to_html(outcomes, summary, previews, images_folder(report))

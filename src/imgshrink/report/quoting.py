@@ -1,4 +1,4 @@
-"""File names where people read them and where they copy them. A name is anything that a repository holds."""
+"""File names as people read and copy them. A name may hold anything that a repository can hold."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def fitting(text: str, encoding: str | None) -> str:
-    """Return `text` with what a stream of `encoding` can't hold, and what a terminal would obey, escaped."""
+    """Return `text` with control characters, and characters that `encoding` can't hold, escaped."""
     text = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     return text.encode(encoding or "ascii", "backslashreplace").decode(encoding or "ascii")
 
 
 def quoted(name: str) -> str:
-    """Return `name` as one word of a shell that names this very file and is no option."""
+    """Return `name` as one word of a shell, never read as an option."""
     name = f"./{name}" if name.startswith("-") else name
     if name.isprintable():
         return shlex.quote(name)
-    # Bash, zsh and most others read this; what the eye can't see is spelled out.
+    # Bash, zsh and most other shells read this syntax, which spells out invisible characters.
     return "$'" + "".join(_spelled(letter) for letter in name) + "'"
 
 
@@ -40,9 +40,9 @@ def _spelled(letter: str) -> str:
 
 
 def pathspec(name: str, *, top: bool = False) -> str:
-    """Return `name` as one word that git takes for this very file, whatever it begins with or holds.
+    """Return `name` as one word that git reads as this very file, whatever it begins with or holds.
 
-    With `top` it counts from the top of the work tree, wherever below it git is called.
+    With `top` it is relative to the top of the work tree, wherever git is called.
     """
     if GLOB & set(name):
         return quoted(f":({'top,' if top else ''}literal){name}")
@@ -52,7 +52,7 @@ def pathspec(name: str, *, top: bool = False) -> str:
 
 
 def folder_of(names: Sequence[str]) -> str:
-    """Return the deepest folder that all of `names` lie in, "" where there is none but the root."""
+    """Return the deepest folder that holds all of `names`, "" if that is the root."""
     try:
         shared = posixpath.commonpath([posixpath.dirname(name.replace(os.sep, "/")) for name in names])
     except ValueError:  # absolute and relative names share nothing

@@ -1,4 +1,4 @@
-"""What a run came to, in numbers; and what the outcomes say that belongs together."""
+"""The numbers of a run, and its outcomes grouped by what happened."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..core.model import Outcome, Reason, Status
 class Summary:
     """Numbers of one run. Sizes are bytes, times seconds; the first twelve are the words of the JSON report.
 
-    `small` of the skipped are under min_size, `late` came after max_time, `unserved` found no engine to ask, `pending`
-    wait for a result that is paid for. `known` of the optimized came from the cache; `answered` counts the images that
-    an engine worked on in this run.
+    Of the skipped images, `small` are under min_size, `late` were left when max_time was over, `unserved` had no
+    engine, and `pending` wait for a result that is paid for. Of the optimized ones, `known` came from the cache.
+    `answered` counts the images that an engine worked on in this run.
     """
 
     images: int = 0
@@ -65,13 +65,13 @@ def summarize(
 
 
 def left(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Return by path what was left alone for a reason of its own: not those that are counted apart."""
+    """Return the images that were left alone and are not counted apart, by path."""
     apart = (Reason.SMALL, Reason.LATE, Reason.UNSERVED, Reason.PENDING)
     rows = (row for row in outcomes if row.status in (Status.SKIPPED, Status.FAILED) and row.reason not in apart)
     return sorted(rows, key=lambda row: row.path)
 
 
 def savings(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Return what shrank, the largest saving first."""
+    """Return the images that were shrunk, the largest saving first."""
     rows = (row for row in outcomes if row.status is Status.OPTIMIZED)
     return sorted(rows, key=lambda row: (row.after - row.before, row.path))

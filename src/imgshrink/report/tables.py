@@ -1,4 +1,4 @@
-"""Rows of files and sizes, aligned: the largest first, and how many more there are."""
+"""Aligned tables of files and sizes: the first rows, and how many more there are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LISTED = 5
 
 
 def table(rows: Sequence[Outcome], *, listed: int = LISTED) -> list[str]:
-    """Return the first of `rows` with sizes before and after, one a line, and the number of the others."""
+    """Return a line for each of the first `rows` with both sizes, and one with the number of the others."""
     cells = [
         (shown(row.path), size(row.before), size(row.after), share(row.before, row.after)) for row in rows[:listed]
     ]
@@ -22,14 +22,14 @@ def table(rows: Sequence[Outcome], *, listed: int = LISTED) -> list[str]:
 
 
 def sizes(rows: Sequence[Outcome], *, listed: int = LISTED) -> list[str]:
-    """Return the first of `rows` with their sizes as they are, one a line, and the number of the others."""
+    """Return a line for each of the first `rows` with its size, and one with the number of the others."""
     cells = [(shown(row.path), size(row.before)) for row in rows[:listed]]
     name, right = (_width(cells, column) for column in range(2))
     return [*(f"  {a:<{name}}   {b:>{right}}" for a, b in cells), *more(len(rows), listed)]
 
 
 def more(count: int, listed: int) -> list[str]:
-    """Return the line about what is not listed, if there is something."""
+    """Return the line with the number of rows that are not listed, if there are any."""
     return [f"  and {count - listed} more"] if count > listed else []
 
 

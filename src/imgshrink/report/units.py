@@ -1,10 +1,10 @@
-"""Counts, sizes, times and shares in the words that people read. Sizes are decimal: 1 kB is 1,000 bytes."""
+"""Counts, sizes, times and shares as text. Sizes are decimal: 1 kB is 1,000 bytes."""
 
 from __future__ import annotations
 
 import math
 
-# From where on each unit is used: what would round up to 1,000 of the smaller unit is 1.0 of the larger.
+# The least count of each unit: what would round up to 1,000 of the smaller unit is 1.0 of the larger.
 UNITS = ((999_950_000, 10**9, "GB", 1), (999_500, 10**6, "MB", 1), (1000, 10**3, "kB", 0))
 
 
@@ -41,14 +41,14 @@ def span(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """Return an estimate of a time, coarse enough to be honest: `about 40 s`, `about 3 min`."""
+    """Return a rough estimate of a time: `about 40 s`, `about 3 min`."""
     if seconds < 55:
         return f"about {max(10, math.ceil(seconds / 10) * 10)} s"
     return f"about {max(1, round(seconds / 60))} min"
 
 
 def share(before: int, after: int) -> str:
-    """Return how much smaller `after` is, as `55 %`; 0 where it is not, and never all of it."""
+    """Return how much smaller `after` is, such as `55 %`: 0 % if it is not smaller, 99 % at most."""
     return f"{min(99, max(0, round((1 - after / before) * 100))) if before else 0} %"
 
 

@@ -1,1 +1,1 @@
-"""The settings: one frozen value, and where each part of it came from. Importing this imports nothing slow."""
+"""The settings: one immutable value, and the source of each part. Importing this package imports nothing slow."""

@@ -1,4 +1,4 @@
-"""Whose account uploads: the key, the API's address, the download hosts; never from a repository's file."""
+"""The account at the API: key, URL and download hosts. They are never read from a file of the repository."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ API_URL = "https://www.tinyjpg.co"
 
 @dataclass(frozen=True)
 class Account:
-    """What the environment and the user's own file say; `key_empty`: the variable is there, with nothing in it."""
+    """The account as the environment and the user's own file give it; `key_empty`: the variable is set and empty."""
 
     api_key: str | None = field(default=None, repr=False)
     key_empty: bool = False
@@ -28,12 +28,12 @@ class Account:
 
 
 def belongs_to_account(key: str) -> bool:
-    """Whether a key found in a repository's file is one that must not stand there."""
+    """Return whether `key` is one that must not be set in a file of the repository."""
     return _plain(key) in NAMES
 
 
 def read_account(environ: Mapping[str, str]) -> Account:
-    """Read the account: the environment wins over the user's `config.toml`."""
+    """Read the account; the environment overrides the user's `config.toml`."""
     found = {name: (value, source) for name, value, source in _own_file(environ)}
     for name in NAMES:
         if environ.get(PREFIX + name.upper(), "").strip():
@@ -72,7 +72,7 @@ def _own_file(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
 def _exists(file: Path) -> bool:
     try:
         return file.is_file()
-    except OSError:  # a folder that may not be entered holds nothing of ours
+    except OSError:  # a folder without permission holds no settings
         return False
 
 

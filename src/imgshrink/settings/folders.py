@@ -1,4 +1,4 @@
-"""The user's own folders. Linux's are computed here: importing platformdirs costs as much as a bare Python's start."""
+"""The user's own folders. Those of Linux are computed here, because importing platformdirs doubles the start time."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ XDG = {
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Where results are remembered when no setting moves them."""
+    """Return the default folder of the cache."""
     return _folder("cache", environ)
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:
-    """Where the journal and the kept originals live."""
+    """Return the folder of the journal and of the backups."""
     return _folder("state", environ)
 
 
 def config_folder(environ: Mapping[str, str]) -> Path:
-    """Where the user's own `config.toml` is looked for."""
+    """Return the folder of the user's own `config.toml`."""
     return _folder("config", environ)
 
 
@@ -37,11 +37,11 @@ def _folder(kind: str, environ: Mapping[str, str]) -> Path:
         return Path(getattr(platformdirs, f"user_{kind}_dir")(NAME, appauthor=False))
     variable, usual = XDG[kind]
     chosen = Path(environ.get(variable, ""))
-    # A relative path there is to be ignored: https://specifications.freedesktop.org/basedir-spec/latest/
+    # A relative path must be ignored: https://specifications.freedesktop.org/basedir-spec/latest/
     return (chosen if chosen.is_absolute() else home(environ) / usual) / NAME
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """The user's home folder; the root of the file system for a user whom the system does not know."""
+    """Return the user's home folder, or the root of the file system for a user without an account."""
     folder = Path(environ.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111  Path's own raises for such a user
     return folder if folder.is_absolute() else Path(Path.cwd().anchor)

@@ -1,4 +1,4 @@
-"""From the sources to `Settings`: defaults < project file < mkdocs.yml < environment < arguments."""
+"""Loads `Settings`; later sources override earlier ones: defaults, project file, mkdocs.yml, environment, arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IN_PERSON = (ENVIRONMENT, ARGUMENT)
 
 @dataclass(frozen=True)
 class Resolved:
-    """A value that holds until a later source has another."""
+    """A value and the source it comes from, until a later source overrides it."""
 
     value: Any
     source: Source
@@ -29,45 +29,56 @@ class Resolved:
 def load(
     start: Path,
     *,
-    face: str = "command",
+    frontend: str = "command",
     mkdocs: Mapping[str, object] | None = None,
     environ: Mapping[str, str],
     arguments: Mapping[str, object] | None = None,
+    near: Path | None = None,
 ) -> Settings:
-    """Return the settings that hold at `start`: a folder, or the mkdocs.yml itself. None as a value means not given.
+    """Return the settings that apply at `start`: a folder, or the mkdocs.yml itself. None as a value means not given.
 
-    `face` is plugin, hook or command. Raises `SettingsError` that names the source, the setting, and what is allowed.
+    `frontend` is plugin, hook or command. The project file is searched from `near` upward, by default from `start`. Raises
+    `SettingsError` that names the source, the setting, and what is allowed.
     """
     folder = (start.parent if start.is_file() else start).absolute()
-    project = find_project(folder, home(environ))
+    project = find_project(near or folder, home(environ))
     sources = (
         Source(PROJECT, project.values, project.folder, str(project.file)),
         Source(MKDOCS, _given(mkdocs), folder, str(start) if start.is_file() else "mkdocs.yml"),
         Source(ENVIRONMENT, given_in_environment(environ), folder, "the environment"),
         Source(ARGUMENT, _given(arguments), folder, "the command line"),
     )
-    taken: dict[str, Resolved] = {}
+    resolved: dict[str, Resolved] = {}
     for source in sources:
-        taken |= {name: Resolved(value, source) for name, value in read(source, project.folder)}
+        resolved |= {name: Resolved(value, source) for name, value in read(source, project.folder)}
     privacy = sources[0].values.get("engine") == PRIVATE
-    notes = _keep_promise(taken, sources[0]) if privacy else []
-    _yield_to_the_person(taken)
-    settings = _settings(taken, face, environ, read_account(environ))
-    return replace(settings, base=project.folder, privacy=privacy, notes=tuple(notes))
+    notes = _keep_private(resolved, sources[0]) if privacy else []
+    _clear_overrides(resolved)
+    settings = _settings(resolved, frontend, environ, read_account(environ))
+
+    def nested(folder: Path) -> Settings:
+        return load(start, frontend=frontend, mkdocs=mkdocs, environ=environ, arguments=arguments, near=folder)
+
+    return replace(
+        settings, base=project.folder, privacy=privacy, notes=tuple(notes), project_file=project.file,
+        home=home(environ), near=nested,
+    )  # fmt: skip
 
 
 def _given(values: Mapping[str, object] | None) -> Mapping[str, object]:
     return {name: value for name, value in (values or {}).items() if value is not None}
 
 
-def _settings(taken: Mapping[str, Resolved], face: str, environ: Mapping[str, str], account: Account) -> Settings:
-    defaults: dict[str, Any] = {"max_time": MAX_TIME.get(face), "cache_dir": cache_folder(environ)}
+def _settings(
+    resolved: Mapping[str, Resolved], frontend: str, environ: Mapping[str, str], account: Account
+) -> Settings:
+    defaults: dict[str, Any] = {"max_time": MAX_TIME.get(frontend), "cache_dir": cache_folder(environ)}
     sources = {field.name: "default" for field in fields_of()}
     return Settings(
-        **defaults | {name: row.value for name, row in taken.items()},
-        face=face,
-        bases={name: row.source.base for name, row in taken.items()},
-        sources=sources | {name: row.source.where(name) for name, row in taken.items()} | dict(account.sources),
+        **defaults | {name: row.value for name, row in resolved.items()},
+        frontend=frontend,
+        bases={name: row.source.base for name, row in resolved.items()},
+        sources=sources | {name: row.source.where(name) for name, row in resolved.items()} | dict(account.sources),
         state_dir=state_folder(environ),
         api_key=account.api_key,
         key_empty=account.key_empty,
@@ -76,32 +87,32 @@ def _settings(taken: Mapping[str, Resolved], face: str, environ: Mapping[str, st
     )
 
 
-def _yield_to_the_person(taken: dict[str, Resolved]) -> None:
-    """Take from overrides what the environment or the command line names for all images."""
-    spoken = [name for name in ("quality", "engine") if name in taken and taken[name].source.kind in IN_PERSON]
-    if spoken and "overrides" in taken:
-        row = taken["overrides"]
-        kept = tuple(replace(override, **dict.fromkeys(spoken)) for override in row.value)
-        taken["overrides"] = Resolved(kept, row.source)
+def _clear_overrides(resolved: dict[str, Resolved]) -> None:
+    """Remove from the overrides what the environment or the command line sets for all images."""
+    chosen = [name for name in ("quality", "engine") if name in resolved and resolved[name].source.kind in IN_PERSON]
+    if chosen and "overrides" in resolved:
+        row = resolved["overrides"]
+        kept = tuple(replace(override, **dict.fromkeys(chosen)) for override in row.value)
+        resolved["overrides"] = Resolved(kept, row.source)
 
 
-def _keep_promise(taken: dict[str, Resolved], project: Source) -> list[str]:
-    """Narrow what later sources widened; return a line for each."""
+def _keep_private(resolved: dict[str, Resolved], project: Source) -> list[str]:
+    """Undo what later sources changed against `engine = "builtin"` in the project file; return a note for each."""
     notes = []
-    if taken["engine"].value != PRIVATE:
-        notes.append(_ignored(taken["engine"], "engine", project))
-        taken["engine"] = Resolved(PRIVATE, project)
-    row = taken.get("overrides")
+    if resolved["engine"].value != PRIVATE:
+        notes.append(_ignored(resolved["engine"], "engine", project))
+        resolved["engine"] = Resolved(PRIVATE, project)
+    row = resolved.get("overrides")
     if row is None or not any(override.engine not in (None, PRIVATE) for override in row.value):
         return notes
     if row.source is project:
         raise SettingsError(
             f"{project.name}: engine is builtin, a promise that nothing is uploaded, "
-            "and overrides name another engine: take one away"
+            "and overrides name another engine: remove one of them"
         )
     notes.append(_ignored(row, "overrides", project))
     kept = tuple(replace(override, engine=override.engine and PRIVATE) for override in row.value)
-    taken["overrides"] = Resolved(kept, row.source)
+    resolved["overrides"] = Resolved(kept, row.source)
     return notes
 
 

@@ -26,9 +26,8 @@ class InvalidValue(ValueError):
 class RawValue:
     """One value as its source gave it.
 
-    `text` tells a source that knows nothing but text (environment, command line) from one with types of its own.
-    `base` is the folder that relative paths and patterns count from. `inside` is the folder that a repository's file
-    may not point out of; None for what the user says in person.
+    `text` marks a source that knows nothing but text (environment, command line). Paths and patterns are relative to
+    `base`. A path from a file of the repository must lie below `inside`, which is None for the other sources.
     """
 
     value: object
@@ -65,7 +64,7 @@ def whole(low: int, high: int) -> Parser[int]:
 
 
 def per_cent(given: RawValue) -> float:
-    """Return a share of 100, with or without its sign."""
+    """Return a number of per cent, given with or without the sign."""
     signed = isinstance(given.value, str) and given.value.rstrip().endswith("%")
     share = _number(RawValue(str(given.value).rstrip().removesuffix("%"), text=True) if signed else given)
     if share is None or not 0 <= share < 100:
@@ -86,7 +85,7 @@ def choice(*words: str) -> Parser[str]:
 
 
 def boolean(given: RawValue) -> bool:
-    """Return true or false; other words count only where the source knows nothing but text."""
+    """Return true or false; other words are accepted only from a source that knows nothing but text."""
     if isinstance(given.value, bool):
         return given.value
     word = given.value.strip().lower() if given.text and isinstance(given.value, str) else ""
@@ -132,7 +131,7 @@ def size(given: RawValue) -> int:
 
 
 def lines(given: RawValue) -> tuple[str, ...]:
-    """Return patterns, from a list or from text with one a line; where there is only text, a comma parts them too."""
+    """Return patterns, from a list or from lines of text; commas separate them too where the source is only text."""
     value = given.value
     if isinstance(value, str):
         value = (value.replace(",", "\n") if given.text else value).splitlines()
@@ -142,7 +141,7 @@ def lines(given: RawValue) -> tuple[str, ...]:
 
 
 def path(given: RawValue) -> Path:
-    """Return an absolute path; a repository's file may only point to the inside of its project."""
+    """Return an absolute path; one from a file of the repository must lie inside its project."""
     text = str(given.value) if isinstance(given.value, str | Path) else ""
     if not text.strip() or "\0" in text:
         raise InvalidValue("a path")
@@ -150,7 +149,7 @@ def path(given: RawValue) -> Path:
         return (given.base / Path(text).expanduser()).absolute()
     chosen, project = (given.base / text).resolve(), given.inside.resolve()
     if chosen == project or not chosen.is_relative_to(project):
-        raise InvalidValue(f"inside {project}, because a file of the repository says it")
+        raise InvalidValue(f"inside {project}, because a file of the repository sets it")
     return chosen
 
 
@@ -167,7 +166,7 @@ def document(*suffixes: str) -> Parser[Path]:
 
 
 def each(row: Parser[T]) -> Parser[tuple[T, ...]]:
-    """Return a parser of lists whose members `row` parses."""
+    """Return a parser of lists; `row` parses their members."""
 
     def parse(given: RawValue) -> tuple[T, ...]:
         if not isinstance(given.value, list | tuple):

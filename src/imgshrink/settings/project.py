@@ -51,13 +51,13 @@ def _own(file: Path) -> Mapping[str, object] | None:
     values = read_toml(file)
     if "tool" in values or "imgshrink" in values:
         raise SettingsError(
-            f"{file}: settings stand at the top of this file, without a [tool.imgshrink] line above them"
+            f"{file}: settings belong at the top of this file, without a [tool.imgshrink] line above them"
         )
     return values
 
 
 def _shared(file: Path) -> Mapping[str, object] | None:
-    # Another tool's broken pyproject.toml is no business of ours, and most hold nothing for us: no parsing then.
+    # Most pyproject.toml hold no settings of imgshrink, and a broken one is another tool's problem: don't parse those.
     data = read(file) if file.is_file() else b""
     if b"imgshrink" not in data:
         return None

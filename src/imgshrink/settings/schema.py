@@ -1,4 +1,4 @@
-"""The one table of settings, which drives every source, the command's options and the documentation."""
+"""The table of settings, from which sources, command line options and documentation are made."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAX_TIME: Mapping[str, float | None] = {"plugin": 600, "hook": 300}
 
 @dataclass(frozen=True)
 class Field:
-    """One setting: how it is read, its default in words, what it means, and where it may stand."""
+    """One setting: its parser, its default in words, what it means, and the sources that may set it."""
 
     name: str
     parse: Parser[Any]
@@ -61,7 +61,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Override:
-    """Another quality or engine for the images that `paths` (gitignore patterns) match; None leaves it as it is."""
+    """Another quality or engine for the images that match `paths` (gitignore patterns); None leaves it as it is."""
 
     paths: tuple[str, ...]
     quality: int | None = None
@@ -90,7 +90,7 @@ def setting(
     places: tuple[str, ...] = EVERYWHERE,
     computed: Callable[[], object] | None = None,
 ) -> Any:  # noqa: ANN401  # as dataclasses.field: what it stands for is the attribute's own type
-    """Declare an attribute of `Settings` that people can set; `computed` gives a default that the machine decides."""
+    """Declare an attribute of `Settings` that users can set; `computed` returns a default of this machine."""
     metadata = {"setting": (parse, shown, meaning, places)}
     if computed is not None:
         return dataclasses.field(default_factory=computed, metadata=metadata)
@@ -99,49 +99,80 @@ def setting(
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked for, complete and checked.
+    """All settings, complete and checked.
 
     `base` is the folder of the project file (of the start where there is none). `sources` says for every setting where
-    its value came from. `privacy`: the project's file promises that nothing is uploaded. `notes` are lines for people.
+    its value came from. `privacy`: the project's file promises that nothing is uploaded. `near` returns the settings
+    under the project file that is nearest to a folder. `notes` are lines for people.
     """
 
-    engine: str = setting("auto", "auto", ENGINE, "`auto`, `hosted`, `builtin`")
-    quality: int = setting(80, "80", QUALITY, "1..100; 100 is lossless")
-    min_saving: float = setting(2.0, "2", per_cent, "per cent (and at least 100 bytes)")
-    min_size: int = setting(1024, "1024", size, "bytes; smaller files are left alone")
-    seal: str = setting("all", "all", choice("all", "outputs", "none"), "`all`, `outputs`, `none`")
-    include: tuple[str, ...] = setting((), "all", lines, "gitignore patterns of the images to take")
-    exclude: tuple[str, ...] = setting((), "none", lines, "gitignore patterns of the images to leave alone")
+    engine: str = setting(
+        "auto",
+        "auto",
+        ENGINE,
+        "What shrinks the images: `auto` (the API with a key, else the built-in codecs), `hosted` (only the API) or "
+        "`builtin`.",
+    )
+    quality: int = setting(80, "80", QUALITY, "How good images look, from 1 to 100; 100 is lossless.")
+    min_saving: float = setting(2.0, "2", per_cent, "Least saving worth a rewrite, in per cent; at least 100 bytes.")
+    min_size: int = setting(1024, "1024", size, "Files smaller than this many bytes are left alone.")
+    seal: str = setting(
+        "all",
+        "all",
+        choice("all", "outputs", "none"),
+        "Which images get a seal: `all`, `outputs` (only shrunk ones) or `none`.",
+    )
+    include: tuple[str, ...] = setting((), "all", lines, "Shrink only images that match these gitignore patterns.")
+    exclude: tuple[str, ...] = setting((), "none", lines, "Leave images alone that match these gitignore patterns.")
     overrides: tuple[Override, ...] = setting(
-        (), "none", each(override), "list of `paths` with `quality` or `engine`; the last match wins", places=FILES
+        (),
+        "none",
+        each(override),
+        "List of `paths` with another `quality` or `engine`; the last match wins.",
+        places=FILES,
     )
     jobs: int = setting(
-        None, "what CPUs and memory allow", whole(1, 1024), "worker processes for codecs", computed=processors
+        None,
+        "what CPUs and memory allow",
+        whole(1, 1024),
+        "Number of worker processes for the codecs.",
+        computed=processors,
     )
-    max_uploads: int = setting(500, "500", whole(0, 10**9), "uploads a run may spend")
+    max_uploads: int = setting(500, "500", whole(0, 10**9), "Most uploads in one run.")
     max_time: float | None = setting(
-        None, "plugin 600, hook 300, else none", duration, "seconds (or `10m`) after which no new image is begun"
+        None, "plugin 600, hook 300, else none", duration, "Seconds (or `10m`) after which no new image is started."
     )
     cache_dir: Path = setting(  # noqa: RUF009  # it is a dataclasses.field
-        None, "user's cache folder", path, "folder of remembered results", computed=lambda: cache_folder(os.environ)
+        None, "user's cache folder", path, "Folder of the cache.", computed=lambda: cache_folder(os.environ)
     )
-    cache_size: int = setting(2 * 1024**3, "2GiB", size, "what the cache is pruned to")
-    strict: bool = setting(False, "false", boolean, "notes become failures")
+    cache_size: int = setting(2 * 1024**3, "2GiB", size, "Size limit of the cache.")
+    strict: bool = setting(False, "false", boolean, "Fail where a note would be printed.")
     report: Path | None = setting(  # noqa: RUF009  # it is a dataclasses.field
-        None, "none", document(".json", ".md", ".html"), "a file: `.json`, `.md` or `.html`"
+        None, "none", document(".json", ".md", ".html"), "Write a report to this file: `.json`, `.md` or `.html`."
     )
-    enabled: bool = setting(True, "true", boolean, "false: builds as if the plugin were absent", places=BUILD)
+    enabled: bool = setting(True, "true", boolean, "With false, builds run as if the plugin were absent.", places=BUILD)
     on_serve: bool | str = setting(
-        False, "false", cache_or_boolean, "while serving: false, `cache` (known results only), true", places=BUILD
+        False,
+        "false",
+        cache_or_boolean,
+        "What `mkdocs serve` shrinks: false (nothing), `cache` (images with a result in the cache) or true.",
+        places=BUILD,
     )
     upload_generated: bool = setting(
-        False, "false", boolean, "true: theme images and those that other plugins made may be uploaded", places=BUILD
+        False,
+        "false",
+        boolean,
+        "With true, images of the theme and of other plugins may be uploaded too.",
+        places=BUILD,
     )
-    face: str = "command"
+    frontend: str = "command"
     base: Path = dataclasses.field(default_factory=Path.cwd)
     bases: Mapping[str, Path] = dataclasses.field(default_factory=dict)
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     privacy: bool = False
+    project_file: Path | None = None
+    home: Path = Path()  # a path is a value
+    near: Callable[[Path], Settings] | None = dataclasses.field(default=None, repr=False, compare=False)
     notes: tuple[str, ...] = ()
     api_key: str | None = dataclasses.field(default=None, repr=False)
     key_empty: bool = False
@@ -149,12 +180,17 @@ class Settings:
     download_hosts: tuple[str, ...] = ()
     state_dir: Path = dataclasses.field(default_factory=lambda: state_folder(os.environ))
 
+    @property
+    def html_report(self) -> bool:
+        """Whether the report is an HTML page, which shows the images themselves."""
+        return self.report is not None and self.report.suffix.lower() == ".html"
+
     def base_of(self, name: str) -> Path:
-        """The folder that the patterns of setting `name` count from: that of the file that holds them."""
+        """Return the folder that the patterns of setting `name` are relative to: that of the file that holds them."""
         return self.bases.get(name, self.base)
 
 
 def fields_of(*places: str) -> tuple[Field, ...]:
-    """Every setting that may stand in one of `places`, in the order of the documentation; without places, all."""
+    """Return the settings that one of `places` may set, in the order of the documentation; without places, all."""
     rows = [Field(row.name, *row.metadata["setting"]) for row in dataclasses.fields(Settings) if row.metadata]
     return tuple(row for row in rows if not places or set(places) & set(row.places))

@@ -1,4 +1,4 @@
-"""One source of settings: its values checked against the table, with errors that name the place and the cure."""
+"""One source of settings: checks its values against the table; errors name the place and the cure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = 80
 
 @dataclass(frozen=True)
 class Source:
-    """A place that settings come from; its paths count from `base`, and `name` is its name for people."""
+    """A place that settings come from; its paths are relative to `base`, and messages call it `name`."""
 
     kind: str
     values: Mapping[str, object]
@@ -26,11 +26,11 @@ class Source:
 
     @property
     def repository(self) -> bool:
-        """Whether whoever writes to the repository writes this source."""
+        """Whether this source is a file of the repository."""
         return self.kind in (PROJECT, MKDOCS)
 
     def where(self, setting: str) -> str:
-        """The place of one setting for people."""
+        """Return what messages call one setting of this source."""
         if self.kind == ENVIRONMENT:
             return PREFIX + setting.upper()
         if self.kind == ARGUMENT:
@@ -39,7 +39,7 @@ class Source:
 
 
 def given_in_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    """Return what the variables IMGSHRINK_* hold by setting; an empty one counts as not set."""
+    """Return the values of the variables IMGSHRINK_* by setting; an empty one counts as not set."""
     return {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environ.items()
@@ -48,7 +48,7 @@ def given_in_environment(environ: Mapping[str, str]) -> dict[str, object]:
 
 
 def read(source: Source, project: Path) -> Iterator[tuple[str, object]]:
-    """Yield every setting of `source`, parsed. A repository's file may not point out of `project`."""
+    """Yield every setting of `source`, parsed. Paths in a file of the repository must lie inside `project`."""
     known = {field.name: field for field in fields_of(source.kind)}
     for name, value in source.values.items():
         if name not in known:
@@ -79,7 +79,7 @@ def _unknown(source: Source, name: str, known: Iterable[str]) -> str:
     if belongs_to_account(name):
         return _account(source, name)
     if name in {field.name for field in fields_of()}:
-        return f"{source.where(name)} has no meaning there: it belongs into {_belongs(name)}"
+        return f"{source.where(name)} has no meaning there: set it in {_belongs(name)}"
     from difflib import get_close_matches
 
     near = get_close_matches(name.lower().replace("-", "_"), list(known), n=1, cutoff=0.5)

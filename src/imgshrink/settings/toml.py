@@ -1,4 +1,4 @@
-"""Reading a TOML file, with errors that a person can act on."""
+"""Reads TOML files, with errors that name the file and the line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`doctor`: versions, settings, folders, and other tools that work on the same images. Nothing is changed."""
+"""`doctor`: shows versions, settings, folders, and other tools that work on the same images. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...session import opened
+from ...session import Session
 from ..options import settings_of
-from ..output import tell
+from ..output import print_result
 from .conflicts import neighbours
 from .environment import codecs, programs, versions
 from .folders import cache, images
@@ -20,9 +20,9 @@ from .settings import account, settings
 if TYPE_CHECKING:
     from ...session import Session
 
-Look = Callable[["Session", Path, Mapping[str, str]], Iterator[str]]
+Section = Callable[["Session", Path, Mapping[str, str]], Iterator[str]]
 
-LOOKS: Mapping[str, Look] = {
+SECTIONS: Mapping[str, Section] = {
     "versions": versions,
     "codecs": codecs,
     "programs": programs,
@@ -35,16 +35,16 @@ LOOKS: Mapping[str, Look] = {
 
 
 def examine_all(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield a heading and lines for every look at `folder`; what needs a person's hand begins with `!`."""
-    for heading, look in LOOKS.items():
+    """Yield each section's heading and lines about `folder`; a line that needs attention starts with `!`."""
+    for heading, section in SECTIONS.items():
         yield heading
-        yield from (f"  {line}" for line in look(session, folder, environ))
+        yield from (f"  {line}" for line in section(session, folder, environ))
 
 
 @click.command()
 def doctor() -> int:
-    """Look at versions, settings, the cache, and other tools that work on the same images."""
-    with opened(settings_of({})) as session:
+    """Show versions, settings, the cache, and other tools that work on the same images."""
+    with Session(settings_of({})) as session:
         for line in examine_all(session, Path.cwd(), os.environ):
-            tell(line)
+            print_result(line)
     return 0

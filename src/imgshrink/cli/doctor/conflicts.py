@@ -1,4 +1,4 @@
-"""Other tools that work on the same images, found in the files that set them up."""
+"""Finds other tools that work on the same images, in their configuration files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ OURS = re.compile(r"^\s*-\s+['\"]?imgshrink\b", re.MULTILINE)
 OFF = re.compile(r"enabled:\s*(?:false|no|off)\b", re.IGNORECASE)
 
 
-def neighbours(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
-    """Name hooks and plugins that undo or repeat our work."""
+def neighbours(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  the signature of a section
+    """Name the hooks and plugins that undo or repeat the shrinking."""
     lines = [*_hooks(folder), *_sites(folder)]
     yield from lines or ["none found"]
 
@@ -36,9 +36,9 @@ def _hooks(folder: Path) -> Iterator[str]:
     for match, end in zip(HOOK.finditer(text), ends[1:], strict=True):
         name, block = match[1], text[match.start() : end]
         if name == "oxipng" and STRIPS.search(block):
-            yield f"! {HOOKS}: oxipng --strip takes our mark away, and we put it back: leave one of them out"
+            yield f"! {HOOKS}: oxipng --strip removes the seal, and imgshrink adds it again: use only one of them"
         elif OPTIMIZERS.match(name):
-            yield f"! {HOOKS}: {name} works on the same images: leave one of them out"
+            yield f"! {HOOKS}: {name} works on the same images: use only one of them"
 
 
 def _sites(folder: Path) -> Iterator[str]:

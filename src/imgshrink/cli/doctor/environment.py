@@ -1,4 +1,4 @@
-"""What imgshrink stands on: versions, codecs that work, programs."""
+"""Versions of everything that imgshrink uses, and whether its codecs and git work."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ NEEDED = (
     "pathspec",
 )
 OPTIONAL = ("mkdocs", "properdocs", "mkdocs-material", "starlette", "uvicorn")
-# A picture of one pixel, https://www.w3.org/TR/png-3/
+# An image of one pixel, https://www.w3.org/TR/png-3/
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 
 
-def versions(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+def versions(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  the signature of a section
     """Name the versions of everything that can change a result."""
     yield f"imgshrink {metadata.version('imgshrink')}, Python {platform.python_version()}, {platform.platform()}"
     found = {name: _version(name) for name in (*NEEDED, *OPTIONAL)}
@@ -48,8 +48,8 @@ def _version(name: str) -> str:
         return ""
 
 
-def codecs(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
-    """Put a picture of one pixel through a worker."""
+def codecs(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  the signature of a section
+    """Shrink an image of one pixel in a worker process."""
     try:
         session.workers.call("optimize", PIXEL, quality=80)
         session.workers.call("verify", PIXEL, PIXEL, quality=80)
@@ -59,10 +59,10 @@ def codecs(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterat
         yield "the built-in codecs work"
 
 
-def programs(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
-    """Say whether git is there, which tells what is ignored and may hold originals."""
+def programs(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  the signature of a section
+    """Say whether git is installed: it knows which files are ignored, and may hold originals."""
     yield (
-        "git is there"
+        "git is installed"
         if program()
-        else "! no git: images that git ignores are treated too, and no original is found there"
+        else "! git is not installed: ignored images are shrunk too, and originals can't be found in its history"
     )

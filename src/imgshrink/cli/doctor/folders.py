@@ -1,4 +1,4 @@
-"""The places that imgshrink reads and writes: its cache, and the folder at hand."""
+"""The folders that imgshrink reads and writes: its own, and the working folder."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LEFTOVER = ".imgshrink-*.tmp"
 NAMED = 3
 
 
-def cache(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
-    """Say what the cache and the originals hold, and whether they can be written."""
+def cache(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  the signature of a section
+    """Say what the cache and the backups hold, and whether they can be written."""
     info = session.cache.info()
     since = f", since {datetime.fromtimestamp(info.oldest, UTC):%Y-%m-%d}" if info.oldest else ""
     held = f"{counted(info.entries, 'entry', 'entries')}, {size(info.bytes)}{since}"
@@ -31,18 +31,18 @@ def cache(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterato
     yield f"{shown(str(session.settings.state_dir))}: {held}"
     for place in (session.settings.cache_dir, session.settings.state_dir):
         if not _writable(place):
-            yield f"! {shown(str(place))} can't be written: nothing is remembered there"
+            yield f"! {shown(str(place))} can't be written: results are not stored"
     yield from (f"! {note}" for note in [*session.cache.notes(), *session.originals.notes()])
 
 
 def _writable(folder: Path) -> bool:
-    """Whether `folder`, or the nearest folder above it that is there, can be written."""
+    """Return whether `folder`, or the nearest existing folder above it, can be written."""
     place = next((place for place in (folder, *folder.parents) if place.exists()), folder)
     return place.is_dir() and os.access(place, os.W_OK)
 
 
-def images(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
-    """Count the images below `folder`, and name what a run would stumble over."""
+def images(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  the signature of a section
+    """Count the images below `folder`, and name those that a run can't shrink."""
     found = discover([folder]).found
     yield f"{counted(len(found), 'image')} below {shown(str(folder))}"
     pointers = [path for path in found if _begins(path, POINTER)]

@@ -1,4 +1,4 @@
-"""Which settings hold, and where each came from. Never the key itself."""
+"""The value and the source of every setting. The API key itself is never shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...session import Session
 
 
-def settings(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  a look
+def settings(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  the signature of a section
     """Name every setting with its value and its source."""
     chosen = session.settings
     for row in fields_of():
@@ -32,7 +32,7 @@ def _words(value: object) -> str:
 
 
 def account(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  as above
-    """Say whether there is a key and for whom."""
+    """Say whether there is an API key, and which host it is for."""
     chosen = session.settings
     if chosen.api_key:
         try:

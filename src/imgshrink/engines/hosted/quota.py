@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from .parsing import read_count, read_text
+
+if TYPE_CHECKING:
+    from ...core.model import Plan
+    from .engine import Hosted
 
 LIMIT = ("limit", "monthly_limit", "quota_limit", "plan_limit", "monthly_quota", "quota", "total", "allowed", "max")
 USED = ("used", "quota_used", "monthly_used", "used_this_month", "current_usage", "usage", "consumed", "count")
@@ -108,3 +113,47 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return read_text(value) if isinstance(value, str) else read_text(str(value))
+
+
+class Spending:
+    """What a run may spend at the API, and what it has spent.
+
+    `hosted` makes the engine when it is first needed; `used` returns it only if it was made. `uploads_allowed` is False
+    without an API key, and where no image may go to the API.
+    """
+
+    def __init__(
+        self, hosted: Callable[[], Hosted], used: Callable[[], Hosted | None], *, uploads_allowed: bool
+    ) -> None:
+        self._hosted = hosted
+        self._used = used
+        self._uploads_allowed = uploads_allowed
+
+    @property
+    def host(self) -> str:
+        """The host that images are uploaded to, "" where nothing is uploaded."""
+        return self._hosted().host if self._uploads_allowed else ""
+
+    @property
+    def uploads(self) -> int:
+        """The number of uploads that this run has cost."""
+        used = self._used()
+        return used.uploads if used is not None else 0
+
+    def to_upload(self, plan: Plan) -> list[int]:
+        """Return the size in bytes of each content of `plan` to upload, largest first; what is paid for is left out."""
+        images = plan.asked.get("hosted", ())
+        if not images:
+            return []
+        hosted = self._hosted()
+        new = (
+            image.size
+            for image in images
+            if not hosted.declines(image.info, image.size) and not hosted.paid(image.content, image.recipe)
+        )
+        return sorted(new, reverse=True)
+
+    def quota_left(self) -> int | None:
+        """Ask the API what is left of the quota; return None where it does not say."""
+        quota = self._hosted().quota()
+        return None if quota is None else quota.left
