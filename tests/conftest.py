@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: the corpus, the hostile inputs, and a home of its own for every test."""
+"""Fixtures that every test may use: real images, the hostile inputs, and a home of its own for every test."""
 
 from __future__ import annotations
 
@@ -11,10 +11,24 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+from cli_with_api import Person
 from corpus import CORPUS, WHY_SKIPPED, corpus_images
-from fakes import Bench
+from fakes import Bench, deflated
+from lying_server import LyingServer, lying_server
+from places import IMAGES
+from real_tools import make_repository
+from shell import clean, move_in
+
+PATIENCE = 1800
+"""Seconds after which a test that is slow on purpose is given up; those of all others are in pyproject.toml."""
+
+_EVERYWHERE = {"deadline": None, "derandomize": "CI" in os.environ}
+hypothesis.settings.register_profile("plain", max_examples=25, **_EVERYWHERE)
+hypothesis.settings.register_profile("all", max_examples=300, **_EVERYWHERE)
+hypothesis.settings.load_profile("plain")
 
 
 def pytest_configure() -> None:
@@ -23,13 +37,19 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest tests; give the slow ones more time, and the property tests of `--all`: many examples."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    many = config.getoption("hypothesis_profile", None) == "all"
+    for item in items:
+        if item.get_closest_marker("slow") or (many and item.get_closest_marker("hypothesis")):
+            item.add_marker(pytest.mark.timeout(PATIENCE))
+
+
 @pytest.fixture(scope="session")
 def corpus() -> list[Path]:
-    """Every real image of the corpus; never to be written to."""
-    images = corpus_images()
-    if not images:
-        pytest.skip(WHY_SKIPPED)
-    return images
+    """Every real image: the corpus, or what a clone has of it; never to be written to."""
+    return corpus_images()
 
 
 @pytest.fixture(scope="session")
@@ -49,17 +69,21 @@ def hostile_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[s
         return folder, dict(module.main(str(folder)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of the developer's shell and home reaches a test, nor a fixture that many tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        clean(patch)
+        move_in(patch, tmp_path_factory.mktemp("shared-home"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of the test's own: nothing may touch the user's cache, state or settings."""
+    """A home folder of the test's own, and an environment that no earlier test has filled."""
     folder = tmp_path_factory.mktemp("home")
-    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA"):
-        monkeypatch.setenv(name, str(folder))
-    for name, part in (("XDG_CACHE_HOME", ".cache"), ("XDG_STATE_HOME", ".state"), ("XDG_CONFIG_HOME", ".config")):
-        monkeypatch.setenv(name, str(folder / part))
-    for name in (*(f"TINYJPG_{part}" for part in ("API_KEY", "API_URL", "DOWNLOAD_HOSTS")), "PRE_COMMIT", "CI"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    clean(monkeypatch)
+    move_in(monkeypatch, folder)
     return folder
 
 
@@ -69,6 +93,32 @@ def bench(tmp_path: Path) -> Bench:
     folder = tmp_path / "images"
     folder.mkdir()
     return Bench(folder)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """An empty git repository; a module that needs more in it extends this fixture."""
+    return make_repository(tmp_path / "repository")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photograph in a folder of its own."""
+    return Path(shutil.copy(IMAGES / "photo.jpg", tmp_path))
+
+
+@pytest.fixture
+def server() -> Iterator[LyingServer]:
+    """An API in a thread of this process, which can lie and fail."""
+    with lying_server() as running:
+        yield running
+
+
+@pytest.fixture
+def person(tmp_path: Path, server: LyingServer) -> Person:
+    """Somebody with a home, a project and a key of that API, which deflates."""
+    server.shrink = deflated
+    return Person(tmp_path, server.url)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Run the tests in a virtual environment of their own: `python3 tests/run.py [--all] [arguments of pytest]`.
 
-Without `--all`, tests that are slow or need a browser or programs of the system are left out.
+Without `--all`, tests that are slow or need a browser or programs of the system are left out, and property tests try
+few examples.
 """
 
 import os
@@ -11,13 +12,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 import environment
 
-QUICK = ["-m", "not slow and not browser and not tools"]
+QUICK = ["--hypothesis-profile=plain", "-m", "not slow and not browser and not tools"]
+WHOLE = ["--hypothesis-profile=all"]
 SPREAD = [f"--numprocesses={min(4, 2 * (os.cpu_count() or 1))}", "--dist=worksteal"]
 """Two a core: many tests wait for programs that they started."""
 
 
 def main() -> int:
-    selection = [] if "--all" in sys.argv else QUICK
+    selection = WHOLE if "--all" in sys.argv else QUICK
     arguments = [argument for argument in sys.argv[1:] if argument != "--all"]
     python = environment.ready(".venv-test", "--editable", ".[mkdocs,server]", "--group", "test")
     command = [str(python), "-m", "pytest", *SPREAD, *selection, *arguments]

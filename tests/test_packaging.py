@@ -15,6 +15,7 @@ import pytest
 
 from places import ROOT
 from real_tools import PNG, run
+from shell import INSTALLING
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PLATFORMS = {
@@ -59,7 +60,9 @@ def test_compiled_parts_are_declared():
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this tree."""
     folder = tmp_path_factory.mktemp("wheel")
-    done = run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT, cwd=folder)
+    done = run(
+        sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT, cwd=folder, environ=INSTALLING
+    )
     assert done.returncode == 0, done.stdout
     return next(folder.glob("imgshrink-*.whl"))
 
@@ -81,7 +84,7 @@ def test_wheel_works_without_extras_and_away_from_the_sources(wheel, tmp_path):
     """In a fresh environment with base dependencies alone all parts but the extras' import, and both programs work."""
     venv.create(tmp_path / "fresh", with_pip=True)
     folder = tmp_path / "fresh" / ("Scripts" if sys.platform == "win32" else "bin")
-    done = run(folder / "python", "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
+    done = run(folder / "python", "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path, environ=INSTALLING)
     assert done.returncode == 0, done.stdout
     code = (
         "import imgshrink, importlib, pkgutil\n"
@@ -110,7 +113,7 @@ def test_compiled_dependencies_have_wheels_everywhere(tags, version, tmp_path):
     done = run(
         sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--only-binary=:all:", *platforms,
         "--python-version", version, "--target", tmp_path / "none", "--report", tmp_path / "plan.json", *wanted,
-        cwd=tmp_path,
+        cwd=tmp_path, environ=INSTALLING,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     planned = {row["metadata"]["name"].lower() for row in json.loads((tmp_path / "plan.json").read_text())["install"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.cache import record
@@ -36,14 +36,12 @@ def fields(**changed: object) -> dict[str, object]:
     return whole | changed
 
 
-@settings(deadline=None, max_examples=100)
 @given(key=st.text(max_size=70), entry=ENTRIES)
 def test_what_was_encoded_is_decoded(key: str, entry: Entry) -> None:
     """A record gives back the entry that it was made from."""
     assert entry == record.decode(key, record.encode(key, entry))
 
 
-@settings(deadline=None, max_examples=200)
 @given(data=st.binary(max_size=300))
 def test_anything_else_is_no_record(data: bytes) -> None:
     """Bytes that are no record decode to None, and nothing is raised."""
@@ -51,21 +49,18 @@ def test_anything_else_is_no_record(data: bytes) -> None:
     assert record.decode("key", record.VERSION + data) is None
 
 
-@settings(deadline=None, max_examples=200)
 @given(payload=st.binary(max_size=300))
 def test_a_right_hash_makes_no_entry(payload: bytes) -> None:
     """What stands under a right hash is still checked: anybody can compute one."""
     assert record.decode("key", record.VERSION + record._digest("key", payload) + payload) is None
 
 
-@settings(deadline=None, max_examples=100)
 @given(cut=st.integers(0, len(record.encode("key", ENTRY)) - 1))
 def test_a_record_cut_short_is_none(cut: int) -> None:
     """A record that ends early is no record."""
     assert record.decode("key", record.encode("key", ENTRY)[:cut]) is None
 
 
-@settings(deadline=None, max_examples=100)
 @given(place=st.integers(0, len(record.encode("key", ENTRY)) - 1), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_noticed(place: int, bit: int) -> None:
     """No bit of a record can change unnoticed."""

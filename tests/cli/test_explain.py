@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imgshrink.cache.local import LocalCache
-from imgshrink.cli.doctor import LOOKS, examine_all
+from imgshrink.cli.doctor import SECTIONS, examine_all
 from imgshrink.cli.doctor.conflicts import neighbours
 from imgshrink.cli.explain import describe
 from imgshrink.core.keys import cache_key, content_hash, done_key
@@ -19,12 +19,6 @@ from imgshrink.image.limits import VERIFY_VERSION
 from imgshrink.session import Session
 from imgshrink.settings.load import load
 from places import IMAGES
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    """A photograph in a folder of its own."""
-    return Path(shutil.copy(IMAGES / "photo.jpg", tmp_path))
 
 
 @pytest.fixture
@@ -179,7 +173,7 @@ def test_doctor_names_a_missing_package(tmp_path: Path, session: Session, monkey
 def test_doctor_without_a_key(tmp_path: Path, engine: str, words: str) -> None:
     """The doctor says what becomes of images without a key."""
     with Session(load(tmp_path, environ=os.environ, arguments={"engine": engine})) as session:
-        assert any(words in line for line in LOOKS["account"](session, tmp_path, {}))
+        assert any(words in line for line in SECTIONS["account"](session, tmp_path, {}))
 
 
 def test_doctor_names_what_a_run_would_stumble_over(tmp_path: Path, session: Session) -> None:
@@ -187,7 +181,7 @@ def test_doctor_names_what_a_run_would_stumble_over(tmp_path: Path, session: Ses
     for number in range(5):
         (tmp_path / f"{number}.png").write_text("version https://git-lfs.github.com/spec/v1\n")
     (tmp_path / ".imgshrink-0123456789abcdef.tmp").write_bytes(b"")
-    lines = list(LOOKS["images"](session, tmp_path, {}))
+    lines = list(SECTIONS["images"](session, tmp_path, {}))
     assert lines[0].startswith("5 images below ")
     assert lines[1] == "! 5 images of Git LFS not fetched: 0.png, 1.png, 2.png, 2 more: git lfs pull"
     assert lines[2].startswith("! 1 temporary file of an interrupted run: .imgshrink-0123456789abcdef.tmp")

@@ -1,4 +1,4 @@
-"""`imgshrink server` as it is typed: its keys, its start, its refusals."""
+"""The command `imgshrink server`: its keys, its start, its errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMMAND = [sys.executable, "-m", "imgshrink", "server"]
 
 
 def said(*arguments: str, code: int = 0) -> str:
-    """What the command says to whoever typed it, on both streams."""
+    """The output of the command, on both streams."""
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
@@ -57,7 +57,7 @@ def url_in(lines: list[str]) -> str:
 
 
 def test_first_start(home: Path) -> None:
-    """The first start prints a key, which opens; the data is where the user's other state is, for the user alone."""
+    """The first start prints a key that is accepted; the data is in the user's state folder, for the user only."""
     with serving() as lines:
         assert lines[0].startswith("imgshrink server: the first API key, shown only now: imgshrink_")
         headers = {"X-API-Key": lines[0].split()[-1]}
@@ -76,7 +76,7 @@ def test_second_start(home: Path) -> None:
 
 
 def test_optimizes(home: Path) -> None:
-    """As it is typed, the command serves the built-in codecs."""
+    """The command serves the built-in codecs."""
     with serving("--jobs", "1") as lines:
         headers, url = {"X-API-Key": lines[0].split()[-1]}, url_in(lines)
         files = {"image": (IMAGES / "still.png").read_bytes()}
@@ -91,14 +91,14 @@ def test_optimizes(home: Path) -> None:
 
 
 def test_public_url(home: Path) -> None:
-    """`--public-url` is what replies say."""
+    """Replies use `--public-url`."""
     with serving("--public-url", "https://images.example.org/") as lines:
         document = httpx.get(url_in(lines) + "/openapi.json").json()
         assert document["servers"] == [{"url": "https://images.example.org"}]
 
 
 def test_key_is_the_last_word(home: Path, tmp_path: Path) -> None:
-    """`keys add` prints the key as its last word; it opens the server with the same data."""
+    """`keys add` prints the key as its last word; the server with the same data accepts it."""
     data = ("--data", str(tmp_path / "elsewhere"))
     key = said(*data, "keys", "add", "ci", "--limit", "7").split()[-1]
     with serving(*data) as lines:
@@ -120,7 +120,7 @@ def test_keys_list(home: Path) -> None:
 
 
 def test_key_problems(home: Path) -> None:
-    """What can't be done with keys is wrong use, and said in one line."""
+    """Errors with keys are usage errors, in one line."""
     said("keys", "add", "ci")
     assert said("keys", "add", "ci", code=2) == (
         "imgshrink: there is a key named ci already: revoke it first, or choose another name\n"
@@ -129,7 +129,7 @@ def test_key_problems(home: Path) -> None:
 
 
 def test_open_to_the_network_without_a_name(home: Path) -> None:
-    """A server that others can reach must be told what they call it."""
+    """A server that other machines can reach needs `--public-url`."""
     assert "needs --public-url" in said("--host", "0.0.0.0", "--port", "0", code=2)
 
 
@@ -147,14 +147,14 @@ def test_open_to_the_network_without_a_name(home: Path) -> None:
     ],
 )
 def test_bad_public_url(home: Path, url: str) -> None:
-    """A public URL that replies could not begin with is refused, with an example."""
+    """An invalid public URL is refused, with an example."""
     text = said("--port", "0", "--public-url", url, code=2)
     assert "--public-url is an http or https URL such as https://images.example.org" in text
     assert "\x1b" not in text
 
 
 def test_port_taken(home: Path) -> None:
-    """A port that somebody else has is named."""
+    """A port that is in use is named."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"can't listen on 127.0.0.1 port {port}" in said("--port", port, code=2)
@@ -162,13 +162,13 @@ def test_port_taken(home: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a path that is no folder on POSIX")
 def test_no_place_for_data(home: Path, tmp_path: Path) -> None:
-    """A folder that can't be made is named."""
+    """A folder that can't be created is named."""
     (tmp_path / "file").write_text("")
     assert "can't be used" in said("--data", str(tmp_path / "file" / "data"), "--port", "0", code=2)
 
 
 def test_without_the_extra(home: Path, tmp_path: Path) -> None:
-    """Without the extra, keys can be managed, and the server says what to install."""
+    """Without the extra the server names the packages to install."""
     (tmp_path / "starlette.py").write_text("raise ModuleNotFoundError('starlette')")
     code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from imgshrink.cli import main; main()"
     done = subprocess.run(

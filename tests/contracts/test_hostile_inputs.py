@@ -17,6 +17,7 @@ from image_builder import png
 from imgshrink.core.model import Recipe, Refuse
 from imgshrink.image.metadata import graft, read_metadata
 from imgshrink.pixels.verify import verify
+from patience import PATIENCE
 from places import IMAGES
 
 CONTENT = png()
@@ -115,7 +116,9 @@ def test_hang(server: Faulty) -> None:
     """A client that waits hears nothing."""
     server.next("stats", fault_proxy.HANG)
     with pytest.raises(httpx.ReadTimeout):
-        httpx.get(server.url + "/api/v1/stats", headers={"X-API-Key": server.key}, timeout=1)
+        httpx.get(
+            server.url + "/api/v1/stats", headers={"X-API-Key": server.key}, timeout=httpx.Timeout(PATIENCE, read=1)
+        )
 
 
 def test_drip(server: Faulty) -> None:

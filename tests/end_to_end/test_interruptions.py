@@ -22,15 +22,19 @@ from PIL import Image, ImageChops, ImageSequence
 
 from bad_codecs import CRASH, EAT, HANG
 from fakes import Watcher, by_name, chunk
+from hostile_images import BOMBS
 from imgshrink.core.model import Outcome, Status
 from imgshrink.image.seal import COST, read_seal, unseal, why_not_sealable
 from imgshrink.image.sniff import sniff
 from imgshrink.session import Session
 from imgshrink.settings.load import load
 from imgshrink.workers.pool import WorkerPool
+from patience import PATIENCE, gone, until
 from places import IMAGES, SUPPORT
 from real_tools import PICTURES, program, run
 
+SOON = 10
+"""Seconds that a codec may take here: many for a codec that works on a slow machine, few to wait for a hanging one."""
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 
 
@@ -121,7 +125,7 @@ def bad_codecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
         commented(folder, name, words)
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
     with Session(load(folder, environ=os.environ, arguments={"jobs": 2})) as session:
-        session.__dict__["workers"] = WorkerPool(2, seconds=4, memory=600 * 2**20, table="bad_codecs")
+        session.__dict__["workers"] = WorkerPool(2, seconds=SOON, memory=600 * 2**20, table="bad_codecs")
         sources = [session.selection.source(path, path.name) for path in sorted(folder.iterdir())]
         steps = session.run(sources, destination=session.in_place(sources), observer=Watcher(), in_place=True)
         yield by_name(list(steps))
@@ -136,7 +140,7 @@ def test_bad_codecs_are_named_and_the_rest_is_done(bad_codecs: dict[str, Outcome
     found = {name: (bad_codecs[name].status, bad_codecs[name].reason) for name in ("crash.png", "hang.png", "eat.png")}
     assert found == {
         "crash.png": (Status.SEALED, "the codec crashed"),
-        "hang.png": (Status.SKIPPED, "took longer than 4 s"),
+        "hang.png": (Status.SKIPPED, f"took longer than {SOON} s"),
         "eat.png": (Status.SKIPPED, "needed more than 629 MB of memory"),
     }
     assert bad_codecs["still.png"].status is Status.OPTIMIZED
@@ -270,7 +274,7 @@ def test_killed_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, t
 @POSIX
 @pytest.mark.slow
 def test_interrupted_in_a_long_animation(corpus: list[Path], tmp_path: Path) -> None:
-    """Ctrl-C in the middle of a long GIF: gone within 2 seconds with 130, no worker left, the file whole."""
+    """Ctrl-C in the middle of a long GIF: gone with 130, no worker left, the file whole."""
     folder = tmp_path / "images"
     folder.mkdir()
     longest = max((path for path in corpus if path.suffix == ".gif"), key=lambda path: path.stat().st_size)
@@ -279,14 +283,13 @@ def test_interrupted_in_a_long_animation(corpus: list[Path], tmp_path: Path) -> 
         [program("imgshrink"), "optimize", "."], cwd=folder,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    time.sleep(3)
+    until(lambda: children(process.pid))
+    time.sleep(3)  # into the work
     assert process.poll() is None
     workers = children(process.pid)
-    assert workers
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(timeout=2) == 130
-    time.sleep(0.2)
-    assert [worker for worker in workers if Path(f"/proc/{worker}").exists()] == []
+    assert process.wait(PATIENCE) == 130
+    until(lambda: all(gone(worker) for worker in workers))
     assert (folder / "long.gif").read_bytes() == longest.read_bytes()
 
 
@@ -315,6 +318,7 @@ def test_edit_during_the_run_survives(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_whole_corpus(corpus: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole corpus: none fails, none grows by more than its seal; run again elsewhere, nothing is done."""
     folder = tmp_path / "corpus"
@@ -352,22 +356,21 @@ def hostile_run(
         return made, folder, expected, optimize(folder)
 
 
-def hostile_names() -> list[str]:
-    """The names of the hostile inputs that are files on every system."""
-    return [
+UNTOUCHED = [
         "truncated.png", "truncated.jpg", "truncated.gif", "truncated.webp", "zero.png", "zero.jpg", "html-error.png",
         "lfs-pointer.png", "bad-crc-idat.png", "bomb-60000-header.png", "bomb-20000-real.png", "bomb-gif-canvas.gif",
         "polyglot-gif.js.gif", "mpo.jpg", "svg-as-png.png", "svg-embeds-png.svg", "no-extension", "already-minimal.png",
         "1x1.gif", "1x1.png",
     ]  # fmt: skip
+"""Those hostile inputs that must stay as they are, files on every system."""
 
 
-@pytest.mark.parametrize("name", hostile_names())
-def test_hostile_is_untouched(hostile_run: tuple[Path, Path, object, object], name: str) -> None:
+def test_hostile_is_untouched(hostile_run: tuple[Path, Path, object, object]) -> None:
     """What can't or mustn't be shrunk keeps its bytes and its time stamp."""
     made, folder, _, _ = hostile_run
-    assert (folder / name).read_bytes() == (made / name).read_bytes()
-    assert (folder / name).stat().st_mtime == 1_000_000_000
+    changed = [name for name in UNTOUCHED if (folder / name).read_bytes() != (made / name).read_bytes()]
+    assert changed == []
+    assert [name for name in UNTOUCHED if (folder / name).stat().st_mtime != 1_000_000_000] == []
 
 
 def test_hostile_set_is_complete(hostile_run: tuple[Path, Path, dict[str, str], object]) -> None:
@@ -443,18 +446,16 @@ def test_hostile_seals(hostile_run: tuple[Path, Path, object, object]) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory as Linux tells it")
-@pytest.mark.parametrize("name", ["bomb-60000-header.png", "bomb-20000-real.png", "bomb-gif-canvas.gif"])
-def test_bombs_are_refused_from_the_header(
-    hostile_made: tuple[Path, dict[str, str]], tmp_path: Path, name: str
-) -> None:
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_are_refused_from_the_header(tmp_path: Path, name: str) -> None:
     """A picture of many gigabytes is left alone with no worker started and with little memory."""
-    shutil.copyfile(hostile_made[0] / name, tmp_path / name)
+    (tmp_path / name).write_bytes(BOMBS[name])
     code = (
         "import resource, sys; from pathlib import Path; from imgshrink.hook import main; code = main(sys.argv[1:]);"
         "peak = Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0];"
         "print('peak', peak, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
     )
-    done = run(sys.executable, "-c", code, name, cwd=tmp_path, timeout=20)
+    done = run(sys.executable, "-c", code, name, cwd=tmp_path)
     assert done.returncode == 0
     own, children_peak = map(int, done.stdout.rsplit("peak", 1)[1].split())
     assert own < 200 * 1024

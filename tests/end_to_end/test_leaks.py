@@ -29,8 +29,10 @@ from imgshrink.engines.hosted.secret import Secret
 from imgshrink.engines.hosted.urls import read_api
 from imgshrink.image.sniff import sniff
 from lying_server import Fault, LyingServer, hangs, lying_server, raw, replies, resets, says, upload_name
+from patience import ENDLESS, PATIENCE, until
 
 KEY = "tj_secret_0123456789"
+NEVER_LATE = Timing(connect=ENDLESS, read=ENDLESS, answer=ENDLESS, question=ENDLESS, persistence=ENDLESS)
 QUICK = Timing(
     connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01, backoff=0.01, persistence=1.0,
     pause=0.5,
@@ -318,7 +320,7 @@ def test_usage_is_redacted(api: LyingServer, hosted: Make) -> None:
 )
 @pytest.mark.parametrize("place", ["message", "errors", "name"])
 def test_a_key_that_a_reply_spells_its_own_way(
-    api: LyingServer, hosted: Make, photo: bytes, key: str, spelled: str, place: str
+    api: LyingServer, hosted: Make, private_photo: bytes, key: str, spelled: str, place: str
 ) -> None:
     """However the API quotes the key, no error, no reply and no record holds it."""
     bodies = {
@@ -329,12 +331,12 @@ def test_a_key_that_a_reply_spells_its_own_way(
     api.always["upload"] = replies(422, bodies[place].encode())
     api.always["stats"] = replies(200, bodies[place].replace("false", "true").encode())
     engine = hosted(key=key)
-    shown = f"{outcome(engine, photo)} {engine.ask(tinyjpg.STATS)}".lower()
+    shown = f"{outcome(engine, private_photo)} {engine.ask(tinyjpg.STATS)}".lower()
     assert key.lower() not in shown
     assert "tj_abc%2fdefgh" not in shown
 
 
-def test_a_key_at_the_end_of_a_long_error(api: LyingServer, hosted: Make, photo: bytes) -> None:
+def test_a_key_at_the_end_of_a_long_error(api: LyingServer, hosted: Make, private_photo: bytes) -> None:
     """The key is taken out before a text is cut: no part of it is left at the end."""
     key = "tj_abcdefghijklmn"
     transport = hosted(key=key)._client().transport
@@ -349,7 +351,7 @@ def test_a_key_of_digits(api: LyingServer, hosted: Make) -> None:
 
 
 @pytest.fixture
-def photo() -> bytes:
+def private_photo() -> bytes:
     """A JPEG with a position, a camera, a comment and a thumbnail."""
     exif = Image.Exif()
     exif[0x010F] = "CAMERA-MAKER"
@@ -359,11 +361,11 @@ def photo() -> bytes:
     return noise(1, "JPEG", exif=exif, comment=b"A-COMMENT")
 
 
-def test_what_pictures_tell(api: LyingServer, hosted: Make, photo: bytes) -> None:
+def test_what_pictures_tell(api: LyingServer, hosted: Make, private_photo: bytes) -> None:
     """Neither position nor camera nor comments nor a file's name are in an upload."""
     private = (b"CAMERA-MAKER", b"GPS-DATE", b"USER-COMMENT", b"A-COMMENT")
-    assert all(word in photo for word in private)
-    outcome(hosted(), photo)
+    assert all(word in private_photo for word in private)
+    outcome(hosted(), private_photo)
     assert [word for word in private if word in api.seen[0].body] == []
     assert len(upload_name(api.seen[0])) == len("0123456789abcdef.jpg")
 
@@ -426,13 +428,12 @@ def test_stop_while_encrypted(
     monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
     secure.always["upload"] = hangs
     stop = threading.Event()
-    engine = hosted(url=secure.url, stop=stop, timing=Timing())
+    engine = hosted(url=secure.url, stop=stop, timing=NEVER_LATE)
     thread = threading.Thread(target=outcome, args=(engine, noise()))
     thread.start()
-    while not secure.posts:
-        time.sleep(0.01)
+    until(lambda: secure.posts)
     stop.set()
-    thread.join(2.0)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -440,13 +441,13 @@ def test_a_handshake_that_never_ends(api: LyingServer, hosted: Make) -> None:
     """A server that takes the connection and says nothing is given up, and the stop does not wait for it."""
     api.always["accept"] = hangs
     stop = threading.Event()
-    engine = hosted(url=f"https://127.0.0.1:{api.port}", stop=stop, timing=Timing())
+    engine = hosted(url=f"https://127.0.0.1:{api.port}", stop=stop, timing=NEVER_LATE)
     results: list[bytes | EngineError] = []
     thread = threading.Thread(target=lambda: results.append(outcome(engine, noise())))
     thread.start()
-    time.sleep(0.5)
+    until(lambda: api.connections)
     stop.set()
-    thread.join(2.0)
+    thread.join(PATIENCE)
     assert [type(result).__name__ for result in results] == ["Unavailable"]
     assert engine.uploads == 0
 

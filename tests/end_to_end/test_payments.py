@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from cli_with_api import Person
-from fakes import deflated, png, rows_of
-from lying_server import Connection, Fault, LyingServer, Seen, lying_server, resets
+from fakes import png, rows_of
+from lying_server import Connection, Fault, LyingServer, Seen, resets
+from patience import ENDLESS, PATIENCE, until
 from sample_images import first_frame, grey_animation
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def server() -> Iterator[LyingServer]:
-    with lying_server(deflated) as running:
-        yield running
-
-
-@pytest.fixture
-def person(tmp_path: Path, server: LyingServer) -> Person:
-    return Person(tmp_path, server.url)
 
 
 def accepts(connection: Connection, server: LyingServer, seen: Seen) -> None:
@@ -162,15 +151,15 @@ def test_a_fork(server: LyingServer, person: Person) -> None:
 
 def test_pending_is_collected(server: LyingServer, person: Person) -> None:
     """What was paid for and is in work when the run is interrupted is collected by the next one, without an upload."""
-    server.seconds = 3.0
+    server.seconds = ENDLESS
     person.has({"a.png": png(1)})
     process = person.start("optimize", "docs")
-    while not server.count("GET", "/api/status/"):
-        time.sleep(0.02)
+    until(lambda: server.count("GET", "/api/status/"))
     process.send_signal(2)
-    process.communicate(timeout=5)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert person.holds("a.png") == png(1)
+    server.finish()
     code, _ = person.run("optimize", "docs")
     assert (code, server.posts) == (0, 1)
     assert len(person.holds("a.png")) < len(png(1))

@@ -16,6 +16,7 @@ import yaml
 from imgshrink.settings.schema import fields_of
 from places import ROOT
 from real_tools import OTHER_PNG, PICTURES, PNG, build, git, lines, make_repository, program, run
+from shell import INSTALLING
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -140,21 +141,22 @@ def test_older_python_gets_a_clear_error(name):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_both_commands_work_word_for_word_in_a_fresh_clone(tmp_path):
     """In a fresh clone the first command saves half of the bytes, and is done the second time; the other runs tests."""
     try_it, run_tests = (text.split() for _, text in blocks("Try it from a clone"))
     clone = tmp_path / "clone"
     copy_of_this_tree(clone)
-    first = run("python3", *try_it[1:], cwd=clone)
+    first = run("python3", *try_it[1:], cwd=clone, environ=INSTALLING)
     assert first.returncode == 0, first.stdout
     summary = json.loads((clone / ".venv-try/report.json").read_text())["summary"]
     assert summary["after"] <= summary["before"] / 2
     assert "gallery.html" in first.stdout
     before = contents(clone / "example_site/site")
-    second = run("python3", *try_it[1:], cwd=clone)
+    second = run("python3", *try_it[1:], cwd=clone, environ=INSTALLING)
     assert "Images that a codec had to look at: 0 of" in second.stdout
     assert contents(clone / "example_site/site") == before
-    done = run("python3", *run_tests[1:], "tests/test_keys.py", cwd=clone)
+    done = run("python3", *run_tests[1:], "tests/core/test_keys.py", cwd=clone, environ=INSTALLING)
     assert done.returncode == 0, done.stdout
     assert git(clone, "status", "--porcelain") == ""
 

@@ -20,7 +20,7 @@ from imgshrink.report.messages import empty_cache
 from imgshrink.settings.load import load
 from imgshrink.settings.schema import fields_of
 from places import ROOT
-from real_tools import BIN, CLOSED, JPEG, OTHER_PNG, PNG, SMALL, build, git, lines, make_repository, make_site
+from real_tools import BIN, CLOSED, JPEG, OTHER_PNG, PNG, SMALL, build, git, lines, make_site
 
 DOCS = ROOT / "example_site" / "docs"
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("*.md"))}
@@ -105,9 +105,9 @@ def local(config: str) -> str:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(repository: Path) -> Path:
     """A repository with three images in it that are not shrunk."""
-    folder = make_repository(tmp_path / "repository")
+    folder = repository
     (folder / "docs").mkdir()
     for name, picture in (("setup.png", OTHER_PNG), ("photo.jpg", JPEG), ("tiny.png", SMALL)):
         shutil.copyfile(picture, folder / "docs" / name)

@@ -113,7 +113,7 @@ def questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], i
     return lambda: log.read_text().count("x") if log.exists() else 0
 
 
-def repository(folder: Path, *names: str) -> list[Path]:
+def with_images(folder: Path, *names: str) -> list[Path]:
     """A repository with these pictures, which ignores those whose names begin with `out`."""
     subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
     (folder / ".gitignore").write_text("out*\n")
@@ -127,8 +127,8 @@ def repository(folder: Path, *names: str) -> list[Path]:
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell script as a program")
 def test_git_is_asked_once_a_repository(tmp_path: Path, kept: Originals, questions: Callable[[], int]) -> None:
     """Files of two repositories and of none: two questions, and each file is kept or not as when asked alone."""
-    one = repository(tmp_path / "one", "a.png", "out.png", "img/b.png")
-    other = repository(tmp_path / "other", "c.png", "out/d.png")
+    one = with_images(tmp_path / "one", "a.png", "out.png", "img/b.png")
+    other = with_images(tmp_path / "other", "c.png", "out/d.png")
     (tmp_path / "plain.png").write_bytes(BIG)
     paths = [*one, *other, tmp_path / "plain.png"]
     sources = [source(path) for path in paths]
@@ -139,14 +139,14 @@ def test_git_is_asked_once_a_repository(tmp_path: Path, kept: Originals, questio
         place(each, BIG, SMALL)
     assert questions() == begun + 2
     assert {row.path.name for row in kept.listing()} == {"a.png", "b.png", "c.png", "plain.png"}
-    stranger = repository(tmp_path / "one", "out-later.png")[0]
+    stranger = with_images(tmp_path / "one", "out-later.png")[0]
     place(source(stranger), BIG, SMALL)
     assert stranger not in {row.path for row in kept.listing()}
 
 
 def test_one_file_does_not_silence_git_about_others(tmp_path: Path, kept: Originals) -> None:
     """Where git refuses to answer about one file, the others are asked about alone."""
-    paths = repository(tmp_path / "one", "a.png", "out.png")
+    paths = with_images(tmp_path / "one", "a.png", "out.png")
     (tmp_path / "one/real").mkdir()
     (tmp_path / "one/link").symlink_to("real")
     beyond = tmp_path / "one/link/c.png"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.core.errors import SettingsError
@@ -46,7 +46,7 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *somebody, *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def repository(folder: Path, rules: str = "") -> Path:
+def with_rules(folder: Path, rules: str = "") -> Path:
     """Make a repository with a .gitignore."""
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init")
@@ -209,7 +209,7 @@ ODD = [
 @GIT
 def test_names_of_all_kinds(tmp_path: Path) -> None:
     """Names with white space, control characters, dashes, wildcards, or in no encoding are found; git knows them."""
-    folder = repository(tmp_path / "work", "ignored/\n")
+    folder = with_rules(tmp_path / "work", "ignored/\n")
     odd = [*ODD, os.fsdecode(b"\xff\xfe.png")]
     grow(folder, *odd, *(f"ignored/{name}" for name in odd))
     result = discover([folder])
@@ -344,7 +344,6 @@ def test_a_line_that_is_no_pattern(tmp_path: Path, line: str) -> None:
         patterns(tmp_path, "*.png", line)
 
 
-@settings(deadline=None, max_examples=150)
 @given(lines=st.lists(st.text(max_size=12), max_size=4), name=st.text("ab/.*", min_size=1, max_size=12))
 def test_any_pattern(lines: list[str], name: str) -> None:
     """Any lines are patterns or an error of the settings, and any name can be matched."""
@@ -362,7 +361,7 @@ def test_any_pattern(lines: list[str], name: str) -> None:
 @GIT
 def test_environment_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Git gets what it needs by name: no token or key, and nothing that would point it at another repository."""
-    folder = repository(tmp_path / "work")
+    folder = with_rules(tmp_path / "work")
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nenv > "{tmp_path}/environment"\nexec {shutil.which("git")} "$@"\n')
@@ -382,7 +381,7 @@ class TestIgnored:
 
     def test_ignored_files(self, tmp_path: Path) -> None:
         """Files that git ignores by any of its rules are left out; tracked ones never."""
-        folder = repository(tmp_path, "*.gif\nbuild/\n!kept.gif\n")
+        folder = with_rules(tmp_path, "*.gif\nbuild/\n!kept.gif\n")
         grow(folder, "a.png", "b.gif", "kept.gif", "tracked.gif", "build/c.png", "sub/d.png", "sub/e.png", "info.png")
         (folder / "sub" / ".gitignore").write_text("e.png\n")
         (folder / ".git" / "info" / "exclude").write_text("info.png\n")
@@ -393,21 +392,21 @@ class TestIgnored:
 
     def test_named_files_are_taken(self, tmp_path: Path) -> None:
         """A file that git ignores is taken when it is named."""
-        folder = grow(repository(tmp_path, "*.gif\n"), "a.gif")
+        folder = grow(with_rules(tmp_path, "*.gif\n"), "a.gif")
         assert found(folder / "a.gif", base=folder) == ["a.gif"]
 
     def test_named_folders_are_searched(self, tmp_path: Path) -> None:
         """A folder that git ignores, as a built site is, is searched when it is named, or one above it inside of it."""
-        folder = grow(repository(tmp_path, "site/\n"), "site/a.png", "site/b/c.png", "d.png")
+        folder = grow(with_rules(tmp_path, "site/\n"), "site/a.png", "site/b/c.png", "d.png")
         assert found(folder / "site", base=folder) == ["site/a.png", "site/b/c.png"]
         assert found(folder / "site" / "b", base=folder) == ["site/b/c.png"]
         assert found(folder, base=folder) == ["d.png"]
 
     def test_repositories_inside(self, tmp_path: Path) -> None:
         """A repository inside of another is not searched unless it is named; one line says so of all that count."""
-        folder = grow(repository(tmp_path, "vendor/\n*.gif\n"), "a.png", "inner/b.png", "vendor/lib/c.png")
-        grow(repository(folder / "inner", "ignored.png\n"), "d.gif", "ignored.png")
-        repository(folder / "vendor" / "lib")
+        folder = grow(with_rules(tmp_path, "vendor/\n*.gif\n"), "a.png", "inner/b.png", "vendor/lib/c.png")
+        grow(with_rules(folder / "inner", "ignored.png\n"), "d.gif", "ignored.png")
+        with_rules(folder / "vendor" / "lib")
         result = discover([folder])
         assert (result.found, result.nested, result.notes) == ([folder / "a.png"], [folder / "inner"], [])
         assert result.hints == [
@@ -418,25 +417,25 @@ class TestIgnored:
 
     def test_many_repositories_inside(self, tmp_path: Path) -> None:
         """Many nested repositories are one line, which names a few."""
-        folder = repository(tmp_path)
+        folder = with_rules(tmp_path)
         for name in "abcde":
-            grow(repository(folder / name), "x.png")
+            grow(with_rules(folder / name), "x.png")
         (hint,) = discover([folder]).hints
         assert hint.startswith(f"5 folders are git repositories of their own ({folder / 'a'}, ")
         assert hint.endswith(f"{folder / 'c'}, and 2 more): not searched; name them to have their images shrunk")
 
     def test_repositories_beside_each_other(self, tmp_path: Path) -> None:
         """In a folder that is no repository, those below it are searched, each by its own rules."""
-        grow(repository(tmp_path / "one", "*.gif\n"), "a.png", "b.gif")
-        grow(repository(tmp_path / "two"), "c.gif")
+        grow(with_rules(tmp_path / "one", "*.gif\n"), "a.png", "b.gif")
+        grow(with_rules(tmp_path / "two"), "c.gif")
         assert found(tmp_path, base=tmp_path) == ["one/a.png", "two/c.gif"]
 
     def test_a_submodule(self, tmp_path: Path) -> None:
         """A submodule, whose .git is a file, is searched only where it is named, by its own rules."""
-        origin = grow(repository(tmp_path / "origin", "*.gif\n"), "a.png")
+        origin = grow(with_rules(tmp_path / "origin", "*.gif\n"), "a.png")
         git(origin, "add", ".")
         git(origin, "commit", "-m", "begin")
-        folder = repository(tmp_path / "work")
+        folder = with_rules(tmp_path / "work")
         git(folder, "-c", "protocol.file.allow=always", "submodule", "add", str(origin), "sub")
         grow(folder, "sub/b.gif", "c.gif")
         result = discover([folder])
@@ -445,7 +444,7 @@ class TestIgnored:
 
     def test_a_work_tree(self, tmp_path: Path) -> None:
         """An additional work tree obeys the repository's rules."""
-        folder = repository(tmp_path / "work", "*.gif\n")
+        folder = with_rules(tmp_path / "work", "*.gif\n")
         git(folder, "add", ".")
         git(folder, "commit", "-m", "begin")
         git(folder, "worktree", "add", str(tmp_path / "other"))
@@ -455,14 +454,14 @@ class TestIgnored:
     @POSIX
     def test_by_way_of_a_symlink(self, tmp_path: Path) -> None:
         """A repository that is named by way of a symlink obeys its rules."""
-        grow(repository(tmp_path / "work", "*.gif\n"), "docs/a.gif", "docs/b.png")
+        grow(with_rules(tmp_path / "work", "*.gif\n"), "docs/a.gif", "docs/b.png")
         (tmp_path / "link").symlink_to("work/docs")
         assert found(tmp_path / "link", base=tmp_path) == ["link/b.png"]
 
     def test_inside_of_a_hook(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What git sets for its hooks, or a person for pathspecs, does not lead the question astray."""
-        other = repository(tmp_path / "other", "*.png\n")
-        folder = grow(repository(tmp_path / "work", "*.gif\n"), "a.gif", "b.png")
+        other = with_rules(tmp_path / "other", "*.png\n")
+        folder = grow(with_rules(tmp_path / "work", "*.gif\n"), "a.gif", "b.png")
         monkeypatch.setenv("GIT_DIR", str(other / ".git"))
         monkeypatch.setenv("GIT_WORK_TREE", str(other))
         monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
@@ -471,7 +470,7 @@ class TestIgnored:
 
     def test_many_files(self, tmp_path: Path) -> None:
         """Thousands of files are one question, larger than any pipe's buffer."""
-        folder = repository(tmp_path, "*7.png\n")
+        folder = with_rules(tmp_path, "*7.png\n")
         grow(folder, *(f"{'long' * 20}-{number}.png" for number in range(1200)))
         assert len(found(folder, base=folder)) == 1080
 
@@ -516,7 +515,7 @@ def test_a_repository_of_somebody_else(unprivileged: Path) -> None:
     if os.geteuid() != 65534:
         pytest.skip("needs another user's repository")
     os.seteuid(0)
-    folder = grow(repository(unprivileged / "work", "*.gif\n"), "a.gif")
+    folder = grow(with_rules(unprivileged / "work", "*.gif\n"), "a.gif")
     os.seteuid(65534)
     result = discover([folder])
     assert result.found == [folder / "a.gif"]
@@ -536,7 +535,7 @@ def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("where", [".", ""])
 def test_a_git_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     """A program called git in the folder that one stands in is not run, not even with that folder on the path."""
-    folder = grow(repository(tmp_path), "a.png")
+    folder = grow(with_rules(tmp_path), "a.png")
     planted = folder / "git"
     planted.write_text(f"#!/bin/sh\ntouch {tmp_path}/run\n")
     planted.chmod(0o755)
@@ -579,7 +578,7 @@ class TestHostileRepository:
 
     def test_programs_in_its_settings(self, tmp_path: Path) -> None:
         """Programs that a repository's settings name are not started; git alone would start one."""
-        folder = grow(repository(tmp_path / "work", "*.gif\n"), "a.gif", "b.png")
+        folder = grow(with_rules(tmp_path / "work", "*.gif\n"), "a.gif", "b.png")
         run = tmp_path / "run"
         command = f"touch {run}; false"
         for name in ("core.fsmonitor", "core.pager", "core.editor", "core.sshCommand", "diff.external", "core.askPass"):
@@ -600,7 +599,7 @@ class TestHostileRepository:
 
     def test_a_remote_that_is_a_program(self, tmp_path: Path) -> None:
         """A missing object is not fetched from a remote that is a program; git alone would run it."""
-        folder = grow(repository(tmp_path / "work", "*.gif\n"), "a.gif", "b.png")
+        folder = grow(with_rules(tmp_path / "work", "*.gif\n"), "a.gif", "b.png")
         run = tmp_path / "run"
         git(folder, "add", ".gitignore")
         git(folder, "commit", "-m", "begin")

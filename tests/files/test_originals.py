@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from image_builder import chunk, png
@@ -228,7 +228,6 @@ def test_a_hash_is_no_path(kept: Originals, tmp_path: Path, name: str) -> None:
     assert kept.listing() == []
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     content=st.one_of(
         st.binary(max_size=40),

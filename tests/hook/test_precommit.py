@@ -46,9 +46,9 @@ def printed(done: subprocess.CompletedProcess[str], words: str) -> list[str]:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(repository: Path) -> Path:
     """A repository with the hook installed, and two images staged."""
-    folder = make_repository(tmp_path / "repository")
+    folder = repository
     (folder / ".pre-commit-config.yaml").write_text(LOCAL)
     (folder / "docs").mkdir()
     shutil.copyfile(PNG, folder / "docs/a.png")
@@ -248,6 +248,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_installed_by_pre_commit_from_a_repository(published, tmp_path):
     """`repo:`, `rev:`, `id:` are enough: pre-commit installs the hook, the commit stops once, the check then passes."""
     folder = make_repository(tmp_path / "repository")

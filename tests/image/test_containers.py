@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from image_builder import (
@@ -224,7 +224,6 @@ def test_inner_chunks_stop_where_they_break(body: bytes) -> None:
     assert list(inner_chunks(data, frame)) == []
 
 
-@settings(deadline=None, max_examples=300)
 @given(damaged() | st.binary(max_size=200), st.sampled_from(FORMATS))
 def test_nothing_raises(data: bytes, format: Format) -> None:
     """Whatever the bytes: the walk ends, its parts tile what they cover, and complete agrees with end."""

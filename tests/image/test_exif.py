@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from image_builder import dense, oriented, tiff
@@ -150,14 +150,12 @@ DENSITIES = st.builds(Density, FRACTIONS, FRACTIONS, st.integers(1, 2**32 - 1), 
 NOTICES = st.text(max_size=2100).map(lambda said: text(said.encode("utf-8", "replace")))
 
 
-@settings(deadline=None)
 @given(st.builds(Exif, st.integers(1, 8), NOTICES, st.none() | DENSITIES))
 def test_what_is_written_is_read(exif: Exif) -> None:
     """Writing and reading gives orientation, notice and density back."""
     assert exif == read(write(exif))
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=64) | st.binary(max_size=64).map(lambda junk: b"II*\0\x08\0\0\0" + junk))
 def test_reading_never_raises(junk: bytes) -> None:
     """Whatever the bytes, an orientation between 1 and 8 comes out."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from image_builder import (
@@ -210,7 +210,6 @@ def test_what_may_be_sealed(data: bytes) -> None:
     assert ("", 80, data) == (why_not_sealable(data), read_seal(sealed), unseal(sealed))
 
 
-@settings(deadline=None, max_examples=300)
 @given(damaged() | damaged([row[0] for row in MARKED.values()]) | st.binary(max_size=200), st.integers(1, 100))
 def test_any_bytes(data: bytes, quality: int) -> None:
     """Whatever the bytes: what may be sealed reads back and unseals to itself, the rest stays as it is."""
@@ -221,7 +220,6 @@ def test_any_bytes(data: bytes, quality: int) -> None:
         assert (quality, unseal(data)) == (read_seal(sealed), unseal(sealed))
 
 
-@settings(deadline=None, max_examples=300)
 @given(damaged([seal(path.read_bytes(), 80) for path in SAMPLES]))
 def test_damage_to_a_sealed_image(data: bytes) -> None:
     """A seal is valid only where the rest is exactly what was sealed; unsealing twice is unsealing once."""

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from browser import CHROMIUM, report_of
-from corpus import corpus_images
 from image_builder import (
     IMAGES,
     SAMPLES,
@@ -116,9 +115,9 @@ def test_small_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_corpus(corpus: list[Path], tmp_path: Path) -> None:
     """Every real image looks the same sealed and reduced."""
-    assert corpus == corpus_images()
     compare({f"{number}{path.suffix}": path.read_bytes() for number, path in enumerate(corpus)}, tmp_path, 600)
 
 

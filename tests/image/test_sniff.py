@@ -7,10 +7,10 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus import CORPUS
+from corpus import CORPUS, WHY_SKIPPED
 from image_builder import (
     IMAGES,
     SIGNATURE_SEGMENT,
@@ -34,7 +34,7 @@ from image_builder import (
     vp8x,
     webp,
 )
-from imgshrink.core.model import Format, ImageInfo
+from imgshrink.core.model import Format
 from imgshrink.image.sniff import describe, sniff
 
 RGB = frame_header(components=b"RGB")
@@ -262,7 +262,6 @@ def test_describe(data: bytes, expected: str) -> None:
     assert expected == describe(data)
 
 
-@settings(deadline=None, max_examples=300)
 @given(damaged() | damaged([row[1] for row in FACTS]) | st.binary(max_size=200))
 def test_nothing_raises(data: bytes) -> None:
     """Whatever the bytes: information that makes sense, or none; and a description."""
@@ -284,15 +283,16 @@ def test_test_images() -> None:
     }
 
 
-def manifest(hostile: bool) -> list[dict[str, str]]:
+def manifest() -> list[dict[str, str]]:
     with (CORPUS / "MANIFEST.csv").open(newline="", encoding="utf-8") as rows:
-        return [row for row in csv.DictReader(rows) if row["path"].startswith("hostile/") == hostile]
+        return [row for row in csv.DictReader(rows) if not row["path"].startswith("hostile/")]
 
 
-def test_corpus_agrees_with_its_manifest(corpus: list[Path]) -> None:
+@pytest.mark.skipif(not CORPUS.is_dir(), reason=WHY_SKIPPED)
+def test_corpus_agrees_with_its_manifest() -> None:
     """Format, size and frames of every real image are what another decoder found."""
     named = {"JPEG": Format.JPEG, "PNG": Format.PNG, "GIF": Format.GIF, "WEBP": Format.WEBP}
-    for row in manifest(hostile=False):
+    for row in manifest():
         info = sniff((CORPUS / row["path"]).read_bytes())
         if row["format"] not in named:
             assert info is None, row
@@ -320,10 +320,9 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_descriptions(hostile_made: tuple[Path, dict[str, str]], name: str) -> None:
+def test_hostile_descriptions(hostile_made: tuple[Path, dict[str, str]]) -> None:
     """Hostile inputs are called what they are."""
-    assert HOSTILE[name] == describe((hostile_made[0] / name).read_bytes())
+    assert {name: describe((hostile_made[0] / name).read_bytes()) for name in HOSTILE} == HOSTILE
 
 
 HOSTILE_FACTS: dict[str, dict[str, object]] = {
@@ -354,9 +353,8 @@ HOSTILE_FACTS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE_FACTS)
-def test_hostile_facts(hostile_made: tuple[Path, dict[str, str]], name: str) -> None:
+def test_hostile_facts(hostile_made: tuple[Path, dict[str, str]]) -> None:
     """What makes a hostile input special is seen before anything is decoded."""
-    info = sniff((hostile_made[0] / name).read_bytes())
-    assert isinstance(info, ImageInfo)
-    assert HOSTILE_FACTS[name] == {fact: getattr(info, fact) for fact in HOSTILE_FACTS[name]}
+    infos = {name: sniff((hostile_made[0] / name).read_bytes()) for name in HOSTILE_FACTS}
+    found = {name: {fact: getattr(infos[name], fact) for fact in facts} for name, facts in HOSTILE_FACTS.items()}
+    assert found == HOSTILE_FACTS

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgshrink.image.timing import MOST_INSTANTS, effective_durations, instants
+from imgshrink.image.timing import effective_durations, instants, total_duration
 
 durations = st.lists(st.integers(0, 2000), min_size=1, max_size=400)
 
@@ -37,12 +37,15 @@ def test_one_frame_has_one_instant() -> None:
     assert instants((100,), (100,)) == ((0, 0),)
 
 
-def test_many_changes_are_sampled_from_first_to_last() -> None:
-    """Of 1,000 changes 200 are taken, evenly, with the first and the last frame."""
-    taken = instants((20,) * 1000, (20,) * 1000)
-    assert len(taken) == MOST_INSTANTS
-    assert (taken[0], taken[-1]) == ((0, 0), (999, 999))
-    assert {after[0] - before[0] for before, after in pairwise(taken)} == {5, 6}
+def test_duration_on_screen() -> None:
+    """An animation lasts as long as browsers show its frames; a still does not last."""
+    assert total_duration((0, 10, 11)) == 211
+    assert total_duration(()) == 0
+
+
+def test_every_frame_has_an_instant() -> None:
+    """Of 1,000 changes none is left out."""
+    assert instants((20,) * 1000, (20,) * 1000) == tuple((number, number) for number in range(1000))
 
 
 @given(durations, durations)
@@ -52,4 +55,6 @@ def test_instants_never_go_back(one: list[int], other: list[int]) -> None:
     assert list(taken) == sorted(taken, key=lambda pair: (pair[0], pair[1]))
     assert all(left < len(one) and right < len(other) for left, right in taken)
     assert all(before[1] <= after[1] for before, after in pairwise(taken))
-    assert 1 <= len(taken) <= MOST_INSTANTS
+    assert {left for left, _ in taken} == set(range(len(one)))
+    shorter = sum(effective_durations(other)) < sum(effective_durations(one))
+    assert shorter or {right for _, right in taken} == set(range(len(other)))

@@ -21,8 +21,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from patience import PATIENCE
 from places import ROOT
 from real_tools import JPEG, OTHER_PNG, PICTURES, PNG, WEBP, build, lines, make_site, program, run
+from shell import INSTALLING
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +46,7 @@ class Served:
     def until(self, words: str) -> None:
         """Wait until a line holds `words`."""
         while True:
-            line = self._lines.get(timeout=60)
+            line = self._lines.get(timeout=PATIENCE)
             self.said.append(line)
             if words in line:
                 return
@@ -55,7 +57,7 @@ class Served:
 
     def get(self, name: str) -> bytes:
         """Fetch a file of the site."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{name}", timeout=10) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{name}", timeout=PATIENCE) as reply:
             return reply.read()
 
 
@@ -79,7 +81,7 @@ def served(site: Path) -> Iterator[Served]:
         yield running
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE)
 
 
 def test_serve_does_nothing_by_default(tmp_path):
@@ -122,7 +124,9 @@ def test_properdocs_builds_the_same_bytes_without_mkdocs(tmp_path):
     assert build(folder, "--strict", "--site-dir", "mkdocs").returncode == 0
     venv.create(tmp_path / "venv", with_pip=True)
     programs = tmp_path / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
-    done = run(programs / "python", "-m", "pip", "install", "--quiet", "properdocs", ROOT, cwd=tmp_path)
+    done = run(
+        programs / "python", "-m", "pip", "install", "--quiet", "properdocs", ROOT, cwd=tmp_path, environ=INSTALLING
+    )
     assert done.returncode == 0, done.stdout
     assert (
         run(programs / "python", "-c", "import importlib.metadata as m; m.version('mkdocs')", cwd=tmp_path).returncode
@@ -158,7 +162,7 @@ def test_large_site_is_bounded_in_time_and_goes_on_the_next_time(sixty_megabytes
     Longer than the ten seconds after which a run says how far it is.
     """
     make_site(sixty_megabytes, {}, options="max_time: 14\nreport: r.json")
-    first = run(program("mkdocs"), "build", "--strict", cwd=sixty_megabytes, timeout=60)
+    first = run(program("mkdocs"), "build", "--strict", cwd=sixty_megabytes, timeout=PATIENCE)
     assert first.returncode == 0, first.stdout
     said = lines(first)
     assert "shrinking them with the built-in codecs; later builds reuse the results" in said[0]
@@ -167,7 +171,7 @@ def test_large_site_is_bounded_in_time_and_goes_on_the_next_time(sixty_megabytes
     assert late.endswith("stay as they are; the next build goes on with them")
     shrunk = json.loads((sixty_megabytes / "r.json").read_text())["summary"]["optimized"]
     assert shrunk > 0
-    second = run(program("mkdocs"), "build", cwd=sixty_megabytes, timeout=60)
+    second = run(program("mkdocs"), "build", cwd=sixty_megabytes, timeout=PATIENCE)
     assert second.returncode == 0
     assert json.loads((sixty_megabytes / "r.json").read_text())["summary"]["from_cache"] >= shrunk
 

@@ -35,13 +35,6 @@ def commit(path: Path, data: bytes) -> None:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """An empty repository."""
-    git(tmp_path, "init", "-q")
-    return tmp_path
-
-
-@pytest.fixture
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Originals:
     """A place for originals that holds none."""
     return Originals(tmp_path_factory.mktemp("originals"))

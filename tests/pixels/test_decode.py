@@ -11,6 +11,7 @@ import pytest
 import pyvips
 from PIL import Image, ImageOps
 
+from hostile_images import hidden_default
 from image_builder import PNG_SIGNATURE, chunk, gif, gif_frame, oriented, png
 from imgshrink.core.model import ImageInfo
 from imgshrink.image.sniff import sniff
@@ -337,9 +338,9 @@ class TestPairs:
         assert len(found) == info.frames
         assert all(identical(left, right) for left, right in found)
 
-    def test_picture_that_is_no_frame(self, hostile_made: tuple[Path, dict[str, str]]) -> None:
+    def test_picture_that_is_no_frame(self) -> None:
         """The default picture of an APNG, if no frame, is compared too."""
-        data = (hostile_made[0] / "apng-hidden-default.png").read_bytes()
+        data = hidden_default()
         info = info_of(data)
         assert len(list(pairs(data, data, info, info))) == info.frames + 1
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
+from corpus import named
+from hostile_images import BOMBS, hidden_default
 from image_builder import PNG_SIGNATURE, SAMPLES, chunk, png
 from imgshrink.core.model import Format, Recipe
 from imgshrink.image.containers import parts
@@ -504,18 +506,18 @@ class TestAnimations:
         candidate = film.candidate(changed, [*self.TIMES])
         assert "lossless" in refused(verify(film.original(clip(), [*self.TIMES]), candidate, LOSSLESS))
 
-    def test_default_picture_that_is_no_frame(self, hostile_made: tuple[Path, dict[str, str]]) -> None:
+    def test_default_picture_that_is_no_frame(self) -> None:
         """What viewers without animation show of an APNG must stay the same too."""
-        original = (hostile_made[0] / "apng-hidden-default.png").read_bytes()
+        original = hidden_default()
         at = original.index(b"IDAT")
         length = int.from_bytes(original[at - 4 : at], "big")
-        blank = chunk(b"IDAT", zlib.compress(bytes(40 * (1 + 4 * 64)), 9))
+        blank = chunk(b"IDAT", zlib.compress(bytes(52 * (1 + 4 * 80)), 9))
         candidate = original[: at - 4] + blank + original[at + 8 + length :]
         assert refused(verify(original, candidate, LOSSLESS)) == "pixels changed, and quality 100 is lossless"
 
-    def test_default_picture_that_becomes_the_first_frame(self, hostile_made: tuple[Path, dict[str, str]]) -> None:
+    def test_default_picture_that_becomes_the_first_frame(self) -> None:
         """An APNG whose own default picture is dropped shows another one to viewers without animation."""
-        original = (hostile_made[0] / "apng-hidden-default.png").read_bytes()
+        original = hidden_default()
         kept, first = b"", True
         for part in parts(original, Format.PNG):
             if part.kind == "fdAT" and first:
@@ -530,6 +532,7 @@ class TestReal:
     """Real pictures, and what they cost."""
 
     @pytest.mark.slow
+    @pytest.mark.long
     def test_every_picture_is_like_itself(self, corpus: list[Path]) -> None:
         """Every real image with a spare byte is accepted in its own place, without loss."""
         unlike = {}
@@ -544,7 +547,7 @@ class TestReal:
     @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory where Linux tells it")
     def test_long_animation_in_bounded_memory(self, corpus: list[Path]) -> None:
         """1400 x 662 pixels in 178 frames, 660 MB in all, are compared in less than 300 MB."""
-        film = next(path for path in corpus if path.name == "preview-demo.gif")
+        film = named(corpus, "preview-demo.gif")
         code = (
             "import sys; from pathlib import Path; from imgshrink.pixels.verify import verify, Recipe\n"
             "film = Path(sys.argv[1]).read_bytes()\n"
@@ -560,10 +563,11 @@ class TestReal:
 class TestHostile:
     """Bytes that mean harm."""
 
-    @pytest.mark.parametrize("name", ["bomb-60000-header.png", "bomb-20000-real.png", "bomb-gif-canvas.gif"])
-    def test_bombs_are_refused_by_their_header(self, hostile_made: tuple[Path, dict[str, str]], name: str) -> None:
+    @pytest.mark.parametrize("name", BOMBS)
+    def test_bombs_are_refused_by_their_header(self, tmp_path: Path, name: str) -> None:
         """As original or as candidate, a bomb is not decoded: 200 MB are more than enough to refuse it."""
-        bomb = hostile_made[0] / name
+        bomb = tmp_path / name
+        bomb.write_bytes(BOMBS[name])
         code = (
             "import resource, sys; from pathlib import Path; from imgshrink.pixels.verify import verify, Recipe\n"
             "resource.setrlimit(resource.RLIMIT_DATA, (200_000_000, 200_000_000))\n"
@@ -581,7 +585,6 @@ class TestHostile:
             assert isinstance(verify(large(photo(), "JPEG"), data, LOSSLESS), NotSmaller | Refuse)
 
     @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
-    @settings(max_examples=40, deadline=None)
     @given(data=st.data())
     def test_damaged_candidate_never_raises(self, sample: Path, data: st.DataObject) -> None:
         """A candidate cut or flipped anywhere gets a judgement, and is accepted only if it shows the same picture."""
@@ -598,7 +601,6 @@ class TestHostile:
         if isinstance(judgement, Accept):
             assert isinstance(verify(judgement.data + bytes(99), original, LOSSLESS), Accept)
 
-    @settings(max_examples=40, deadline=None)
     @given(st.binary(max_size=200), st.binary(max_size=200), st.integers(1, 100))
     def test_any_bytes_never_raise(self, original: bytes, candidate: bytes, quality: int) -> None:
         """Bytes that are no image are refused."""

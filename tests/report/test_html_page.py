@@ -7,7 +7,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.core.model import Outcome, Status
@@ -126,7 +126,6 @@ def test_a_name_stays_a_name() -> None:
     assert re.fullmatch(r"[\w%.~-]+/1", str(read.named("img")[0]["src"]))
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.text())
 def test_any_name_stays_a_name(name: str) -> None:
     """Whatever a name holds, the page has the same tags, and can be written as UTF-8."""

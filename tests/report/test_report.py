@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.core.model import Outcome, Plan, Reason, Status
@@ -161,7 +161,6 @@ def test_quoted_name_of_bytes_that_are_no_text() -> None:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-@settings(max_examples=30, deadline=None)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=12))
 def test_any_name_is_one_word(name: str) -> None:
     """Whatever a name holds, its quoted form is one word of the shell."""

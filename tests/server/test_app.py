@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -17,21 +16,16 @@ from server_process import Served, until
 
 EXAMPLE = "https://images.example.org/shrink"
 DAY = 24 * 3600
+SERVER = {"public_url": EXAMPLE + "/"}
 
 
 def talkative(text: str = "") -> bytes:
-    """A picture with a text chunk that the engine will drop; every text makes another one."""
+    """An image with a text chunk that the engine drops; different texts give different images."""
     return png(chunk(b"tEXt", b"Comment\0" + (text or uuid.uuid4().hex).encode() * 20))
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with Served(tmp_path_factory.mktemp("server") / "data", public_url=EXAMPLE + "/") as served:
-        yield served
-
-
 def fetched(server: Served, url: str, **more: Any) -> httpx.Response:
-    """What a proxy in front would fetch for a URL that the server made."""
+    """The reply to a reverse proxy for a URL from the server."""
     assert url.startswith(EXAMPLE + "/")
     return server.get(url.removeprefix(EXAMPLE), "", **more)
 
@@ -76,7 +70,7 @@ def test_status(server: Served) -> None:
 
 
 def test_files(server: Served) -> None:
-    """Both files come without a key, whole, with their type, as attachments that nobody sniffs."""
+    """Both files are served without a key, whole, with their media type, as attachments, and with `nosniff`."""
     image = talkative()
     data = server.ended(server.accepted(image))
     original, result = fetched(server, data["original_url"]), fetched(server, data["optimized_url"])
@@ -90,7 +84,7 @@ def test_files(server: Served) -> None:
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
 def test_types(server: Served, path: Any) -> None:
-    """Each format comes back as what it is, whatever its file was called."""
+    """The media type is that of the bytes, whatever the file was called."""
     data = server.ended(server.accepted(path.read_bytes()))
     kind = {"jpg": "jpeg"}.get(path.suffix[1:], path.suffix[1:])
     assert fetched(server, data["optimized_url"]).headers["content-type"] == f"image/{kind}"
@@ -98,7 +92,7 @@ def test_types(server: Served, path: Any) -> None:
 
 
 def test_files_are_kept_a_day(server: Served) -> None:
-    """`Expires` says when the files go: a day after the image was done."""
+    """`Expires` says when the files are deleted: a day after the image was completed."""
     number = server.accepted(talkative())
     data = server.ended(number)
     replies = [
@@ -111,7 +105,7 @@ def test_files_are_kept_a_day(server: Served) -> None:
 
 
 def test_nothing_to_gain(server: Served) -> None:
-    """An image that can't be made smaller is completed as it is."""
+    """An image that can't be shrunk is completed unchanged."""
     data = server.ended(server.accepted(png()))
     assert (data["status"], data["optimized_size"], data["compression_ratio"]) == ("completed", len(png()), 0.0)
     assert fetched(server, data["optimized_url"]).content == png()
@@ -142,8 +136,8 @@ def test_host_header_counts_for_nothing(server: Served) -> None:
 
 @pytest.mark.parametrize("path", ["/api/status/1/", "/api/v1/usage/", "/health/"])
 def test_no_redirects(server: Served, path: str) -> None:
-    """A path with a slash too many is not there; no reply redirects."""
-    assert_refused(server.get(path), 404, "There is nothing here")
+    """A path with a trailing slash is not found; no reply redirects."""
+    assert_refused(server.get(path), 404, "There is no such route")
 
 
 ROUTES = [("POST", "/api/optimize"), ("GET", "/api/status/1"), ("GET", "/api/v1/usage"), ("GET", "/api/v1/stats")]
@@ -152,13 +146,13 @@ ROUTES = [("POST", "/api/optimize"), ("GET", "/api/status/1"), ("GET", "/api/v1/
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("key", ["", "wrong", "imgshrink_0123456789ab_" + "x" * 43])
 def test_no_key(server: Served, method: str, path: str, key: str) -> None:
-    """Without a right key every route of the API says no, and no more than that."""
+    """Without a valid key every route of the API replies 401 and nothing else."""
     assert_refused(server.request(method, path, key), 401, "The API key is missing or invalid")
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_revoked_key(server: Served, method: str, path: str) -> None:
-    """A key that is revoked while the server runs opens nothing from then on."""
+    """A key that is revoked while the server runs is rejected from then on."""
     name = uuid.uuid4().hex
     key = server.add_key(name)
     before = server.request(method, path, key).status_code
@@ -168,18 +162,18 @@ def test_revoked_key(server: Served, method: str, path: str) -> None:
 
 
 def test_key_in_the_query(server: Served) -> None:
-    """A key counts in its header only."""
+    """A key is accepted in its header only."""
     assert server.get(f"/api/v1/stats?key={server.key}&X-API-Key={server.key}", "").status_code == 401
 
 
 @pytest.mark.parametrize("number", ["999999999", "0", "-1", "abc", "1.5", "9" * 30, "%00", "1;2", "٣"])
 def test_unknown_image(server: Served, number: str) -> None:
     """A number that is no image's is not found."""
-    assert_refused(server.get(f"/api/status/{number}"), 404, "There is no such image, or its day is over")
+    assert_refused(server.get(f"/api/status/{number}"), 404, "There is no such image, or it has expired")
 
 
 def test_someone_elses_image(server: Served) -> None:
-    """Somebody else's image gets the reply of one that there is not, to the letter."""
+    """An image of another key gets exactly the reply of an image that does not exist."""
     number = server.accepted(png())
     other = server.add_key(uuid.uuid4().hex)
     theirs, nobodys = server.get(f"/api/status/{number}", other), server.get("/api/status/999999999", other)
@@ -201,13 +195,13 @@ NAMES = [
 @pytest.mark.parametrize("folder", ["original", "optimized"])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_way_out_of_the_folder(server: Served, folder: str, name: str) -> None:
-    """No name leads to a file but those that the server made."""
+    """Only names from the server lead to a file."""
     reply = server.get(f"/direct-file/{folder}/{name.replace(chr(0), '%00')}", "")
     assert (reply.status_code, reply.json()["success"]) == (404, False)
 
 
 def test_result_before_its_time(server: Served) -> None:
-    """The name of an original is no name of a result."""
+    """The name of an original is not found among the results."""
     data = server.ended(server.accepted(png()))
     name = data["original_url"].rpartition("/")[2]
     assert server.get(f"/direct-file/optimized/{name}", "").status_code == 404
@@ -221,19 +215,19 @@ def test_result_before_its_time(server: Served) -> None:
     ],
 )
 def test_wrong_method(server: Served, method: str, path: str, allowed: set[str]) -> None:
-    """Another method is refused in the envelope, with those that there are."""
+    """An unsupported method gets the envelope and the allowed methods."""
     reply = server.request(method, path)
     assert_refused(reply, 405, "This method is not allowed here")
     assert set(reply.headers["allow"].split(", ")) == allowed
 
 
 def test_unknown_path(server: Served) -> None:
-    """What is not there is refused in the envelope too."""
-    assert_refused(server.get("/"), 404, "There is nothing here")
+    """An unknown path gets the envelope too."""
+    assert_refused(server.get("/"), 404, "There is no such route")
 
 
 def test_stats(server: Served) -> None:
-    """The remaining quota, and when it is whole again; failed images do not count."""
+    """The remaining quota and when it is reset."""
     key = server.add_key(uuid.uuid4().hex, limit=10)
     server.ended(server.accepted(png(), key=key), key)
     data = server.get("/api/v1/stats", key).json()["data"]
@@ -259,7 +253,7 @@ def test_usage(server: Served) -> None:
 
 
 def test_quota_used_up(server: Served) -> None:
-    """Past the quota an upload is refused, and reading goes on."""
+    """Beyond the quota uploads are refused, and reading is not."""
     key = server.add_key(uuid.uuid4().hex, limit=1)
     number = server.accepted(png(), key=key)
     assert_refused(server.post(png(), key), 403, "The monthly quota of this API key is used up")
@@ -267,7 +261,7 @@ def test_quota_used_up(server: Served) -> None:
 
 
 def test_idempotency(server: Served) -> None:
-    """The same Idempotency-Key and body are the same image, also once it is done; it is counted once."""
+    """The same Idempotency-Key and body are the same image, after completion too, and count once."""
     key = server.add_key(uuid.uuid4().hex)
     image, headers = talkative(), {"Idempotency-Key": uuid.uuid4().hex}
     first = server.post(image, key, headers=headers)
@@ -289,7 +283,7 @@ def test_idempotency_with_another_body(server: Served) -> None:
 
 @pytest.mark.parametrize("value", ["", "x" * 256, "two words", "sm\xf8rrebr\xf8d"])
 def test_bad_idempotency_key(server: Served, value: str) -> None:
-    """An Idempotency-Key that could not be kept is a validation error."""
+    """An Idempotency-Key of another form is a validation error."""
     reply = server.post(png(), headers={"Idempotency-Key": value.encode("latin-1")})
     assert (reply.status_code, [*reply.json()["errors"]]) == (422, ["Idempotency-Key"])
 
@@ -322,14 +316,14 @@ def test_head(server: Served) -> None:
 
 
 def test_replies_are_not_cached(server: Served) -> None:
-    """What is true now is told to no cache."""
+    """Replies that change are marked `no-store`."""
     number = server.accepted(png())
     paths = (f"/api/status/{number}", "/api/v1/stats", "/api/v1/usage", "/health")
     assert {server.get(path).headers["cache-control"] for path in paths} == {"no-store"}
 
 
 def test_log_holds_no_secrets(server: Served) -> None:
-    """The log names who asked for what, and holds no key, no query and no name of a file."""
+    """The log names key, route and status, and holds no secret, no query and no file name."""
     data = server.ended(server.accepted(png()))
     server.get(f"/api/v1/stats?secret={server.key}")
     fetched(server, data["optimized_url"])

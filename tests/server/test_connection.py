@@ -1,4 +1,4 @@
-"""Clients that open connections and take their time: they keep nobody else out."""
+"""Slow and malformed clients: the server bounds them and keeps serving others."""
 
 from __future__ import annotations
 
@@ -20,22 +20,13 @@ HALF = b"GET /health HTTP/1.1\r\nHost: a\r\n"
 
 @contextmanager
 def serving(folder: Path, **limits: float) -> Iterator[Served]:
-    """A server within `limits`."""
+    """A server with these limits."""
     with Served(folder / "data", limits=limits) as server:
         yield server
 
 
-def connected(server: Served, data: bytes = b"") -> socket.socket:
-    """A connection that has sent `data` and waits."""
-    host, _, port = server.url.removeprefix("http://").partition(":")
-    sock = socket.create_connection((host, int(port)), timeout=30)
-    if data:
-        sock.sendall(data)
-    return sock
-
-
 def rest(sock: socket.socket) -> bytes:
-    """What the server still sends until it ends the connection."""
+    """The bytes that the server sends until it closes the connection."""
     received = b""
     try:
         while piece := sock.recv(4000):
@@ -47,14 +38,14 @@ def rest(sock: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("said", [b"", b"G", HALF])
 def test_head_that_does_not_come(tmp_path: Path, said: bytes) -> None:
-    """A connection whose request does not begin, or whose head does not end, is ended."""
-    with serving(tmp_path, head_seconds=0.3) as server, connected(server, said) as sock:
+    """A connection is closed if its request does not start, or its head does not end, in time."""
+    with serving(tmp_path, head_seconds=0.3) as server, server.connected(said) as sock:
         assert rest(sock) == b""
 
 
 def test_second_head_that_does_not_end(tmp_path: Path) -> None:
-    """The same holds for the next request of a connection; one whose head is there takes the time it needs."""
-    with serving(tmp_path, head_seconds=0.3) as server, connected(server, HALF + b"\r\n") as sock:
+    """The same holds for the next request of a connection."""
+    with serving(tmp_path, head_seconds=0.3) as server, server.connected(HALF + b"\r\n") as sock:
         answer = b""
         while not answer.endswith(b"}"):
             answer += sock.recv(4000)
@@ -63,10 +54,10 @@ def test_second_head_that_does_not_end(tmp_path: Path) -> None:
 
 
 def test_more_connections_than_are_allowed(tmp_path: Path) -> None:
-    """Beyond their number connections are ended at once, and when the silent ones are gone all is as before."""
+    """Connections beyond the limit are closed at once; when silent ones have timed out, new ones are served."""
     with serving(tmp_path, head_seconds=2, connections=10) as server, ExitStack() as stack:
-        first = [stack.enter_context(connected(server)) for _ in range(10)]
-        over = [stack.enter_context(connected(server)) for _ in range(10)]
+        first = [stack.enter_context(server.connected()) for _ in range(10)]
+        over = [stack.enter_context(server.connected()) for _ in range(10)]
         assert {rest(sock) for sock in (*over, *first)} == {b""}
         assert server.get("/health", "").status_code == 200
 
@@ -78,10 +69,10 @@ UPLOAD = (
 
 
 def test_stalled_uploads_keep_nobody_out_for_ever(tmp_path: Path) -> None:
-    """Who waits behind slow uploads is told that the server is busy, and when to come again."""
-    with serving(tmp_path, uploads=2, turn_seconds=0.3, stall_seconds=60) as server, ExitStack() as stack:
+    """Uploads that wait behind slow ones for too long get 503 with `Retry-After`."""
+    with serving(tmp_path, uploads=2, slot_wait_seconds=0.3, stall_seconds=60) as server, ExitStack() as stack:
         for _ in range(2):
-            stack.enter_context(connected(server, UPLOAD.format(server.key).encode()))
+            stack.enter_context(server.connected(UPLOAD.format(server.key).encode()))
         until(lambda: server.post(png()).status_code == 503)
         reply = server.post(png())
         assert (reply.json()["message"], reply.headers["retry-after"]) == ("The server is busy", "1")
@@ -90,14 +81,14 @@ def test_stalled_uploads_keep_nobody_out_for_ever(tmp_path: Path) -> None:
 
 
 def test_upload_that_stalls(tmp_path: Path) -> None:
-    """An upload of which nothing more arrives is refused as too slow."""
-    with serving(tmp_path, stall_seconds=0.3) as server, connected(server, UPLOAD.format(server.key).encode()) as sock:
+    """An upload that stalls gets 408."""
+    with serving(tmp_path, stall_seconds=0.3) as server, server.connected(UPLOAD.format(server.key).encode()) as sock:
         assert sock.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.parametrize("charset", ["undefined", "punycode", "nowhere"])
 def test_odd_charset(tmp_path: Path, charset: str) -> None:
-    """A form in an encoding that can't be read is a bad request."""
+    """A form in an unknown encoding is a bad request."""
     with serving(tmp_path) as server:
         kind = f"multipart/form-data; boundary=b; charset={charset}"
         body = b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n1\r\n--b--\r\n'
@@ -108,7 +99,7 @@ def test_odd_charset(tmp_path: Path, charset: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of a file's size")
 def test_no_room_for_temporary_files(tmp_path: Path) -> None:
-    """Where an upload can't be put aside while it is read, the server is busy: nothing was accepted."""
+    """Without space for temporary files uploads get 503; nothing is accepted."""
     with Served(tmp_path / "data", file_size=500_000) as server:
         reply = server.post(png(chunk(b"tEXt", b"Comment\0" + b"x" * 1_500_000)))
         assert (reply.status_code, reply.json()["message"]) == (503, "The server is busy")
@@ -119,8 +110,8 @@ def test_no_room_for_temporary_files(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of open files")
 @pytest.mark.parametrize(("soft", "hard", "room"), [(300, 300, 44), (100, 300, 44), (256, 256, 1), (300, 3000, 2000)])
 def test_room_for_connections(soft: int, hard: int, room: int) -> None:
-    """As many connections as there are file descriptors for, after the soft limit is raised as far as is needed."""
-    code = "from imgshrink.server.connection import room; print(room(2000))"
+    """Connections are limited by file descriptors, after the soft limit is raised as far as needed."""
+    code = "from imgshrink.server.connection import connection_limit; print(connection_limit(2000))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,10 @@ curl -X POST "https://www.tinyjpg.co/api/optimize" -H "X-API-Key: YOUR_API_KEY" 
 """
 STATUS = 'curl -X GET "https://www.tinyjpg.co/api/status/123" -H "X-API-Key: YOUR_API_KEY"'
 
+SERVER = {"engine": "builtin"}
 PUBLISHED_WORDS = ["processing", "completed", PUBLISHED_UPLOAD["message"]]
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with Served(tmp_path_factory.mktemp("server") / "data", engine="builtin") as served:
-        yield served
 
 
 def said(server: Served, line: str, **words: str) -> Any:
@@ -42,7 +36,7 @@ def said(server: Served, line: str, **words: str) -> Any:
 
 
 def shape(value: Any) -> Any:
-    """Names in their order, and what kind of thing each holds; words where words are published."""
+    """Names in their order with the types of their values; the values themselves where they are published."""
     if isinstance(value, dict):
         return [(name, shape(below)) for name, below in value.items()]
     return value if value is True or value in PUBLISHED_WORDS else type(value)

@@ -1,4 +1,4 @@
-"""What was accepted ends, once, whatever happens to the engine, to the server, to the power."""
+"""Every accepted image ends exactly once, whatever happens to the engine, the server or the power."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import pytest
 
 from image_builder import chunk, png
 from imgshrink.core.model import Format
-from imgshrink.server.blobs import STRAY_SECONDS, Folder, new_name
+from imgshrink.server.blobs import STRAY_SECONDS, BlobStore, new_name
 from imgshrink.server.database import Database
 from imgshrink.server.job_runner import JobRunner
-from imgshrink.server.jobs import Job, Upload
+from imgshrink.server.jobs import Job, NewJob
 from imgshrink.server.keys import Key, Keys
 from imgshrink.server.limits import Limits
-from imgshrink.server.queue import Leases, Store
+from imgshrink.server.queue import JobQueue, Leases
 from server_process import Served, Trim, judge, until
 
 SOON = {"lease": 1.0}
@@ -32,7 +32,7 @@ SOON = {"lease": 1.0}
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """A function that starts a server in this test's folder; `asked` counts what its engine was asked for."""
+    """A function that starts a server in the test's folder; `asked` counts the calls of its engine."""
     running: list[Served] = []
 
     def start(**config: object) -> Served:
@@ -51,12 +51,12 @@ def asked(tmp_path: Path) -> int:
     return len(log.read_text().splitlines()) if log.exists() else 0
 
 
-def pictures(count: int) -> list[bytes]:
+def images(count: int) -> list[bytes]:
     return [png(chunk(b"tEXt", b"Comment\0" + str(number).encode() * 50)) for number in range(count)]
 
 
 def test_crashing_image(served: Callable[..., Served], tmp_path: Path) -> None:
-    """An image that crashes the codec ends as failed after three tries, with the reason, and costs nothing."""
+    """An image that crashes the codec fails after three tries, with the reason, and does not count."""
     server = served(engine="crash")
     data = server.ended(server.accepted(png()))
     assert list(data) == ["image_id", "status", "original_size", "message"]
@@ -65,36 +65,36 @@ def test_crashing_image(served: Callable[..., Served], tmp_path: Path) -> None:
 
 
 def test_declined_image(served: Callable[..., Served], tmp_path: Path) -> None:
-    """An image that the engine does not take ends at the first try, with the reason, and costs nothing."""
+    """An image that the engine declines fails at the first try, with the reason, and does not count."""
     server = served(engine="decline")
     data = server.ended(server.accepted(png()))
     assert (data["status"], data["message"], asked(tmp_path)) == ("failed", "not for this engine", 1)
     assert server.get("/api/v1/stats").json()["data"]["used"] == 0
 
 
-def test_wrong_picture(served: Callable[..., Served], tmp_path: Path) -> None:
-    """A result that shows another picture is never served: the image has failed."""
+def test_wrong_image(served: Callable[..., Served], tmp_path: Path) -> None:
+    """A result that shows another image is never served: the image fails."""
     server = served(engine="swap")
     data = server.ended(server.accepted(png()))
-    assert (data["status"], data["message"], asked(tmp_path)) == ("failed", "it shows another picture", 1)
+    assert (data["status"], data["message"], asked(tmp_path)) == ("failed", "it shows another image", 1)
 
 
 def test_fault_of_our_own(served: Callable[..., Served]) -> None:
-    """What goes wrong inside is in the log, not in the reply."""
+    """Internal errors are logged, and not part of the reply."""
     server = served(engine="stumble")
     assert server.ended(server.accepted(png()))["message"] == "the image could not be optimized"
     assert "ZeroDivisionError: secret detail" in server.log.read_text()
 
 
 def test_engine_that_can_not_work_for_a_while(served: Callable[..., Served], tmp_path: Path) -> None:
-    """While the engine can't work, an image waits: what was accepted is not lost, and no try of it is used up."""
+    """While the engine is unavailable an image waits, and no try is used up."""
     server = served(engine="absent", jobs=1)
     assert server.ended(server.accepted(png()))["status"] == "completed"
     assert asked(tmp_path) == 6
 
 
 def test_failed_image_has_no_result(served: Callable[..., Served]) -> None:
-    """There is nothing to fetch for a failed image."""
+    """A failed image has no result."""
     server = served(engine="decline")
     reply = server.post(png()).json()["data"]
     server.ended(reply["image_id"])
@@ -103,7 +103,7 @@ def test_failed_image_has_no_result(served: Callable[..., Served]) -> None:
 
 @pytest.mark.slow
 def test_image_that_kills_the_server(served: Callable[..., Served], tmp_path: Path) -> None:
-    """An image that takes the whole server with it three times has failed when it starts for the fourth time."""
+    """An image that kills the server three times has failed when the server starts again."""
     server = served(engine="die", jobs=1, limits={"lease": 0.3})
     number = server.accepted(png())
     for _ in range(2):
@@ -117,9 +117,9 @@ def test_image_that_kills_the_server(served: Callable[..., Served], tmp_path: Pa
 
 
 def test_power_cut(served: Callable[..., Served], tmp_path: Path) -> None:
-    """After a power cut in the middle, everything accepted ends; nothing is counted twice."""
+    """After a power cut every accepted image ends, and none counts twice."""
     server = served(seconds=0.4)
-    numbers = [server.accepted(picture) for picture in pictures(6)]
+    numbers = [server.accepted(image) for image in images(6)]
     until(lambda: asked(tmp_path) >= 3)
     server.kill()
     server.start()
@@ -129,9 +129,9 @@ def test_power_cut(served: Callable[..., Served], tmp_path: Path) -> None:
 
 
 def test_results_survive(served: Callable[..., Served]) -> None:
-    """What is completed can be fetched after a power cut, whole."""
+    """Results can be fetched after a power cut."""
     server = served()
-    data = server.ended(server.accepted(pictures(1)[0]))
+    data = server.ended(server.accepted(images(1)[0]))
     server.kill()
     server.start()
     path = "/direct-file/" + data["optimized_url"].partition("/direct-file/")[2]
@@ -139,23 +139,23 @@ def test_results_survive(served: Callable[..., Served]) -> None:
 
 
 def test_long_work_keeps_its_lease(served: Callable[..., Served], tmp_path: Path) -> None:
-    """Work that takes longer than a lease is not begun again while its server lives."""
+    """A job that takes longer than a lease is not started again while its server runs."""
     server = served(seconds=1.5, limits={"lease": 0.4})
     assert server.ended(server.accepted(png()))["status"] == "completed"
     assert asked(tmp_path) == 1
 
 
 def test_hanging_engine(served: Callable[..., Served], tmp_path: Path) -> None:
-    """Work beyond the time of a try loses its lease, and three such tries end the image."""
+    """A try that exceeds its time loses its lease, and after three of them the image fails."""
     server = served(seconds=600, jobs=4, limits={"job_seconds": 0.2, "lease": 0.4})
     assert server.ended(server.accepted(png()))["status"] == "failed"
     assert asked(tmp_path) == 3
 
 
 def test_original_damaged_on_disk(served: Callable[..., Served], tmp_path: Path) -> None:
-    """An original that was damaged while it waited ends as failed; so does one that is gone."""
+    """An image whose original was damaged or deleted while it waited fails."""
     server = served(seconds=1, jobs=1)
-    numbers = [server.accepted(picture) for picture in pictures(3)]
+    numbers = [server.accepted(image) for image in images(3)]
     until(lambda: asked(tmp_path) == 1)
     (_, damaged), (_, gone) = originals(server)[1:]
     (server.data / "originals" / damaged).write_bytes(b"damaged")
@@ -172,13 +172,13 @@ def originals(server: Served) -> list[tuple[int, str]]:
 
 
 def alter(server: Served, statement: str) -> None:
-    """Change the database behind the server's back."""
+    """Change the database while the server runs."""
     with closing(sqlite3.connect(server.data / "server.sqlite3", timeout=30, isolation_level=None)) as connection:
         connection.execute(statement)
 
 
 def test_trouble_with_the_database(served: Callable[..., Served]) -> None:
-    """While the database can't be used, uploads are refused for now, the rest is an error; then all goes on."""
+    """While the database can't be used uploads get 503 and other requests 500; then all works again."""
     server = served()
     number = server.accepted(png())
     server.ended(number)
@@ -193,7 +193,7 @@ def test_trouble_with_the_database(served: Callable[..., Served]) -> None:
 
 
 def test_leases_that_can_not_be_renewed(served: Callable[..., Served], tmp_path: Path) -> None:
-    """Trouble while a lease is renewed is logged, and renewing goes on."""
+    """Errors in renewing leases are logged, and renewing continues."""
     server = served(seconds=2, jobs=1)
     number = server.accepted(png())
     until(lambda: asked(tmp_path) == 1)
@@ -209,23 +209,23 @@ def test_two_servers_share_the_work(served: Callable[..., Served], tmp_path: Pat
     with Served(tmp_path / "other", seconds=0.05, asked=str(tmp_path / "asked"), limits=SOON) as second:
         second.kill()
         second.start(data=str(first.data))
-        numbers = [first.accepted(picture) for picture in pictures(12)]
+        numbers = [first.accepted(image) for image in images(12)]
         assert {first.ended(number)["status"] for number in numbers} == {"completed"}
     assert asked(tmp_path) == 12
 
 
 def test_orderly_end_finishes(served: Callable[..., Served], tmp_path: Path) -> None:
-    """Told to end, a server finishes what it has begun, begins nothing more, and exits with 0."""
+    """A stopped server finishes running jobs, starts no more, and exits with 0."""
     server = served(seconds=0.7, jobs=1, grace=20)
-    numbers = [server.accepted(picture) for picture in pictures(2)]
+    numbers = [server.accepted(image) for image in images(2)]
     until(lambda: asked(tmp_path) == 1)
     assert server.stop() == 0
     server.start(engine="crash")
     assert [server.ended(number)["status"] for number in numbers] == ["completed", "failed"]
 
 
-def test_orderly_end_hands_back(served: Callable[..., Served], tmp_path: Path) -> None:
-    """What can't be finished in time is handed back: it begins again at once, and the try does not count."""
+def test_orderly_end_releases(served: Callable[..., Served], tmp_path: Path) -> None:
+    """Jobs that can't be finished in time are released: they start again at once, and the try does not count."""
     server = served(seconds=600, jobs=1, grace=1, limits={"lease": 3600})
     number = server.accepted(png())
     until(lambda: asked(tmp_path) == 1)
@@ -237,21 +237,21 @@ def test_orderly_end_hands_back(served: Callable[..., Served], tmp_path: Path) -
 
 
 def test_interrupted(served: Callable[..., Served]) -> None:
-    """Ctrl-C ends a server as SIGTERM does."""
+    """Ctrl-C stops a server as SIGTERM does."""
     server = served()
     os.kill(server.pid, signal.SIGINT)
     assert server.exit_code() == 0
 
 
 def test_upload_during_the_end(served: Callable[..., Served]) -> None:
-    """Uploads that come while the server ends are either accepted for good or not at all."""
+    """Uploads during the shutdown are either accepted durably or not at all."""
     server = served(jobs=2)
     numbers: list[int] = []
 
     def upload() -> None:
-        for picture in pictures(200):
+        for image in images(200):
             try:
-                numbers.append(server.accepted(picture))
+                numbers.append(server.accepted(image))
             except httpx.TransportError:
                 return
 
@@ -268,7 +268,7 @@ def test_upload_during_the_end(served: Callable[..., Served]) -> None:
 
 @pytest.mark.slow
 def test_power_cuts_at_random(served: Callable[..., Served]) -> None:
-    """Power cuts at random moments of uploads and work: every accepted image ends, the quota is exact."""
+    """With power cuts at random moments every accepted image ends, and the quota is exact."""
     server = served(seconds=0.05, limits={"tries": 1000, "lease": 0.3})
     dice = random.Random(7)
     accepted: dict[int, str] = {}
@@ -279,7 +279,7 @@ def test_power_cuts_at_random(served: Callable[..., Served]) -> None:
             headers = {"Idempotency-Key": f"{client}-{number}"}
             while not over.is_set():
                 try:
-                    accepted[server.accepted(pictures(number + 1)[-1], headers=headers)] = headers["Idempotency-Key"]
+                    accepted[server.accepted(images(number + 1)[-1], headers=headers)] = headers["Idempotency-Key"]
                     break
                 except httpx.TransportError:
                     time.sleep(0.05)
@@ -301,25 +301,25 @@ def test_power_cuts_at_random(served: Callable[..., Served]) -> None:
 
 @dataclass
 class Parts:
-    """A server's inside, without its sockets, on a clock of the test's own."""
+    """The parts of a server without its sockets, on the test's own clock."""
 
-    store: Store
+    queue: JobQueue
     leases: Leases
-    folder: Folder
+    blobs: BlobStore
     key: Key
     limits: Limits
     now: list[float]
 
     def runner(self, engine: Trim) -> JobRunner:
-        return JobRunner(engine, judge, self.leases, self.store, self.folder, self.limits, 1)
+        return JobRunner(engine, judge, self.leases, self.queue, self.blobs, self.limits, 1)
 
     def accept(self, image: bytes) -> Job:
-        upload = Upload(Format.PNG, 80, len(image), "", new_name(Format.PNG), new_name(Format.PNG))
-        self.folder.keep_original(upload.original_name, image)
-        return self.store.accept(self.key, upload)[0]
+        upload = NewJob(Format.PNG, 80, len(image), "", new_name(Format.PNG), new_name(Format.PNG))
+        self.blobs.store_original(upload.original_name, image)
+        return self.queue.accept(self.key, upload)[0]
 
     def state(self, job: Job) -> str | None:
-        found = self.store.find(self.key, job.id)
+        found = self.queue.find(self.key, job.id)
         return found.state if found else None
 
 
@@ -329,8 +329,8 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
     database = Database(tmp_path / "data")
     key = Keys(database).check(Keys(database).add("first"))
     assert key is not None
-    store, leases = (kind(database, limits, lambda: now[0]) for kind in (Store, Leases))
-    yield Parts(store, leases, Folder(tmp_path / "data", limits), key, limits, now)
+    queue, leases = (kind(database, limits, lambda: now[0]) for kind in (JobQueue, Leases))
+    yield Parts(queue, leases, BlobStore(tmp_path / "data", limits), key, limits, now)
     database.close()
 
 
@@ -339,8 +339,8 @@ def files(folder: Path) -> list[str]:
 
 
 def test_sweeping(parts: Parts, tmp_path: Path) -> None:
-    """What was kept for a day is deleted then: the original, the result, and what is known of it."""
-    job, runner = parts.accept(pictures(1)[0]), parts.runner(Trim())
+    """A day after completion the original, the result and the job are deleted."""
+    job, runner = parts.accept(images(1)[0]), parts.runner(Trim())
     runner.start()
     until(lambda: parts.state(job) == "completed")
     runner.stop(1)
@@ -350,15 +350,15 @@ def test_sweeping(parts: Parts, tmp_path: Path) -> None:
     runner.start()
     until(lambda: not files(tmp_path))
     runner.stop(1)
-    assert (before, parts.store.expired()) == (2, [])
+    assert (before, parts.queue.expired()) == (2, [])
 
 
 def test_strays(parts: Parts, tmp_path: Path) -> None:
-    """A file that belongs to no job is deleted once it is too old to become one's; the others stay."""
+    """A file without a job is deleted once it is too old to belong to an upload; others stay."""
     job = parts.accept(png())
     parts.leases.fail(parts.leases.lease() or job, "no", final=True)
-    stray, known = parts.folder.original("0stray.png"), parts.folder.original(job.original_name)
-    young = parts.folder.result("0young.png.1")
+    stray, known = parts.blobs.original("0stray.png"), parts.blobs.original(job.original_name)
+    young = parts.blobs.result("0young.png.1")
     long_ago = time.time() - STRAY_SECONDS - 60
     for path in (stray, young):
         path.write_bytes(b"0")
@@ -372,7 +372,7 @@ def test_strays(parts: Parts, tmp_path: Path) -> None:
 
 
 def test_late_result_is_dropped(parts: Parts, tmp_path: Path) -> None:
-    """Who finishes an image after it went to somebody else finishes nothing and leaves no file."""
+    """A result that comes after the lease was lost is discarded and leaves no file."""
     stolen: list[Job | None] = []
 
     class Late(Trim):
@@ -381,7 +381,7 @@ def test_late_result_is_dropped(parts: Parts, tmp_path: Path) -> None:
             stolen.append(parts.leases.lease())
             return super().result(data)
 
-    job, runner = parts.accept(pictures(1)[0]), parts.runner(Late())
+    job, runner = parts.accept(images(1)[0]), parts.runner(Late())
     runner.start()
     until(lambda: stolen)
     runner.stop(60)
@@ -389,7 +389,7 @@ def test_late_result_is_dropped(parts: Parts, tmp_path: Path) -> None:
 
 
 def test_result_that_ends_too_late(parts: Parts) -> None:
-    """A worker that can't be stopped gives its image back without ending, so that another server may begin it."""
+    """The job of a thread that can't be stopped is released, so that another server can start it."""
     began, end = threading.Event(), threading.Event()
 
     class Stuck(Trim):
@@ -408,8 +408,8 @@ def test_result_that_ends_too_late(parts: Parts) -> None:
     assert (state, parts.state(job)) == ("queued", "queued")
 
 
-def test_unused_crew_stops(parts: Parts) -> None:
-    """Stopping an idle runner takes no grace."""
+def test_idle_runner_stops(parts: Parts) -> None:
+    """Stopping an idle runner takes none of the grace period."""
     runner = parts.runner(Trim())
     runner.start()
     begun = time.monotonic()

@@ -52,6 +52,7 @@ def test_operations_are_named() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("schemathesis") is None, reason="needs schemathesis")
+@pytest.mark.long
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     """Whatever schemathesis sends, right or wrong, the reply is one that the document describes."""
     with Served(tmp_path / "data", limits={"rate": 1e6, "burst": 10**9}) as server:

@@ -1,4 +1,4 @@
-"""The server's queue: what is accepted, leased, ended and forgotten, in real SQLite files."""
+"""The server's queue in real SQLite files: accepting, leasing, ending and deleting jobs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 from imgshrink.core.model import Format
 from imgshrink.server.blobs import new_name
 from imgshrink.server.database import Database
-from imgshrink.server.jobs import Job, Upload
+from imgshrink.server.jobs import Job, NewJob
 from imgshrink.server.keys import Key, Keys
 from imgshrink.server.limits import Limits
-from imgshrink.server.queue import Full, KeyReused, Leases, QuotaUsed, Store
+from imgshrink.server.queue import CapacityReached, IdempotencyKeyReused, JobQueue, Leases, QuotaExceeded
 
 DAY = 24 * 3600
 NOVEMBER = 1_795_000_000.0  # 2026-11-18
@@ -31,16 +31,16 @@ class Clock:
 
 @dataclass
 class Queue:
-    """One process's view of the queue, and the key that fills it."""
+    """One process's connection to the queue, and its key."""
 
     database: Database
-    store: Store
+    jobs: JobQueue
     leases: Leases
     key: Key
     clock: Clock
 
     def accept(self, *, idempotency: str | None = None, body: str = "body", quality: int = 80, size: int = 1000) -> Job:
-        return self.store.accept(self.key, upload(idempotency=idempotency, body=body, quality=quality, size=size))[0]
+        return self.jobs.accept(self.key, upload(idempotency=idempotency, body=body, quality=quality, size=size))[0]
 
     def complete(self, job: Job, size: int = 400, place: Callable[[], None] = lambda: None) -> bool:
         return self.leases.complete(job, size, 1.5, place)
@@ -52,11 +52,11 @@ class Queue:
         return job
 
     def state(self, job: Job) -> str | None:
-        found = self.store.find(self.key, job.id)
+        found = self.jobs.find(self.key, job.id)
         return found.state if found else None
 
     def used(self) -> object:
-        return self.store.stats(self.key)["used"]
+        return self.jobs.stats(self.key)["used"]
 
 
 def upload(
@@ -66,13 +66,13 @@ def upload(
     quality: int = 80,
     size: int = 1000,
     format: Format = Format.PNG,
-) -> Upload:
-    return Upload(format, quality, size, body, new_name(format), new_name(format), idempotency)
+) -> NewJob:
+    return NewJob(format, quality, size, body, new_name(format), new_name(format), idempotency)
 
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Callable[..., Queue]]:
-    """A function that opens the same queue once more, as another process would."""
+    """A function that opens the same queue again, as another process would."""
     clock = Clock()
     databases: list[Database] = []
 
@@ -84,7 +84,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Queue]]:
         key = keys.check(secret)
         assert key is not None
         bounds = limits or Limits()
-        return Queue(database, Store(database, bounds, clock), Leases(database, bounds, clock), key, clock)
+        return Queue(database, JobQueue(database, bounds, clock), Leases(database, bounds, clock), key, clock)
 
     yield open_queue
     for database in databases:
@@ -97,13 +97,13 @@ def queue(opened: Callable[..., Queue]) -> Queue:
 
 
 def test_life_of_a_job(queue: Queue) -> None:
-    """A job is queued, leased, completed; its sizes and its seconds are kept."""
+    """A job is queued, leased and completed, and records its sizes and duration."""
     job = queue.accept()
     states = [queue.state(job)]
     leased = queue.begun()
     states.append(queue.state(job))
     assert queue.complete(leased)
-    done = queue.store.find(queue.key, job.id)
+    done = queue.jobs.find(queue.key, job.id)
     assert done is not None
     assert [*states, done.state] == ["queued", "leased", "completed"]
     assert (done.original_size, done.optimized_size, done.seconds) == (1000, 400, 1.5)
@@ -112,7 +112,7 @@ def test_life_of_a_job(queue: Queue) -> None:
 
 
 def test_oldest_first(queue: Queue) -> None:
-    """Jobs begin in the order in which they were accepted."""
+    """Jobs are leased in the order in which they were accepted."""
     accepted = [queue.accept().id for _ in range(3)]
     assert [queue.begun().id for _ in range(3)] == accepted
 
@@ -133,7 +133,7 @@ def test_quota_ends(queue: Queue) -> None:
     """When the month's quota is spent, nothing more is accepted, and nothing was counted for the attempt."""
     for _ in range(5):
         queue.accept()
-    with pytest.raises(QuotaUsed):
+    with pytest.raises(QuotaExceeded):
         queue.accept()
     assert queue.used() == 5
 
@@ -152,7 +152,7 @@ def test_refund_goes_to_its_month(queue: Queue) -> None:
     queue.clock.now += 31 * DAY
     queue.accept()
     queue.leases.fail(queue.begun(), "no", final=True)
-    trends = queue.store.usage(queue.key)["monthly_trends"]
+    trends = queue.jobs.usage(queue.key)["monthly_trends"]
     assert isinstance(trends, list)
     assert [(month["month"], month["accepted"], month["failed"]) for month in trends[-2:]] == [
         ("2026-11", 1, 1),
@@ -165,7 +165,7 @@ def test_quota_begins_anew(queue: Queue) -> None:
     for _ in range(5):
         queue.accept()
     queue.clock.now += 31 * DAY
-    assert queue.store.stats(queue.key) == {"limit": 5, "used": 0, "remaining": 5, "resets_at": "2027-01-01T00:00:00Z"}
+    assert queue.jobs.stats(queue.key) == {"limit": 5, "used": 0, "remaining": 5, "resets_at": "2027-01-01T00:00:00Z"}
 
 
 def test_quota_is_exact_under_concurrency(opened: Callable[..., Queue]) -> None:
@@ -177,8 +177,8 @@ def test_quota_is_exact_under_concurrency(opened: Callable[..., Queue]) -> None:
     def fill(view: Queue) -> None:
         for _ in range(10):
             try:
-                accepted.append(view.store.accept(first.key, upload())[0].id)
-            except QuotaUsed:
+                accepted.append(view.jobs.accept(first.key, upload())[0].id)
+            except QuotaExceeded:
                 return
 
     threads = [threading.Thread(target=fill, args=(view,)) for view in views for _ in range(3)]
@@ -195,7 +195,7 @@ def test_queue_is_bounded(opened: Callable[..., Queue]) -> None:
     queue.accept()
     queue.accept()
     queue.begun()
-    with pytest.raises(Full, match="queue"):
+    with pytest.raises(CapacityReached, match="queue"):
         queue.accept()
     assert queue.used() == 2
 
@@ -213,7 +213,7 @@ def test_storage_is_bounded(opened: Callable[..., Queue]) -> None:
     queue = opened(limits=Limits(storage=2400))
     queue.accept(size=1000)
     queue.complete(queue.begun(), size=500)
-    with pytest.raises(Full, match="storage"):
+    with pytest.raises(CapacityReached, match="storage"):
         queue.accept(size=1000)
 
 
@@ -223,7 +223,7 @@ def test_storage_is_free_again(opened: Callable[..., Queue]) -> None:
     queue.accept(size=1000)
     queue.complete(queue.begun(), size=500)
     queue.clock.now += DAY + 3600
-    queue.store.forget(queue.store.expired())
+    queue.jobs.forget(queue.jobs.expired())
     assert queue.accept(size=2400)
 
 
@@ -231,14 +231,14 @@ def test_room_is_checked_before_the_body(queue: Queue) -> None:
     """What would be refused anyway is refused before its body is read."""
     for _ in range(5):
         queue.accept()
-    with pytest.raises(QuotaUsed):
-        queue.store.check_room(queue.key, 1, None)
+    with pytest.raises(QuotaExceeded):
+        queue.jobs.check_room(queue.key, 1, None)
 
 
 def test_same_key_and_body(queue: Queue) -> None:
     """The same Idempotency-Key and body are the same job and cost once."""
     job = queue.accept(idempotency="a")
-    again, new = queue.store.accept(queue.key, upload(idempotency="a"))
+    again, new = queue.jobs.accept(queue.key, upload(idempotency="a"))
     assert (again.id, new, queue.used()) == (job.id, False, 1)
 
 
@@ -247,7 +247,7 @@ def test_known_upload_needs_no_room(queue: Queue) -> None:
     job = queue.accept(idempotency="a")
     for _ in range(4):
         queue.accept()
-    queue.store.check_room(queue.key, 1, "a")
+    queue.jobs.check_room(queue.key, 1, "a")
     assert queue.accept(idempotency="a").id == job.id
 
 
@@ -255,7 +255,7 @@ def test_known_upload_needs_no_room(queue: Queue) -> None:
 def test_same_key_other_body(queue: Queue, other: dict[str, object]) -> None:
     """The same Idempotency-Key with another image or quality is a mistake of the client."""
     queue.accept(idempotency="a")
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         queue.accept(idempotency="a", **other)  # type: ignore[arg-type]  # the rows of the table are of several types
 
 
@@ -273,7 +273,7 @@ def test_same_key_next_day(queue: Queue) -> None:
 
 
 def test_one_lease_at_a_time(opened: Callable[..., Queue]) -> None:
-    """What one process has begun no other begins while the lease lives."""
+    """A leased job is not leased by another process until the lease expires."""
     ours, theirs = opened(), opened()
     ours.accept()
     assert ours.leases.lease()
@@ -299,7 +299,7 @@ def test_every_job_is_leased_once(opened: Callable[..., Queue]) -> None:
 
 
 def test_lease_runs_out(queue: Queue) -> None:
-    """A job whose worker is silent is begun again after the lease's end, not before."""
+    """A job that is not renewed is leased again after its lease expired, not before."""
     queue.accept()
     queue.begun()
     queue.clock.now += 14
@@ -320,7 +320,7 @@ def test_heartbeat(queue: Queue) -> None:
 
 
 def test_lost_lease_stays_lost(queue: Queue) -> None:
-    """Who comes back after somebody else has begun its job changes nothing any more."""
+    """A worker whose lease expired holds a stale fencing token; its updates are ignored."""
     queue.accept()
     late = queue.begun()
     queue.clock.now += 20
@@ -341,7 +341,7 @@ def test_ended_once(queue: Queue) -> None:
     assert queue.complete(job)
     assert not queue.complete(job)
     assert not queue.leases.fail(job, "no", final=True)
-    statistics = queue.store.usage(queue.key)["compression_statistics"]
+    statistics = queue.jobs.usage(queue.key)["compression_statistics"]
     assert isinstance(statistics, dict)
     assert (statistics["images"], statistics["saved_bytes"]) == (1, 600)
 
@@ -363,7 +363,7 @@ def test_three_tries(queue: Queue) -> None:
     job = queue.accept()
     for number in range(3):
         queue.leases.fail(queue.begun(), f"message {number}", final=False)
-    ended = queue.store.find(queue.key, job.id)
+    ended = queue.jobs.find(queue.key, job.id)
     assert ended is not None
     assert (ended.state, ended.tries, ended.message, queue.used()) == ("failed", 3, "message 2", 0)
 
@@ -376,19 +376,19 @@ def test_final_failure(queue: Queue) -> None:
 
 
 def test_three_silent_tries(queue: Queue) -> None:
-    """A job whose workers vanish three times has failed, and says so."""
+    """A job whose lease expired three times has failed."""
     job = queue.accept()
     for _ in range(3):
         queue.begun()
         queue.clock.now += 20
     assert queue.leases.lease() is None
-    ended = queue.store.find(queue.key, job.id)
+    ended = queue.jobs.find(queue.key, job.id)
     assert ended is not None
     assert (ended.state, ended.message, queue.used()) == ("failed", "the image could not be optimized in 3 tries", 0)
 
 
-def test_handed_back_does_not_count(queue: Queue) -> None:
-    """A job that is handed back in order begins again at once, and the try does not count."""
+def test_release_does_not_count(queue: Queue) -> None:
+    """A released job is leased again at once, and the try does not count."""
     queue.accept()
     for _ in range(5):
         queue.leases.release(queue.begun())
@@ -400,13 +400,13 @@ def test_forgotten_after_a_day(queue: Queue) -> None:
     job = queue.accept()
     queue.complete(queue.begun())
     queue.clock.now += DAY
-    assert (queue.state(job), queue.store.optimized(job.optimized_name), queue.store.expired()) == (None, None, [])
+    assert (queue.state(job), queue.jobs.optimized(job.optimized_name), queue.jobs.expired()) == (None, None, [])
     queue.clock.now += 61
-    expired = queue.store.expired()
-    queue.store.forget(expired)
-    queue.store.forget(expired)
+    expired = queue.jobs.expired()
+    queue.jobs.forget(expired)
+    queue.jobs.forget(expired)
     assert [one.id for one in expired] == [job.id]
-    assert not queue.store.knows_file(job.original_name)
+    assert not queue.jobs.knows_file(job.original_name)
     assert queue.used() == 1
 
 
@@ -420,25 +420,25 @@ def test_kept_while_it_waits(queue: Queue) -> None:
 def test_files_are_found_by_name(queue: Queue) -> None:
     """An original is found from the beginning, a result once it is there; each by its own name."""
     job = queue.accept()
-    before = queue.store.optimized(job.optimized_name)
+    before = queue.jobs.optimized(job.optimized_name)
     queue.complete(queue.begun())
-    original, result = queue.store.original(job.original_name), queue.store.optimized(job.optimized_name)
+    original, result = queue.jobs.original(job.original_name), queue.jobs.optimized(job.optimized_name)
     assert before is None
     assert original is not None
     assert result is not None
     assert original.id == result.id == job.id
-    assert queue.store.optimized(job.original_name) is None
+    assert queue.jobs.optimized(job.original_name) is None
 
 
 def test_usage(queue: Queue) -> None:
     """The month, the four types, and all together."""
-    queue.store.accept(queue.key, upload(size=3000))
-    queue.store.accept(queue.key, upload(size=1000, format=Format.JPEG))
-    queue.store.accept(queue.key, upload(size=1000))
+    queue.jobs.accept(queue.key, upload(size=3000))
+    queue.jobs.accept(queue.key, upload(size=1000, format=Format.JPEG))
+    queue.jobs.accept(queue.key, upload(size=1000))
     queue.complete(queue.begun(), size=1000)
     queue.complete(queue.begun(), size=600)
     queue.leases.fail(queue.begun(), "no", final=True)
-    usage = queue.store.usage(queue.key)
+    usage = queue.jobs.usage(queue.key)
     trends, types, together = (usage[name] for name in usage)
     assert isinstance(trends, list)
     assert trends == [{
@@ -460,18 +460,18 @@ def test_months_since_the_first_use(queue: Queue, days: int, shown: list[str]) -
     """Trends begin with the month of the first use, and leave no month out from there on."""
     queue.accept()
     queue.clock.now += days * DAY
-    trends = queue.store.usage(queue.key)["monthly_trends"]
+    trends = queue.jobs.usage(queue.key)["monthly_trends"]
     assert isinstance(trends, list)
     assert [month["month"] for month in trends] == shown
 
 
 def test_a_year_of_months(queue: Queue) -> None:
     """Trends go back for twelve months, no further; an unused key has this month alone."""
-    unused = queue.store.usage(queue.key)["monthly_trends"]
+    unused = queue.jobs.usage(queue.key)["monthly_trends"]
     for _ in range(14):
         queue.accept()
         queue.clock.now += 30 * DAY
-    trends = queue.store.usage(queue.key)["monthly_trends"]
+    trends = queue.jobs.usage(queue.key)["monthly_trends"]
     assert isinstance(unused, list)
     assert isinstance(trends, list)
     assert [month["month"] for month in unused] == ["2026-11"]

@@ -1,4 +1,4 @@
-"""What the server takes, and how it says no: fields, forms, bounds; over real sockets."""
+"""What the server accepts and refuses: fields, forms, bounds; over real sockets."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from image_builder import SAMPLES, chunk, gif, gif_frame, jpeg, png
-from imgshrink.server.rate_limit import Rates
+from imgshrink.server.rate_limit import RateLimiter
 from server_process import Served
 
 PHOTO = next(path for path in SAMPLES if path.name == "photo.jpg")
@@ -24,13 +22,7 @@ REQUIRED = {"image": ["The image field is required."]}
 RANGE = {"quality": ["The quality must be between 1 and 100."]}
 INTEGER = {"quality": ["The quality must be an integer."]}
 BODY = 300_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    limits = {"body": BODY, "upload_seconds": 1.5}
-    with Served(tmp_path_factory.mktemp("server") / "data", limits=limits) as served:
-        yield served
+SERVER = {"limits": {"body": BODY, "upload_seconds": 1.5}}
 
 
 def assert_invalid(reply: httpx.Response, errors: dict[str, list[str]]) -> None:
@@ -54,17 +46,17 @@ def test_quality_out_of_range(server: Served, quality: str) -> None:
     "quality", ["", "abc", "80.5", "8e1", "0x50", "+80", " 80", "80\n", "८०", "9" * 4000, "-", "\0"]
 )
 def test_quality_that_is_no_integer(server: Served, quality: str) -> None:
-    """What is not written as an integer is none."""
+    """Only plain integers are accepted."""
     assert_invalid(server.post(png(), quality=quality), INTEGER)
 
 
 def test_quality_twice(server: Served) -> None:
-    """A quality given twice is not guessed at."""
+    """A quality given twice is a validation error."""
     assert_invalid(server.post(png(), quality=["80", "90"]), {"quality": ["The quality must be given once."]})
 
 
 def test_quality_as_a_file(server: Served) -> None:
-    """A file is no integer."""
+    """A file is not an integer."""
     files = {"image": ("a.png", png()), "quality": ("q", b"80")}
     assert server.request("POST", "/api/optimize", files=files).status_code == 400
 
@@ -85,7 +77,7 @@ def test_published_error(server: Served) -> None:
 
 
 def test_image_that_is_text(server: Served) -> None:
-    """An image that is sent as text is no file."""
+    """An image that is sent as text is not a file."""
     reply = server.request("POST", "/api/optimize", files={"other": b""}, data={"image": "picture"})
     assert_invalid(reply, {"image": ["The image must be a file."]})
 
@@ -135,7 +127,7 @@ def test_wrong_extension(server: Served) -> None:
     ],
 )
 def test_broken_form(server: Served, kind: str, body: bytes) -> None:
-    """A body that is no form is a bad request."""
+    """A body that is not a form is a bad request."""
     reply = server.request("POST", "/api/optimize", headers={"Content-Type": kind}, content=body)
     assert (reply.status_code, reply.json()["message"]) == (400, "Bad request")
 
@@ -153,19 +145,13 @@ def test_too_many_fields(server: Served) -> None:
     assert (reply.status_code, reply.json()["message"]) == (400, "Bad request")
 
 
-def connection(server: Served) -> socket.socket:
-    url = urlsplit(server.url)
-    assert url.hostname
-    return socket.create_connection((url.hostname, url.port or 80), timeout=20)
-
-
 def post_head(server: Served, *headers: str, key: str | None = None) -> bytes:
     lines = ("POST /api/optimize HTTP/1.1", "Host: x", f"X-API-Key: {server.key if key is None else key}", *headers)
     return "\r\n".join([*lines, "Content-Type: multipart/form-data; boundary=x", "", ""]).encode()
 
 
 def answer(sock: socket.socket) -> tuple[int, dict[str, Any]]:
-    """The status and the envelope of one reply, and the end of the connection after it."""
+    """The status and the envelope of one reply, after which the server closes the connection."""
     received = b""
     while more := sock.recv(65536):
         received += more
@@ -174,15 +160,15 @@ def answer(sock: socket.socket) -> tuple[int, dict[str, Any]]:
 
 
 def test_declared_too_large(server: Served) -> None:
-    """A body that says that it is too large is refused before any of it was sent."""
-    with closing(connection(server)) as sock:
+    """A body that declares too large a size is refused before any of it was sent."""
+    with closing(server.connected()) as sock:
         sock.sendall(post_head(server, f"Content-Length: {10**12}"))
         assert answer(sock) == (413, {"success": False, "message": f"The request is larger than {BODY} bytes"})
 
 
 def test_too_large_as_it_comes(server: Served) -> None:
-    """A body that does not say how large it is is refused where it becomes too large."""
-    with closing(connection(server)) as sock:
+    """A body without a declared size is refused once it is too large."""
+    with closing(server.connected()) as sock:
         sock.sendall(post_head(server, "Transfer-Encoding: chunked"))
         part = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + b"x" * 60_000
         for _ in range(6):
@@ -192,22 +178,22 @@ def test_too_large_as_it_comes(server: Served) -> None:
 
 
 def test_refused_in_the_middle_of_the_upload(server: Served) -> None:
-    """A client that goes on sending still gets to read why it was refused."""
+    """A client that keeps sending can still read the error reply."""
     for _ in range(5):
         assert server.post(b"x" * 10 * BODY, "wrong").status_code == 401
         assert server.post(b"x" * 10 * BODY).status_code == 413
 
 
 def test_expecting_client(server: Served) -> None:
-    """A client that waits to be told to go on gets the refusal instead."""
-    with closing(connection(server)) as sock:
+    """A client that waits for `100 Continue` gets the error reply instead."""
+    with closing(server.connected()) as sock:
         sock.sendall(post_head(server, "Content-Length: 1000", "Expect: 100-continue", key="wrong"))
         assert answer(sock)[0] == 401
 
 
 def test_slow_upload(server: Served) -> None:
-    """An upload that drips is ended."""
-    with closing(connection(server)) as sock:
+    """An upload that exceeds its time is ended, though bytes keep arriving."""
+    with closing(server.connected()) as sock:
         sock.sendall(post_head(server, "Content-Length: 5000"))
         drip = threading.Thread(target=dripping, args=(sock,), daemon=True)
         drip.start()
@@ -225,18 +211,18 @@ def dripping(sock: socket.socket) -> None:
 
 
 def test_upload_cut_off(server: Served) -> None:
-    """An upload that is cut off costs nothing and leaves nothing behind."""
+    """An upload that is cut off does not count and leaves no file."""
     key = server.add_key("cut off")
     before = sorted(path.name for path in (server.data / "originals").iterdir())
     for sent in (0, 50, 5000):
-        with closing(connection(server)) as sock:
+        with closing(server.connected()) as sock:
             sock.sendall(post_head(server, "Content-Length: 9000", key=key) + (b"--x\r\n" + b"x" * 9000)[:sent])
     assert server.get("/api/v1/stats", key).json()["data"]["used"] == 0
     assert sorted(path.name for path in (server.data / "originals").iterdir()) == before
 
 
 def test_refused_image_leaves_nothing(server: Served) -> None:
-    """What is refused is not kept."""
+    """Refused images are not stored."""
     before = len(list((server.data / "originals").iterdir()))
     headers = {"Idempotency-Key": "leaves-nothing"}
     server.post(png(), headers=headers)
@@ -247,7 +233,7 @@ def test_refused_image_leaves_nothing(server: Served) -> None:
 
 
 def test_queue_is_full(tmp_path: Path) -> None:
-    """When the queue is full an upload is refused for now, with the time to wait, and costs nothing."""
+    """While the queue is full uploads get 503 with `Retry-After` and do not count."""
     with Served(tmp_path / "data", jobs=1, seconds=30, limits={"queue": 2}) as server:
         server.accepted(png())
         server.accepted(png())
@@ -259,7 +245,7 @@ def test_queue_is_full(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limits", [{"storage": 100}, {"free": 10**18}])
 def test_storage_is_full(tmp_path: Path, limits: dict[str, int]) -> None:
-    """When the storage or the disk is full an upload is refused for now."""
+    """While the storage or the disk is full uploads get 503 with `Retry-After`."""
     with Served(tmp_path / "data", limits=limits) as server:
         reply = server.post(PHOTO.read_bytes())
         assert (reply.status_code, reply.json()["message"]) == (503, "The storage is full")
@@ -267,7 +253,7 @@ def test_storage_is_full(tmp_path: Path, limits: dict[str, int]) -> None:
 
 
 def test_rate(tmp_path: Path) -> None:
-    """A key that asks too often is refused for now; another key is not."""
+    """A key above its rate gets 429; other keys do not."""
     with Served(tmp_path / "data", limits={"rate": 0.1, "burst": 3}) as server:
         replies = [server.get("/api/v1/stats") for _ in range(4)]
         assert [reply.status_code for reply in replies] == [200, 200, 200, 429]
@@ -277,9 +263,9 @@ def test_rate(tmp_path: Path) -> None:
 
 
 def test_bucket_fills_again() -> None:
-    """A key may go on after the time that it was told to wait, and never saves up more than the burst."""
+    """A key may continue after `Retry-After`, and never saves up more than the burst."""
     now = [0.0]
-    rates = Rates(rate=2, burst=2, clock=lambda: now[0])
+    rates = RateLimiter(rate=2, burst=2, clock=lambda: now[0])
     assert [rates.take("a") for _ in range(3)] == [0, 0, 0.5]
     now[0] += 0.5
     assert [rates.take("a") for _ in range(2)] == [0, 0.5]
@@ -288,8 +274,8 @@ def test_bucket_fills_again() -> None:
 
 
 def test_requests_at_once(tmp_path: Path) -> None:
-    """More requests at once than may be are refused for now, in the envelope."""
-    with Served(tmp_path / "data", limits={"requests": 1}) as server, closing(connection(server)) as sock:
+    """Requests above the limit of simultaneous requests get 503 in the envelope."""
+    with Served(tmp_path / "data", limits={"requests": 1}) as server, closing(server.connected()) as sock:
         sock.sendall(post_head(server, "Content-Length: 100"))
         end = time.monotonic() + 10
         while (reply := server.get("/health")).status_code == 200 and time.monotonic() < end:

@@ -75,11 +75,10 @@ WRONG: list[tuple[str, object, str]] = [
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(repository: Path) -> Path:
     """A repository with a docs folder."""
-    (tmp_path / "repository" / ".git").mkdir(parents=True)
-    (tmp_path / "repository" / "docs").mkdir()
-    return tmp_path / "repository"
+    (repository / "docs").mkdir()
+    return repository
 
 
 def loaded(start: Path, toml: str | None = None, environ: Mapping[str, str] | None = None, **more: Any) -> Settings:

@@ -60,13 +60,13 @@ class Person:
     def run(self, *words: str) -> tuple[int, str]:
         """Run the command to its end; return its exit code and all that it said."""
         process = self.start(*words)
-        said = process.communicate(timeout=120)[0]
+        said = process.communicate(timeout=300)[0]
         return process.returncode, said
 
     def killed(self, *words: str) -> int:
         """Start the command, wait until something has killed it, and return its exit code."""
         process = self.start(*words)
-        process.communicate(timeout=120)
+        process.communicate(timeout=300)
         return process.returncode
 
     def dies(self, then: Fault | None = None, first: Fault | None = None) -> Fault:

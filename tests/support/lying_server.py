@@ -98,6 +98,17 @@ class LyingServer:
         """The API's address."""
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
+    def finish(self) -> None:
+        """Let every job be done now, and those to come at once."""
+        self.seconds = 0.0
+        for work in self.jobs.values():
+            work.done = time.monotonic()
+
+    @property
+    def connections(self) -> int:
+        """How many connections were taken."""
+        return len(self._sockets)
+
     @property
     def posts(self) -> int:
         """How many uploads arrived, whole or not."""
@@ -284,17 +295,15 @@ def accepts_and_resets(connection: Connection, server: LyingServer, seen: Seen) 
 
 
 def hangs(connection: Connection, server: LyingServer, seen: Seen) -> None:
-    """Say nothing for a long time."""
-    for _ in range(600):
+    """Say nothing until the server is closed."""
+    while server._open:
         time.sleep(0.1)
-        if not server._open:
-            return
 
 
 def drips(connection: Connection, server: LyingServer, seen: Seen) -> None:
     """Send a response header by header, slowly, for ever."""
     connection.raw(b"HTTP/1.1 200 OK\r\n")
-    for number in range(10_000):
+    for number in range(100_000):
         connection.raw(f"X-{number}: 1\r\n".encode())
         time.sleep(0.02)
 
@@ -302,7 +311,7 @@ def drips(connection: Connection, server: LyingServer, seen: Seen) -> None:
 def drips_a_body(connection: Connection, server: LyingServer, seen: Seen) -> None:
     """Send a body byte by byte, slowly, for ever."""
     connection.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    for _ in range(10_000):
+    for _ in range(100_000):
         connection.raw(b"x")
         time.sleep(0.02)
 

@@ -9,6 +9,7 @@ TESTS = SUPPORT.parent
 ROOT = TESTS.parent
 IMAGES = TESTS / "images"
 GOLDEN = TESTS / "golden"
+PICTURES = ROOT / "example_site" / "docs" / "images"
 BENCHMARKS = ROOT / "benchmarks"
 SRC = ROOT / "src" / "imgshrink"
 SHARED = ROOT.parent / "shared"

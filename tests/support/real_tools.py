@@ -9,9 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from places import ROOT
+from places import PICTURES
 
-PICTURES = ROOT / "example_site" / "docs" / "images"
 PNG = PICTURES / "pnp" / "ViewPicker1.PNG"
 OTHER_PNG = PICTURES / "argocd" / "scale_resources_1.png"
 JPEG = PICTURES / "frigate" / "bottom-center.jpg"

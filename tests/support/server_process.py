@@ -1,6 +1,6 @@
-"""A server in a process of its own, on a real socket, over an engine that does what a test needs.
+"""A server in its own process, on a real socket, with an engine for tests.
 
-`python tests/serving.py CONFIG` is that process; `Served` starts it and speaks with it.
+`python tests/support/server_process.py CONFIG` is that process; `Served` starts it and sends requests.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,7 +29,7 @@ PATIENCE = 60.0
 
 
 class Trim:
-    """An engine without a codec: it notes that it was asked, takes `seconds`, and reduces metadata."""
+    """An engine without a codec: it logs each call, takes `seconds`, and reduces metadata."""
 
     name = "trim"
     fingerprint = "trim 1"
@@ -67,21 +68,21 @@ class Crash(Trim):
 
 
 class Decline(Trim):
-    """An engine that takes no image."""
+    """An engine that declines every image."""
 
     def result(self, data: bytes) -> bytes:
         raise Declined("not for this engine")
 
 
 class Stumble(Trim):
-    """An engine with a fault of its own."""
+    """An engine with a bug."""
 
     def result(self, data: bytes) -> bytes:
         raise ZeroDivisionError("secret detail")
 
 
 class Absent(Trim):
-    """An engine that can't work for the first five times that it is asked."""
+    """An engine that is unavailable for its first five calls."""
 
     def result(self, data: bytes) -> bytes:
         if len(Path(self._asked).read_text().splitlines()) <= 5:
@@ -90,17 +91,17 @@ class Absent(Trim):
 
 
 class Die(Trim):
-    """An engine that takes the whole server with it."""
+    """An engine that kills the server."""
 
     def result(self, data: bytes) -> bytes:
         os._exit(9)
 
 
 class Swap(Trim):
-    """An engine that answers with another picture."""
+    """An engine that returns another image."""
 
     def result(self, data: bytes) -> bytes:
-        return b"another picture"
+        return b"another image"
 
 
 ENGINES: Mapping[str, Callable[..., Trim]] = {
@@ -110,21 +111,21 @@ ENGINES: Mapping[str, Callable[..., Trim]] = {
 
 def judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
     """Verify for engines without a codec."""
-    if candidate == b"another picture":
-        return Refuse("it shows another picture")
+    if candidate == b"another image":
+        return Refuse("it shows another image")
     return Accept(candidate) if len(candidate) < len(original) else NotSmaller()
 
 
 def until(happens: Callable[[], object]) -> None:
-    """Wait for what another process does in its own time, such as a line of the log after its reply."""
+    """Wait for a condition that another process fulfils, such as a line in its log."""
     end = time.monotonic() + PATIENCE
     while not happens():
-        assert time.monotonic() < end, "it does not happen"
+        assert time.monotonic() < end, "the condition was not met in time"
         time.sleep(0.02)
 
 
 class Served:
-    """One server and the folder that outlives it. Use as a context, or `start` and `kill` at will."""
+    """One server and its data folder, which survives it. Use as a context manager, or call `start` and `kill`."""
 
     def __init__(self, data: Path, *, engine: str = "trim", jobs: int = 2, **more: Any) -> None:
         self.data = data
@@ -167,19 +168,19 @@ class Served:
         return self._process.pid
 
     def kill(self) -> None:
-        """End it like a power cut."""
+        """Kill it, as a power cut does."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(PATIENCE)
 
     def stop(self) -> int:
-        """End it in order and return its exit code."""
+        """Stop it in order and return its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(PATIENCE)
 
     def exit_code(self) -> int:
-        """Wait for its own end."""
+        """Wait until it exits by itself."""
         assert self._process is not None
         return self._process.wait(PATIENCE)
 
@@ -195,11 +196,18 @@ class Served:
                 assert self._process.stdout is not None
                 self._process.stdout.close()
 
+    def connected(self, data: bytes = b"") -> socket.socket:
+        """Open a connection and send `data`."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        sock = socket.create_connection((host, int(port)), timeout=30)
+        sock.sendall(data)
+        return sock
+
     def get(self, path: str, key: str | None = None, **more: Any) -> httpx.Response:
         return self.request("GET", path, key, **more)
 
     def request(self, method: str, path: str, key: str | None = None, **more: Any) -> httpx.Response:
-        """One request with the tests' key, another one, or none at all for ""."""
+        """Send one request with the tests' key, with another one, or with none for ""."""
         key = self.key if key is None else key
         headers = {**({"X-API-Key": key} if key else {}), **more.pop("headers", {})}
         url = path if path.startswith("http") else self.url + path
@@ -231,7 +239,7 @@ class Served:
 
 
 def main(config: dict[str, Any]) -> None:
-    """Serve as `config` says, until told to end."""
+    """Serve with this configuration until stopped."""
     from fault_proxy import LIES, Faults
     from imgshrink.server import run
 

@@ -14,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.core import errors
 from imgshrink.workers.framing import BrokenFrame, receive, send
 from imgshrink.workers.pool import WorkerCrashed, WorkerKilled, WorkerMemory, WorkerPool, WorkerTimeout
 from imgshrink.workers.process import Watchdog
+from patience import ENDLESS, PATIENCE, gone, until
 from places import SUPPORT
 from poison import SECRETS
 
@@ -40,19 +41,6 @@ def make_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Work
     yield make
     for workers in made:
         workers.close()
-
-
-def gone(process: int) -> bool:
-    """Wait up to 2 seconds for a process to be gone, and say whether it is."""
-    for _ in range(200):
-        try:
-            state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_echo(make_workers):
@@ -164,7 +152,7 @@ def test_killed_while_idle(make_workers):
     workers = make_workers()
     process = int(workers.call("whoami")[0])
     os.kill(process, signal.SIGKILL)
-    assert gone(process)
+    until(lambda: gone(process))
     assert workers.call("echo", b"x") == (b"x",)
 
 
@@ -194,11 +182,9 @@ def test_closed_while_waiting_to_be_alone(make_workers, notes):
     workers = make_workers(2)
     with ThreadPoolExecutor(2) as threads:
         busy = threads.submit(workers.call, "hang")
-        while not workers._busy:
-            time.sleep(0.01)
+        until(lambda: workers._busy)
         again = threads.submit(workers.call, "killed", b"x")
-        while not workers._reserved:
-            time.sleep(0.01)
+        until(lambda: workers._reserved)
         workers.stop()
         for caller in (busy, again):
             with pytest.raises(errors.Unavailable, match="interrupted"):
@@ -299,31 +285,39 @@ def test_interrupted(make_workers, end):
     process = int(workers.call("whoami")[0])
     with ThreadPoolExecutor(3) as threads:
         waiting = [threads.submit(workers.call, "hang") for _ in range(3)]
-        while not workers._busy:
-            time.sleep(0.01)
+        until(lambda: workers._busy)
         getattr(workers, end)()
         for caller in waiting:
             with pytest.raises(errors.Unavailable, match="interrupted"):
-                caller.result(timeout=2)
-    assert gone(process)
+                caller.result(timeout=PATIENCE)
+    until(lambda: gone(process))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_fork_keeps_nobody_waiting(make_workers):
+def test_fork_keeps_nobody_waiting(make_workers, monkeypatch):
     """Where a forked process holds the workers' pipes open, all idle ones together are given a second to leave."""
+    granted = []
+
+    def wait(worker, seconds):
+        granted.append(seconds)
+        waits(worker, seconds)
+
     workers = make_workers(6)
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(lambda _: workers.call("rest"), range(6)))
     child = os.fork()
     if child == 0:
-        time.sleep(60)
+        time.sleep(ENDLESS)
         os._exit(0)
     try:
         processes = [worker._process for worker in workers._idle]
         assert len(processes) > 3
-        begun = time.monotonic()
+        waits = type(workers._idle[0]).wait
+        monkeypatch.setattr(type(workers._idle[0]), "wait", wait)
         workers.close()
-        assert time.monotonic() - begun < 5
+        leaving = granted[::2]  # each is waited for once more after it is killed
+        assert len(leaving) == len(processes)
+        assert sum(leaving) <= 1
         assert all(process.poll() is not None for process in processes)
     finally:
         os.kill(child, signal.SIGKILL)
@@ -354,7 +348,7 @@ def killed_parent(task: str, seconds: float) -> int:
         f"workers = WorkerPool(1, table='faulty_tasks', seconds={seconds})\n"
         "print(workers.call('whoami')[0].decode(), flush=True)\n"
         f"threading.Thread(target=workers.call, args=({task!r},), daemon=True).start()\n"
-        "time.sleep(0.2); print('ready', flush=True); time.sleep(60)\n"
+        "time.sleep(0.2); print('ready', flush=True); time.sleep(3600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
         worker = int(parent.stdout.readline())
@@ -368,7 +362,8 @@ def killed_parent(task: str, seconds: float) -> int:
 def test_parent_killed(task, monkeypatch):
     """When the parent is killed, idle and busy workers end by themselves."""
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
-    assert gone(killed_parent(task, seconds=60))
+    worker = killed_parent(task, seconds=60)
+    until(lambda: gone(worker))
 
 
 @LINUX
@@ -394,8 +389,7 @@ def test_alarm_ends_the_locked(monkeypatch):
     """A codec that hangs and holds the interpreter ends by itself soon after its time, though the parent was killed."""
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
     worker = killed_parent("hang_locked", seconds=0.5)
-    time.sleep(11)
-    assert gone(worker)
+    until(lambda: gone(worker))
 
 
 def test_main_is_not_imported_again(tmp_path):
@@ -443,12 +437,11 @@ def test_many_threads_close(make_workers):
     time.sleep(0.3)
     workers.close()
     for caller in callers:
-        caller.join(2)
+        caller.join(PATIENCE)
     assert results == ["interrupted"] * 6
 
 
 @given(st.lists(st.binary(max_size=50), max_size=4), st.dictionaries(st.sampled_from("abc"), st.integers()))
-@settings(deadline=None)
 def test_frames_come_back(blobs, options):
     """A frame that was written is read as it was."""
     stream = io.BytesIO()
@@ -458,7 +451,6 @@ def test_frames_come_back(blobs, options):
 
 
 @given(st.binary(max_size=40))
-@settings(deadline=None)
 def test_junk_is_not_a_frame(junk):
     """Bytes that are no frame raise `BrokenFrame` and nothing else."""
     with pytest.raises(BrokenFrame):

@@ -1,4 +1,4 @@
-"""`imgshrink server` and its keys, as click commands; the only place where the server meets its engine."""
+"""`imgshrink server` and its keys, as click commands; composes the server and its engine."""
 
 from __future__ import annotations
 
@@ -24,18 +24,28 @@ OPTIONS = (
     click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Folder of keys, jobs and images."),
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."),
-    click.option("--public-url", default="", help="The URL that clients know it by; begins every URL in replies."),
-    click.option("--jobs", default=os.cpu_count() or 2, type=click.IntRange(1, 256), help="Images in work at once."),
-    click.option("--queue", default=Limits.queue, show_default=True, type=click.IntRange(1), help="Images waiting."),
+    click.option("--public-url", default="", help="The URL of the server for clients; prefix of URLs in replies."),
+    click.option("--jobs", default=os.cpu_count() or 2, type=click.IntRange(1, 256), help="Images processed at once."),
     click.option(
-        "--max-body", default=Limits.body, show_default=True, type=click.IntRange(1024), help="Bytes a request."
-    ),
-    click.option("--storage", default=Limits.storage, show_default=True, type=click.IntRange(0), help="Bytes kept."),
-    click.option(
-        "--rate", default=Limits.rate, show_default=True, type=click.FloatRange(0.01), help="Requests/s and key."
+        "--queue", default=Limits.queue, show_default=True, type=click.IntRange(1), help="Images that may wait."
     ),
     click.option(
-        "--grace", default=10.0, show_default=True, type=click.FloatRange(0, 3600), help="Seconds to finish in."
+        "--max-body", default=Limits.body, show_default=True, type=click.IntRange(1024), help="Bytes per request."
+    ),
+    click.option("--storage", default=Limits.storage, show_default=True, type=click.IntRange(0), help="Bytes stored."),
+    click.option(
+        "--rate",
+        default=Limits.rate,
+        show_default=True,
+        type=click.FloatRange(0.01),
+        help="Requests per second and key.",
+    ),
+    click.option(
+        "--grace",
+        default=10.0,
+        show_default=True,
+        type=click.FloatRange(0, 3600),
+        help="Seconds to finish running work.",
     ),
 )
 
@@ -45,7 +55,7 @@ OPTIONS = (
 def server(context: click.Context, /, data: Path | None, **options: object) -> None:
     """Serve the TinyJPG API over the built-in codecs, for your own network.
 
-    The first start prints an API key. SIGTERM or Ctrl-C ends it in order; nothing that was accepted is lost.
+    The first start prints an API key. SIGTERM or Ctrl-C shuts it down in order; no accepted image is lost.
     """
     context.obj = (data or state_folder(os.environ) / "server").absolute()
     if context.invoked_subcommand is None:
@@ -92,7 +102,7 @@ def _limits(options: Mapping[str, Any]) -> Limits:
 
 @server.group()
 def keys() -> None:
-    """Add, list and revoke API keys; a server that runs takes note at once."""
+    """Add, list and revoke API keys; a running server applies it at once."""
 
 
 @keys.command()
@@ -100,7 +110,7 @@ def keys() -> None:
 @click.option("--limit", default=MONTHLY_LIMIT, show_default=True, type=click.IntRange(0), help="Images a month.")
 @click.pass_obj
 def add(data: Path, name: str, limit: int) -> None:
-    """Make a key called NAME and print it, only this once."""
+    """Create a key called NAME and print it, once."""
     with _opened(data) as known:
         click.echo(f"The key {name}, shown only now: {known.add(name, limit)}")
 
@@ -108,9 +118,9 @@ def add(data: Path, name: str, limit: int) -> None:
 @keys.command("list")
 @click.pass_obj
 def list_keys(data: Path) -> None:
-    """Show every key: its name, when it was made, what it used this month, whether it is in force."""
+    """List all keys: name, creation, use in this month, whether revoked."""
     with _opened(data) as known:
-        for key in known.listed():
+        for key in known.all():
             click.echo(_line(key))
 
 
@@ -118,7 +128,7 @@ def list_keys(data: Path) -> None:
 @click.argument("name")
 @click.pass_obj
 def revoke(data: Path, name: str) -> None:
-    """Make the key called NAME worthless."""
+    """Revoke the key called NAME."""
     with _opened(data) as known:
         known.revoke(name)
         click.echo(f"The key {name} is revoked.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..core.model import ImageInfo
 
-VERIFY_VERSION = 2
+VERIFY_VERSION = 3
 """The version of verify's rules; a remembered refusal counts only under the version that made it."""
 
 FRAME_PIXELS = 64_000_000

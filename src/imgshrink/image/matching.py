@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..core.model import ImageInfo
 from .sniff import sniff
-from .timing import effective_durations
+from .timing import total_duration
 
 
 def changed_structure(before: ImageInfo, after: ImageInfo) -> str:
@@ -16,8 +16,8 @@ def changed_structure(before: ImageInfo, after: ImageInfo) -> str:
         return f"{before.format.value} became {after.format.value}"
     if before.durations and not after.durations:
         return "the animation is gone"
-    if sum(effective_durations(before.durations)) != sum(effective_durations(after.durations)):
-        return f"the animation's {before.duration} ms became {after.duration} ms"
+    if (lasted := total_duration(before.durations)) != (lasts := total_duration(after.durations)):
+        return f"the animation's {lasted} ms became {lasts} ms"
     if before.loop != after.loop:
         return f"the number of plays changed from {before.loop} to {after.loop} (0 is for ever)"
     if "cmyk" in (before.colour, after.colour) and before.colour != after.colour:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 _SHORTEST, _INSTEAD = 10, 100
-MOST_INSTANTS = 200
 
 
 def effective_durations(durations: Sequence[int]) -> tuple[int, ...]:
@@ -15,17 +14,18 @@ def effective_durations(durations: Sequence[int]) -> tuple[int, ...]:
     return tuple(_INSTEAD if duration <= _SHORTEST else duration for duration in durations)
 
 
-def instants(
-    original: Sequence[int], candidate: Sequence[int], most: int = MOST_INSTANTS
-) -> tuple[tuple[int, int], ...]:
+def total_duration(durations: Sequence[int]) -> int:
+    """Return how long an animation lasts on screen, 0 for a still."""
+    return sum(effective_durations(durations))
+
+
+def instants(original: Sequence[int], candidate: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """Return which frames of two animations stand at every time when either changes, as pairs of their numbers.
 
-    Of more than `most` instants, that many are taken evenly, the first and the last among them.
+    Every frame of both is in one pair at least.
     """
     starts = [_starts(durations) for durations in (original, candidate)]
     times = sorted({*starts[0], *starts[1]})
-    if len(times) > most:
-        times = [times[number * (len(times) - 1) // (most - 1)] for number in range(most)]
     return tuple((bisect_right(starts[0], time) - 1, bisect_right(starts[1], time) - 1) for time in times)
 
 

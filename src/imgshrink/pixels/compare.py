@@ -1,61 +1,83 @@
-"""How different two pictures look, and whether they are the same to the last bit: strip by strip, in bounded memory."""
+"""How different two images look, and whether they are the same to the last bit: strip by strip, in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import pyvips
 
-_BLOCK = 8
+from ..core.model import Format
+from .color import as_srgb
+from .difference import Difference, Place, worse_places
+from .structure import ALIGNED, MARGIN, Strip, merged, worst_windows
+
+__all__ = ["Difference", "acceptable", "identical", "measure"]
+
 _STRIP_PIXELS = 1 << 20
 _FETCHED = 1 << 17
 _OPAQUE = 255.0
 _BLACK, _WHITE = 0, 255
+_KEPT_PIXELS = 4 << 20
 
-_Pair = tuple[pyvips.Image, pyvips.Image]
+_Pixels = tuple[bytes, bytes]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """How far a candidate is from its reference; zero is the same picture.
+def acceptable(original: pyvips.Image, candidate: pyvips.Image, quality: int, format: Format) -> str:
+    """Return why a candidate does not look like its original at a quality, "" if it does.
 
-    `worst` is the largest colour difference (CIE76) between blocks of 8 x 8 pixels, `mean` the mean one of samples,
-    0..255; both are taken on black and on white, and the larger counts. `faded` is by how much the lowest alpha of a
-    strip rose, 0..255.
+    Both are of one size, in 8-bit sRGB or grey, with or without alpha. The reason names the worst place. At quality 100
+    every pixel counts.
     """
-
-    worst: float = 0
-    mean: float = 0
-    faded: float = 0
-
-    def or_worse(self, other: Difference) -> Difference:
-        """Return the larger of each."""
-        return Difference(max(self.worst, other.worst), max(self.mean, other.mean), max(self.faded, other.faded))
+    if quality == 100:
+        return "" if identical(original, candidate) else "pixels changed, and quality 100 is lossless"
+    return measure(as_srgb(original), as_srgb(candidate)).reason(quality, format)
 
 
 def measure(reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
-    """Compare two pictures of one size in 8-bit sRGB, with or without alpha; each is read once from top to bottom."""
-    worst, faded, on_black, on_white = 0.0, 0.0, 0.0, 0.0
-    for left, right in _different_strips(*_alike(reference, candidate)):
-        alphas = _lowest_alpha(left), _lowest_alpha(right)
-        looks = [_look(*pair) for pair in _flattened(left, right, opaque=min(alphas) == _OPAQUE)]
-        worst = max(worst, looks[0][0], looks[-1][0])
-        faded = max(faded, alphas[1] - alphas[0])
-        on_black += looks[0][1]
-        on_white += looks[-1][1]
-    return Difference(worst, max(on_black, on_white) / (reference.width * reference.height), faded)
+    """Compare two images of one size in 8-bit sRGB, with or without alpha; each is read once from top to bottom."""
+    return Comparison().measure(reference, candidate)
+
+
+class Comparison:
+    """Compares pairs of images of one size, the frames of two animations.
+
+    Rows in which both images are what they were in the pair before are not tested again for structure. Two images of at
+    most 4 megapixels are kept for that.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, _Pixels] = {}
+
+    def measure(self, reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
+        """Compare as `measure` does."""
+        worst, faded, on_black, on_white = 0.0, 0.0, _Ground(), _Ground()
+        for strip, pixels in _strips(*_alike(reference, candidate)):
+            before = self._before.get(strip.top)
+            if reference.width * reference.height <= _KEPT_PIXELS:
+                self._before[strip.top] = pixels
+            if pixels[0] == pixels[1]:
+                continue
+            alphas = _lowest_alpha(strip.left), _lowest_alpha(strip.right)
+            faded = max(faded, alphas[1] - alphas[0])
+            rows = _rows_to_test(pixels, before, strip)
+            looks = [_look(shown, rows) for shown in _flattened(strip, opaque=min(alphas) == _OPAQUE)]
+            on_black.add(looks[0])
+            on_white.add(looks[-1])
+            worst = max(worst, looks[0].worst, looks[-1].worst)
+        mean = max(on_black.total, on_white.total) / (reference.width * reference.height)
+        return Difference(worst, mean, faded, worse_places(on_black.places(), on_white.places()))
 
 
 def identical(reference: pyvips.Image, candidate: pyvips.Image) -> bool:
-    """Tell whether two pictures have the same size and the same bits; each is read once from top to bottom."""
+    """Tell whether two images have the same size and the same bits; each is read once from top to bottom."""
     left, right = _alike(reference, candidate)
     if (left.width, left.height, left.bands, left.format) != (right.width, right.height, right.bands, right.format):
         return False
-    return next(_different_strips(left, right), None) is None
+    return all(one == other for _, (one, other) in _strips(left, right))
 
 
-def _alike(reference: pyvips.Image, candidate: pyvips.Image) -> _Pair:
+def _alike(reference: pyvips.Image, candidate: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image]:
     if reference.hasalpha() == candidate.hasalpha():
         return reference, candidate
     return (
@@ -64,15 +86,30 @@ def _alike(reference: pyvips.Image, candidate: pyvips.Image) -> _Pair:
     )
 
 
-def _different_strips(left: pyvips.Image, right: pyvips.Image) -> Iterator[_Pair]:
-    """Yield the strips, whole blocks high, in which two pictures are not the same bytes."""
-    rows = max(_BLOCK, _STRIP_PIXELS // left.width // _BLOCK * _BLOCK)
+def _strips(left: pyvips.Image, right: pyvips.Image) -> Iterator[tuple[Strip, _Pixels]]:
+    """Yield both images from top to bottom, each strip with the last rows of the one above, and its bytes."""
+    rows = max(4 * ALIGNED, _STRIP_PIXELS // left.width // ALIGNED * ALIGNED)
     one, other = pyvips.Region.new(left), pyvips.Region.new(right)
+    above, over = b"", b""
     for top in range(0, left.height, rows):
-        height = min(rows, left.height - top)
-        bytes_of_one, bytes_of_other = _rows(one, left.width, top, height), _rows(other, right.width, top, height)
-        if bytes_of_one != bytes_of_other:
-            yield _strip(left, bytes_of_one, height), _strip(right, bytes_of_other, height)
+        height, margin = min(rows, left.height - top), MARGIN if top else 0
+        here, there = above + _rows(one, left.width, top, height), over + _rows(other, right.width, top, height)
+        sides = _image(left, here, height + margin), _image(right, there, height + margin)
+        yield Strip(*sides, top - margin, margin, top + height == left.height), (here, there)
+        kept = -MARGIN * (len(here) // (height + margin))
+        above, over = here[kept:], there[kept:]
+
+
+def _rows_to_test(pixels: _Pixels, before: _Pixels | None, strip: Strip) -> tuple[int, int]:
+    """Return the first row of a strip, and the one behind the last, in which it differs and did not so before."""
+    (here, there), step = pixels, ALIGNED * (len(pixels[0]) // strip.left.height)
+    found = []
+    for at in range(0, len(here), step):
+        end = at + step
+        one, other = here[at:end], there[at:end]
+        if one != other and not (before and one == before[0][at:end] and other == before[1][at:end]):
+            found.append(at // step * ALIGNED)
+    return (found[0], min(found[-1] + ALIGNED, strip.left.height)) if found else (0, 0)
 
 
 def _rows(region: pyvips.Region, width: int, top: int, height: int) -> bytes:
@@ -82,33 +119,61 @@ def _rows(region: pyvips.Region, width: int, top: int, height: int) -> bytes:
     return b"".join(region.fetch(0, row, width, min(step, end - row)) for row in range(top, end, step))
 
 
-def _strip(image: pyvips.Image, pixels: object, height: int) -> pyvips.Image:
-    strip = pyvips.Image.new_from_memory(pixels, image.width, height, image.bands, image.format)
-    return strip.copy(interpretation=image.interpretation)
+def _image(like: pyvips.Image, pixels: bytes, height: int) -> pyvips.Image:
+    image = pyvips.Image.new_from_memory(pixels, like.width, height, like.bands, like.format)
+    return image.copy(interpretation=like.interpretation)
 
 
 def _lowest_alpha(image: pyvips.Image) -> float:
     return float(image[-1].min()) if image.hasalpha() else _OPAQUE
 
 
-def _flattened(left: pyvips.Image, right: pyvips.Image, *, opaque: bool) -> list[_Pair]:
+def _flattened(strip: Strip, *, opaque: bool) -> list[Strip]:
+    """Return the strip on black and on white, once where that is the same."""
     if opaque:
-        return [(left, right)]
-    return [(_on(left, background), _on(right, background)) for background in (_BLACK, _WHITE)]
+        return [replace(strip, left=_bare(strip.left), right=_bare(strip.right))]
+    shown = [
+        tuple(side.flatten(background=[ground]).copy_memory() for side in strip.sides) for ground in (_BLACK, _WHITE)
+    ]
+    return [replace(strip, left=left, right=right) for left, right in shown]
 
 
-def _on(image: pyvips.Image, background: int) -> pyvips.Image:
-    return image.flatten(background=[background]).copy_memory()
+def _bare(image: pyvips.Image) -> pyvips.Image:
+    return image.extract_band(0, n=3).copy_memory() if image.bands > 3 else image
 
 
-def _look(one: pyvips.Image, other: pyvips.Image) -> tuple[float, float]:
-    """Return the worst difference of blocks, and the mean difference of colours times the number of pixels.
+@dataclass(frozen=True)
+class _Look:
+    """What one strip shows on one background: `total` is the mean difference of its samples times its pixels."""
 
-    An alpha band is the same in both: it counts for the divisor only.
-    """
-    worst = _blocks(one).dE76(_blocks(other)).max()
-    return worst, (one - other).abs().avg() * one.bands / 3 * one.width * one.height
+    worst: float
+    total: float
+    windows: Mapping[str, list[Place]]
 
 
-def _blocks(image: pyvips.Image) -> pyvips.Image:
-    return image.shrink(_BLOCK, _BLOCK, ceil=True).extract_band(0, n=3).colourspace("lab")
+@dataclass
+class _Ground:
+    """All strips on one background."""
+
+    total: float = 0
+    windows: dict[str, list[Place]] = field(default_factory=dict)
+
+    def add(self, look: _Look) -> None:
+        """Add a strip."""
+        self.total += look.total
+        self.windows = merged(self.windows, look.windows)
+
+    def places(self) -> dict[str, Place]:
+        """Return the place that counts of each test."""
+        return {name: found[-1] for name, found in self.windows.items()}
+
+
+def _look(strip: Strip, rows: tuple[int, int]) -> _Look:
+    """Measure one strip: its mean over all of it, the rest where its rows are to be tested."""
+    one, other = (image.crop(0, strip.margin, image.width, image.height - strip.margin) for image in strip.sides)
+    total = (one - other).abs().avg() * one.width * one.height
+    if not rows[1]:
+        return _Look(0, total, {})
+    part = strip.around(*rows)
+    worst = part.blocks[0].colourspace("lab").dE76(part.blocks[1].colourspace("lab")).max()
+    return _Look(worst, total, worst_windows(part))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pyvips
 
 from ..core.model import Format, ImageInfo
-from ..image.timing import effective_durations, instants
+from ..image.timing import instants, total_duration
 from .apng import composed, has_hidden_default
 from .decode import Undecodable, stack, still
 
@@ -54,7 +54,7 @@ def pairs(
 
 def _delays(data: bytes, info: ImageInfo) -> tuple[int, ...]:
     found = delays(data, info)
-    if sum(effective_durations(found)) != sum(effective_durations(info.durations)):
+    if total_duration(found) != total_duration(info.durations):
         raise Undecodable("frames are damaged")
     return found
 

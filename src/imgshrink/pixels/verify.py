@@ -8,23 +8,23 @@ from math import inf
 
 import pyvips
 
-from ..core.model import Accept, ImageInfo, Judgement, NotSmaller, Recipe, Refuse
+from ..core.model import Accept, Format, ImageInfo, Judgement, NotSmaller, Recipe, Refuse
 from ..image.icc import channels
 from ..image.limits import VERIFY_VERSION, unsupported
 from ..image.matching import changed_structure
 from ..image.metadata import Metadata, graft, read_metadata, reduce
 from ..image.sniff import describe, sniff
 from .color import displayed, stored
-from .compare import Difference, identical, measure
+from .compare import Comparison, identical
+from .difference import Difference
 from .frames import pairs
 from .interpretations import Interpretation, interpretations
-from .tolerance import FADED, tolerance
 
 __all__ = ["VERSION", "Accept", "Judgement", "NotSmaller", "Refuse", "verify"]
 
 VERSION = VERIFY_VERSION
 _CHANGED = Difference(inf, inf)
-# A interpretation that is nearer by less than half a just noticeable difference is nearer to no eye.
+# An interpretation that is nearer by less than half a just noticeable difference is nearer to no eye.
 _SAME_WORST, _SAME_MEAN = 0.5, 0.1
 
 
@@ -66,9 +66,9 @@ def _judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
         return Refuse(f"{_size(before)} pixels became {_size(after)}")
     if not (possible := [interpretation for interpretation in sized if _fits(interpretation, before, after)]):
         return Refuse(f"its profile is not made for {after.colour} samples")
-    looks = _look(pairs(original, candidate, before, after), kept, possible, recipe)
-    interpretation, look = _nearest(possible, looks, recipe)
-    if _excess(look, recipe) > 1:
+    looks = _look(pairs(original, candidate, before, after), kept, possible, recipe, before.format)
+    interpretation, look = _nearest(possible, looks, recipe, before.format)
+    if look.excess(recipe.quality, before.format) > 1:
         return Refuse(_how_different(look, before, after, recipe))
     return _finish(original, candidate, interpretation, kept)
 
@@ -96,46 +96,52 @@ def _look(
     kept: Metadata,
     possible: Sequence[Interpretation],
     recipe: Recipe,
+    format: Format,
 ) -> list[Difference]:
     """Return the largest difference that each interpretation shows; ends early once none can pass."""
-    looks = [Difference()] * len(possible)
+    looks, comparisons = [Difference()] * len(possible), [Comparison() for _ in possible]
     for left, right in pictures:
         pair = (left, right) if len(possible) == 1 else (left.copy_memory(), right.copy_memory())
         looks = [
-            look.or_worse(_difference(*pair, kept, interpretation, recipe))
-            for look, interpretation in zip(looks, possible, strict=True)
+            look.or_worse(_difference(*pair, kept, interpretation, recipe, comparison))
+            for look, interpretation, comparison in zip(looks, possible, comparisons, strict=True)
         ]
-        if all(_excess(look, recipe) > 1 for look in looks):
+        if all(look.excess(recipe.quality, format) > 1 for look in looks):
             break
     return looks
 
 
 def _difference(
-    left: pyvips.Image, right: pyvips.Image, kept: Metadata, interpretation: Interpretation, recipe: Recipe
+    left: pyvips.Image,
+    right: pyvips.Image,
+    kept: Metadata,
+    interpretation: Interpretation,
+    recipe: Recipe,
+    comparison: Comparison,
 ) -> Difference:
     if not recipe.lossless:
         shown = displayed(right, interpretation.icc, interpretation.orientation)
-        return measure(displayed(left, kept.icc, kept.orientation), shown)
+        return comparison.measure(displayed(left, kept.icc, kept.orientation), shown)
     deep = "ushort" in (left.format, right.format)
     same = identical(stored(left, kept.orientation, deep=deep), stored(right, interpretation.orientation, deep=deep))
     return Difference() if same else _CHANGED
 
 
-def _excess(look: Difference, recipe: Recipe) -> float:
-    """Return the difference in parts of what is allowed."""
-    worst, mean = tolerance(recipe.quality)
-    return max(look.worst / worst, look.mean / mean, look.faded / FADED)
-
-
 def _nearest(
-    possible: Sequence[Interpretation], looks: Sequence[Difference], recipe: Recipe
+    possible: Sequence[Interpretation], looks: Sequence[Difference], recipe: Recipe, format: Format
 ) -> tuple[Interpretation, Difference]:
-    """Return the first interpretation that no eye could tell from the nearest."""
-    best = min(looks, key=lambda look: _excess(look, recipe))
+    """Return the first interpretation that no eye could tell from the nearest, and that is allowed if any is."""
+    best = min(looks, key=lambda look: look.excess(recipe.quality, format))
+    most = max(1, best.excess(recipe.quality, format))
     return next(
         (interpretation, look)
         for interpretation, look in zip(possible, looks, strict=True)
-        if look == best or (look.worst < best.worst + _SAME_WORST and look.mean < best.mean + _SAME_MEAN)
+        if look == best
+        or (
+            look.worst < best.worst + _SAME_WORST
+            and look.mean < best.mean + _SAME_MEAN
+            and look.excess(recipe.quality, format) <= most
+        )
     )
 
 
@@ -143,13 +149,7 @@ def _how_different(look: Difference, before: ImageInfo, after: ImageInfo, recipe
     if recipe.lossless:
         depth = after.depth < before.depth == 16
         return "16-bit samples became 8-bit ones" if depth else "pixels changed, and quality 100 is lossless"
-    worst, mean = tolerance(recipe.quality)
-    if look.faded > FADED:
-        return "transparency is lost"
-    return (
-        f"it looks different: {look.worst:.1f} in the worst place and {look.mean:.1f} on average,"
-        f" where quality {recipe.quality} allows {worst:.1f} and {mean:.1f}"
-    )
+    return look.reason(recipe.quality, before.format)
 
 
 def _finish(original: bytes, candidate: bytes, interpretation: Interpretation, kept: Metadata) -> Judgement:

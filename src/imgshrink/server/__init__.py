@@ -1,1 +1,1 @@
-"""The same API, self-hosted, over any engine. Needs the extra `server`: pip install "imgshrink[server]"."""
+"""The TinyJPG API, self-hosted, over any engine. Needs the extra `server`: pip install "imgshrink[server]"."""

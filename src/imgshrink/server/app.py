@@ -22,19 +22,20 @@ from starlette.types import ASGIApp
 
 from ..core import tinyjpg
 from ..engines import Engine
-from .blobs import Folder
+from .blobs import BlobStore
 from .database import Database
-from .errors import BUSY, GONE, NO_IMAGE, NO_KEY, TOO_MANY, TROUBLE, Refusal, invalid, plain
+from .errors import GONE, NO_IMAGE, NO_KEY, TOO_MANY, TROUBLE, ApiError, invalid, plain
 from .form import declared_size, find_image, opened_form, read_quality
 from .job_runner import JobRunner, Verify
 from .jobs import Job
 from .keys import Key, Keys
 from .limits import Limits
-from .middleware import Guard
+from .middleware import RequestMiddleware
 from .openapi import document
-from .queue import Leases, Store
-from .rate_limit import Rates
-from .uploads import Asked, Intake
+from .queue import JobQueue, Leases
+from .rate_limit import RateLimiter
+from .upload_slots import UploadSlots
+from .uploads import UploadHandler, UploadRequest
 
 HEALTH = "/health"
 OPENAPI = "/openapi.json"
@@ -54,16 +55,16 @@ def create_app(
     grace: float = 10,
     clock: Callable[[], float] = time.time,
 ) -> ASGIApp:
-    """Return the API as an ASGI application that works while its lifespan lasts, and closes `engine` at its end.
+    """Return the API as an ASGI application; the end of its lifespan stops all work and closes `engine`.
 
-    `data` is the folder it keeps everything in. `public_url` begins every URL in its replies. `verify` judges what
-    `engine` answers. `grace` is how many seconds running work gets to finish when the application ends.
+    `data` is the folder of keys, jobs and images. `public_url` is the prefix of every URL in replies. `verify` checks
+    the results of `engine`. `grace` is how many seconds running work gets to finish when the application ends.
     """
     limits = limits or Limits()
     database = Database(data)
-    store, folder = Store(database, limits, clock), Folder(data, limits)
-    runner = JobRunner(engine, verify, Leases(database, limits, clock), store, folder, limits, jobs)
-    api = Api(Keys(database, clock), store, folder, runner, limits, public_url.rstrip("/"))
+    queue, blobs = JobQueue(database, limits, clock), BlobStore(data, limits)
+    runner = JobRunner(engine, verify, Leases(database, limits, clock), queue, blobs, limits, jobs)
+    api = Api(Keys(database, clock), queue, blobs, runner, limits, public_url.rstrip("/"))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -72,28 +73,29 @@ def create_app(
         await run_in_threadpool(runner.stop, grace)
         database.close()
 
-    handlers = {Refusal: _refused, HTTPException: _plain, Exception: _failed}
+    handlers = {ApiError: _api_error, HTTPException: _http_error, Exception: _server_error}
     app = Starlette(routes=api.routes(), exception_handlers=handlers, lifespan=lifespan)
-    app.router.redirect_slashes = False  # the redirect would name the host that the request named
-    return Guard(app, limits)
+    app.router.redirect_slashes = False  # the redirect would name the request's Host
+    return RequestMiddleware(app, limits)
 
 
 class Api:
-    """One method a route; whatever blocks runs in a thread."""
+    """One method per route; blocking calls run in a thread."""
 
     def __init__(
-        self, keys: Keys, store: Store, folder: Folder, runner: JobRunner, limits: Limits, public_url: str
+        self, keys: Keys, queue: JobQueue, blobs: BlobStore, runner: JobRunner, limits: Limits, public_url: str
     ) -> None:
-        self._keys, self._store, self._folder, self._crew = keys, store, folder, runner
-        self._intake = Intake(store, folder)
+        self._keys, self._queue, self._blobs, self._runner = keys, queue, blobs, runner
+        self._handler = UploadHandler(queue, blobs)
         self._limits = limits
         self._public_url = public_url
-        self._rates = Rates(limits.rate, limits.burst)
-        self._uploads = asyncio.Semaphore(limits.uploads)
+        self._rate_limiter = RateLimiter(limits.rate, limits.burst)
+        self._slots = UploadSlots(limits)
+        self._storing = asyncio.Semaphore(limits.storing)
         self._document = document(public_url, limits)
 
     def routes(self) -> list[Route]:
-        """Every route."""
+        """Return all routes."""
         return [
             Route(tinyjpg.OPTIMIZE, self.optimize, methods=["POST"]),
             Route(tinyjpg.STATUS, self.status),
@@ -106,84 +108,73 @@ class Api:
         ]
 
     async def optimize(self, request: Request) -> Response:
-        """Take an image into the queue."""
+        """Accept an image into the queue."""
         key = await self._authorized(request)
         idempotency = _idempotency(request)
-        await run_in_threadpool(self._intake.check, key, declared_size(request, self._limits), idempotency)
-        async with self._turn(), opened_form(request, self._limits) as form:
+        await run_in_threadpool(self._handler.check, key, declared_size(request, self._limits), idempotency)
+        async with self._slots.slot(key.id), opened_form(request, self._limits) as form:
             image = find_image(form)
             file = image.file if isinstance(image, UploadFile) else image
-            job, new = await run_in_threadpool(self._intake.take, key, Asked(file, *read_quality(form), idempotency))
+            upload = UploadRequest(file, *read_quality(form), idempotency)
+            async with self._storing:
+                job, new = await run_in_threadpool(self._handler.accept, key, upload)
         if new:
-            self._crew.notify()
-        return JSONResponse(tinyjpg.accepted(self._told(job, tinyjpg.PROCESSING)), headers=NO_STORE)
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncGenerator[None]:
-        """Wait to be one of the few uploads at the same time, but not for ever: slow ones must not keep others out."""
-        try:
-            async with asyncio.timeout(self._limits.turn_seconds):
-                await self._uploads.acquire()
-        except TimeoutError as error:
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=self._limits.turn_seconds) from error
-        try:
-            yield
-        finally:
-            self._uploads.release()
+            self._runner.notify()
+        return JSONResponse(tinyjpg.accepted(self._described(job, tinyjpg.PROCESSING)), headers=NO_STORE)
 
     async def status(self, request: Request) -> Response:
-        """Tell how far one image is."""
+        """Return the state of one image."""
         key = await self._authorized(request)
         number = request.path_params["image_id"]
         known = re.fullmatch("[0-9]{1,18}", number)
-        job = await run_in_threadpool(self._store.find, key, int(number)) if known else None
+        job = await run_in_threadpool(self._queue.find, key, int(number)) if known else None
         if job is None:
-            raise Refusal(HTTPStatus.NOT_FOUND, NO_IMAGE)
-        told = self._told(job, STATES.get(job.state, job.state))
-        return JSONResponse(tinyjpg.progress(told), headers=NO_STORE | _expires(job))
+            raise ApiError(HTTPStatus.NOT_FOUND, NO_IMAGE)
+        described = self._described(job, STATES.get(job.state, job.state))
+        return JSONResponse(tinyjpg.progress(described), headers=NO_STORE | _expires(job))
 
     async def usage(self, request: Request) -> Response:
-        """Tell what the key has used, month by month."""
+        """Return what the key has used, by month."""
         key = await self._authorized(request)
-        return _data(await run_in_threadpool(self._store.usage, key))
+        return _data(await run_in_threadpool(self._queue.usage, key))
 
     async def stats(self, request: Request) -> Response:
-        """Tell what is left of the key's month."""
+        """Return what is left of the key's monthly quota."""
         key = await self._authorized(request)
-        return _data(await run_in_threadpool(self._store.stats, key))
+        return _data(await run_in_threadpool(self._queue.stats, key))
 
     async def original_file(self, request: Request) -> Response:
-        """Send an original back; its name is the permission."""
+        """Return an original; knowing its random name is the permission."""
         name = request.path_params["name"]
-        job = await run_in_threadpool(self._store.original, name)
-        return await _file(request, job, self._folder.original(job.original_name) if job else None)
+        job = await run_in_threadpool(self._queue.original, name)
+        return await _file(request, job, self._blobs.original(job.original_name) if job else None)
 
     async def optimized_file(self, request: Request) -> Response:
-        """Send a result; its name is the permission."""
+        """Return a result; knowing its random name is the permission."""
         name = request.path_params["name"]
-        job = await run_in_threadpool(self._store.optimized, name)
-        return await _file(request, job, self._folder.result(job.optimized_name) if job else None)
+        job = await run_in_threadpool(self._queue.optimized, name)
+        return await _file(request, job, self._blobs.result(job.optimized_name) if job else None)
 
     async def health(self, _: Request) -> Response:
-        """Tell that requests are served and the queue can be read."""
-        await run_in_threadpool(self._store.optimized, "")
+        """Return 200 while requests are served and the queue can be read."""
+        await run_in_threadpool(self._queue.optimized, "")
         return JSONResponse({"success": True, "message": "ok"}, headers=NO_STORE)
 
     async def openapi(self, _: Request) -> Response:
-        """Describe all this for programs."""
+        """Return the OpenAPI document."""
         return JSONResponse(self._document)
 
     async def _authorized(self, request: Request) -> Key:
         secret = request.headers.get(tinyjpg.KEY_HEADER, "")
         key = await run_in_threadpool(self._keys.check, secret) if secret else None
         if key is None:
-            raise Refusal(HTTPStatus.UNAUTHORIZED, NO_KEY)
+            raise ApiError(HTTPStatus.UNAUTHORIZED, NO_KEY)
         request.state.key_name = key.name
-        if wait := self._rates.take(key.id):
-            raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY, retry_after=wait)
+        if wait := self._rate_limiter.take(key.id):
+            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY, retry_after=wait)
         return key
 
-    def _told(self, job: Job, status: str) -> tinyjpg.Job:
+    def _described(self, job: Job, status: str) -> tinyjpg.Job:
         return tinyjpg.Job(
             image_id=job.id,
             status=status,
@@ -213,22 +204,22 @@ def _expires(job: Job) -> dict[str, str]:
 
 async def _file(request: Request, job: Job | None, path: Path | None) -> Response:
     if job is None or path is None or not await run_in_threadpool(path.is_file):
-        raise Refusal(HTTPStatus.NOT_FOUND, GONE)
+        raise ApiError(HTTPStatus.NOT_FOUND, GONE)
     headers = {"Cache-Control": "private", "Accept-Ranges": "none", **_expires(job)}
     scope = request.scope
     scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"range"]
     return FileResponse(path, headers=headers, media_type=job.format.media_type, filename=path.name)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+async def _api_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
     return error.response()
 
 
-async def _plain(_: Request, error: Exception) -> Response:
+async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return plain(error.status_code, error.headers)
 
 
-async def _failed(_: Request, __: Exception) -> Response:
-    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, TROUBLE).response()
+async def _server_error(_: Request, __: Exception) -> Response:
+    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, TROUBLE).response()

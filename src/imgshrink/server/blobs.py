@@ -1,4 +1,4 @@
-"""The images on disk: originals as they came, results as they were made, each under its own random name."""
+"""Originals and results as files, each under a random name."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from .limits import Limits
 STRAY_SECONDS = 3600.0
 
 
-class Folder:
-    """Two folders of files. Names come from `new_name` and the database only, never from a request."""
+class BlobStore:
+    """Two folders of files. Names come from `new_name` and the database, never from a request."""
 
-    def __init__(self, place: Path, limits: Limits) -> None:
+    def __init__(self, data: Path, limits: Limits) -> None:
         self._limits = limits
-        self._originals, self._results = place / "originals", place / "results"
+        self._originals, self._results = data / "originals", data / "results"
         for folder in (self._originals, self._results):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def original(self, name: str) -> Path:
-        """Where the original of this name lies."""
+        """Return the path of the original with this name."""
         return self._originals / name
 
     def result(self, name: str) -> Path:
-        """Where the result of this name lies."""
+        """Return the path of the result with this name."""
         return self._results / name
 
-    def free(self) -> bool:
-        """Whether the disk has room for more."""
+    def has_space(self) -> bool:
+        """Whether the disk has more than the reserved free space."""
         return shutil.disk_usage(self._originals).free > self._limits.free
 
-    def keep_original(self, name: str, data: bytes) -> None:
-        """Write an original through to the disk."""
+    def store_original(self, name: str, data: bytes) -> None:
+        """Write an original and sync it to the disk."""
         _write(self.original(name), data)
 
     def prepare_result(self, name: str, token: int, data: bytes) -> Path:
-        """Write a result beside its place, under a name that no other lease has."""
+        """Write a result to a temporary path that no other lease uses, and return that path."""
         path = self._results / f"{name}.{token}"
         _write(path, data)
         return path
 
     def place_result(self, prepared: Path, name: str) -> None:
-        """Move a prepared result to its place, at once or not at all."""
+        """Rename a prepared result to its final path, atomically."""
         prepared.replace(self.result(name))
         _sync_folder(self._results)
 
     def remove(self, original_name: str, optimized_name: str) -> None:
-        """Delete the files of one job, those that are there."""
+        """Delete the files of one job, if they exist."""
         self.original(original_name).unlink(missing_ok=True)
         self.result(optimized_name).unlink(missing_ok=True)
 
-    def old(self) -> Iterator[Path]:
-        """Every file that is older than any upload or try at an image can be."""
+    def old_files(self) -> Iterator[Path]:
+        """Yield the files that are older than any upload or try in progress can be."""
         before = time.time() - STRAY_SECONDS
         for folder in (self._originals, self._results):
             for entry in os.scandir(folder):
@@ -66,7 +66,7 @@ class Folder:
 
 
 def new_name(format: Format) -> str:
-    """Return a file name that nobody can guess: 128 random bits and the usual extension."""
+    """Return an unguessable file name: 128 random bits and the extension of `format`."""
     return secrets.token_hex(16) + format.extension
 
 

@@ -1,6 +1,7 @@
-"""One connection: bounded in number, and in the time that the head of a request may take.
+"""Bounds the number of connections and the time that the head of a request may take.
 
-uvicorn bounds neither: who opens connections and says nothing, or one byte a minute, would keep everybody else out.
+uvicorn's options bound neither. Of 400 half-open connections it closes none in 30 s; `limit_concurrency` then replies
+503 to all other clients, and at the limit of open files none is accepted.
 """
 
 from __future__ import annotations
@@ -14,67 +15,67 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .limits import Limits
 
 RESERVE = 256
-"""File descriptors for the database, images, workers and the log."""
+"""File descriptors reserved for the database, images, workers and the log."""
 
 
 def protocol(limits: Limits) -> type[asyncio.Protocol]:
-    """Return the protocol of a server within `limits`, and within what the system allows this process."""
+    """Return the protocol class of a server with these `limits` and the open files that the system allows."""
 
-    class Bounded(Connection):
-        limit = room(limits.connections)
-        patience = limits.head_seconds
+    class LimitedConnection(Connection):
+        limit = connection_limit(limits.connections)
+        head_seconds = limits.head_seconds
 
-    return Bounded
+    return LimitedConnection
 
 
 class Connection(H11Protocol):
-    """Ends where there are too many, and where a request's head is not complete `patience` seconds after it was due."""
+    """Aborts beyond `limit` connections, and if the head of a request takes more than `head_seconds`."""
 
     limit: int
-    patience: float
-    _due: asyncio.TimerHandle | None = None
+    head_seconds: float
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Begin to wait for a head."""
+        """Start the timer for the first head."""
         super().connection_made(transport)
         if len(self.connections) > self.limit:
             transport.abort()
         else:
-            self._expect_head()
+            self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; a head that has begun must end."""
+        """Parse data; stop the timer when a head is complete, restart it when another one begins."""
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
-            self._forget_head()
-        elif self._due is None:
-            self._expect_head()
+            self._stop_timer()
+        elif self._timer is None:
+            self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go."""
-        self._forget_head()
+        """Stop the timer."""
+        self._stop_timer()
         super().connection_lost(exc)
 
-    def _expect_head(self) -> None:
-        self._due = self.loop.call_later(self.patience, self.transport.abort)
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(self.head_seconds, self.transport.abort)
 
-    def _forget_head(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
-def room(most: int) -> int:
-    """Return for how many connections, `most` at most, this process has file descriptors, having asked for enough."""
+def connection_limit(wanted: int) -> int:
+    """Return how many of the `wanted` connections have file descriptors, after raising the soft limit for them."""
     if sys.platform == "win32":
-        return most
+        return wanted
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = most + RESERVE
+    needed = wanted + RESERVE
     if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    return most if soft == resource.RLIM_INFINITY else max(1, min(most, soft - RESERVE))
+        needed = min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        soft = needed
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - RESERVE))

@@ -1,4 +1,4 @@
-"""The server's one SQLite file: its tables, and transactions that are wholly on the disk or never were."""
+"""The server's SQLite file: its tables and durable transactions."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ VERSION = 1
 _BUSY_SECONDS = 30.0
 
 
-class ForeignDatabase(SettingsError):
-    """The file can't be used: no place for it, another program's, another version's; the text says what to do."""
+class UnusableDatabase(SettingsError):
+    """The file can't be created, or belongs to another program or version; the text names the cure."""
 
 
 class Database:
-    """One writing and one reading connection, each for one thread at a time; other processes may have the file open."""
+    """One connection for writing and one for reading, each for one thread at a time; processes may share the file."""
 
     def __init__(self, folder: Path) -> None:
         path = folder / NAME
@@ -81,17 +81,17 @@ class Database:
             path.chmod(0o600)
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")
-            self._make(path)
+            self._create(path)
         except (sqlite3.DatabaseError, OSError) as error:
-            raise ForeignDatabase(f"{path} can't be used: {error}") from error
+            raise UnusableDatabase(f"{path} can't be used: {error}") from error
         self._reader = _connect(path)
         self._reader.execute("PRAGMA query_only = ON")
 
-    def _make(self, path: Path) -> None:
+    def _create(self, path: Path) -> None:
         with self.transaction() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version not in (0, VERSION):
-                raise ForeignDatabase(
+                raise UnusableDatabase(
                     f"{path} was written by another version: update imgshrink, or choose another --data"
                 )
             for statement in SCHEMA.split(";\n"):
@@ -100,7 +100,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Alone among all writers of all processes; on the disk once the block has ended, undone if it raises."""
+        """Exclude all other writers of all processes; commit durably at the end, roll back if the block raises."""
         with self._writing:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -112,7 +112,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """One consistent view, for statements that only read; waits for no writer."""
+        """Give one consistent snapshot for reading, without waiting for writers."""
         with self._reading:
             self._reader.execute("BEGIN")
             try:
@@ -121,7 +121,7 @@ class Database:
                 self._reader.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Let go of the file. Safe to call twice."""
+        """Close the file. May be called twice."""
         with self._writing, self._reading:
             self._reader.close()
             self._writer.close()

@@ -1,4 +1,4 @@
-"""The upload form, read under bounds: its size, its time, its fields."""
+"""Reads the upload form within bounds on its size, its time and its fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from ..core.tinyjpg import DEFAULT_QUALITY, HIGHEST_QUALITY, LOWEST_QUALITY, QUALITY_RANGE
-from .errors import BAD, BUSY, RETRY_SECONDS, SLOW, TOO_LARGE, Refusal
+from .errors import BAD, BUSY, RETRY_SECONDS, SLOW, TOO_LARGE, ApiError
 from .limits import Limits
 
 FIELDS = 1000
@@ -26,7 +26,7 @@ IMAGE_FILE = "The image must be a file."
 
 
 def declared_size(request: Request, limits: Limits) -> int:
-    """Return how many bytes the body says it has, 0 if it does not; raises `Refusal` if they are too many."""
+    """Return the declared size of the body in bytes, 0 if there is none; raises `ApiError` if it is too large."""
     declared = request.headers.get("content-length", "")
     size = int(declared) if re.fullmatch("[0-9]{1,18}", declared) else 0
     if size > limits.body:
@@ -36,7 +36,7 @@ def declared_size(request: Request, limits: Limits) -> int:
 
 @asynccontextmanager
 async def opened_form(request: Request, limits: Limits) -> AsyncGenerator[FormData]:
-    """Read the whole body to disk and open it as a form, empty where it is none; raises `Refusal` beyond a bound."""
+    """Read the whole body to disk and parse it as a form, empty for other types; raises `ApiError` beyond a bound."""
     form = FormData()
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         form = await _parsed(request, limits)
@@ -53,13 +53,13 @@ async def _parsed(request: Request, limits: Limits) -> FormData:
         async with asyncio.timeout(limits.upload_seconds):
             return await parser.parse()
     except TimeoutError as error:
-        raise Refusal(HTTPStatus.REQUEST_TIMEOUT, SLOW) from error
+        raise ApiError(HTTPStatus.REQUEST_TIMEOUT, SLOW) from error
     except MultiPartException as error:
-        raise Refusal(HTTPStatus.BAD_REQUEST, BAD, {"body": [error.message]}) from error
+        raise ApiError(HTTPStatus.BAD_REQUEST, BAD, {"body": [error.message]}) from error
     except (FormParserError, ClientDisconnect, LookupError, UnicodeError) as error:
-        raise Refusal(HTTPStatus.BAD_REQUEST, BAD) from error
-    except OSError as error:  # the folder of temporary files is full
-        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=RETRY_SECONDS) from error
+        raise ApiError(HTTPStatus.BAD_REQUEST, BAD) from error
+    except OSError as error:  # no space for temporary files
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=RETRY_SECONDS) from error
 
 
 async def _bounded(request: Request, limits: Limits) -> AsyncGenerator[bytes]:
@@ -75,12 +75,12 @@ async def _bounded(request: Request, limits: Limits) -> AsyncGenerator[bytes]:
         yield chunk
 
 
-def _too_large(limits: Limits) -> Refusal:
-    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE.format(limits.body))
+def _too_large(limits: Limits) -> ApiError:
+    return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE.format(limits.body))
 
 
 def read_quality(form: FormData) -> tuple[int, str]:
-    """Return the quality asked for, and what is wrong with it, "" if nothing is."""
+    """Return the requested quality and its validation error, "" if it is valid."""
     values = form.getlist("quality")
     if not values:
         return DEFAULT_QUALITY, ""
@@ -93,6 +93,6 @@ def read_quality(form: FormData) -> tuple[int, str]:
 
 
 def find_image(form: FormData) -> UploadFile | str | None:
-    """Return the file of the field `image`, the text where it is no file, None where there is none."""
+    """Return the file in the field `image`, its text if it is not a file, None if it is missing."""
     values = form.getlist("image")
     return values[0] if values else None

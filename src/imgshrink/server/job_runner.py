@@ -1,4 +1,4 @@
-"""The threads behind the requests: they begin jobs, keep their leases alive, and sweep what is over."""
+"""Background threads: they process jobs, renew leases and delete expired files."""
 
 from __future__ import annotations
 
@@ -13,60 +13,67 @@ from ..core.errors import Declined, EngineError, Unavailable
 from ..core.model import Accept, Judgement, Recipe, Refuse
 from ..engines import Engine
 from ..image.sniff import sniff
-from .blobs import STRAY_SECONDS, Folder
+from .blobs import STRAY_SECONDS, BlobStore
 from .jobs import Job
 from .limits import Limits
-from .queue import Leases, Store
+from .queue import JobQueue, Leases
 
 log = logging.getLogger("imgshrink.server")
 
 Verify = Callable[[bytes, bytes, Recipe], Judgement]
 
-_LOOK = 1.0
-_SWEEP = 60.0
-_LEAVE = 2.0
-_LONGEST = 300
-_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EAGAIN)
-_BROKEN = "the image could not be optimized"
+_POLL_SECONDS = 1.0
+_SWEEP_SECONDS = 60.0
+_JOIN_SECONDS = 2.0
+_MESSAGE_LENGTH = 300
+_TRANSIENT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EAGAIN)
+_FAILED_MESSAGE = "the image could not be optimized"
 
 
 class JobRunner:
-    """`jobs` threads that make images smaller, one that renews leases, one that sweeps."""
+    """`jobs` threads that shrink images, one that renews leases, one that deletes expired files."""
 
     def __init__(
-        self, engine: Engine, verify: Verify, leases: Leases, store: Store, folder: Folder, limits: Limits, jobs: int
+        self,
+        engine: Engine,
+        verify: Verify,
+        leases: Leases,
+        queue: JobQueue,
+        blobs: BlobStore,
+        limits: Limits,
+        jobs: int,
     ) -> None:
         self._engine, self._verify = engine, verify
-        self._leases, self._store, self._folder, self._limits = leases, store, folder, limits
+        self._leases, self._queue, self._blobs, self._limits = leases, queue, blobs, limits
         self._wake = threading.Condition()
         self._stopping, self._stopped = threading.Event(), threading.Event()
         self._held: dict[Job, float] = {}
         self._workers = [self._thread(self._work, f"work-{number}") for number in range(jobs)]
-        self._keepers = [self._thread(self._renew, "renew"), self._thread(self._sweep, "sweep")]
+        self._maintenance = [self._thread(self._renew, "renew"), self._thread(self._sweep, "sweep")]
 
     def _thread(self, target: Callable[[], None], name: str) -> threading.Thread:
         return threading.Thread(target=target, name=f"imgshrink-{name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
-        for thread in (*self._workers, *self._keepers):
+        """Start all threads."""
+        for thread in (*self._workers, *self._maintenance):
             thread.start()
 
     def notify(self) -> None:
-        """Tell an idle thread that there is a new job."""
+        """Wake an idle thread for a new job."""
         with self._wake:
             self._wake.notify()
 
     def stop(self, grace: float) -> None:
-        """Begin nothing more, give what runs `grace` seconds, then hand it back and let the engine go."""
+        """Start no more jobs, wait `grace` seconds for running ones, release the rest and close the engine."""
         self._stopping.set()
         with self._wake:
             self._wake.notify_all()
         _join(self._workers, grace)
         self._engine.close()
-        _join(self._workers, _LEAVE)
+        _join(self._workers, _JOIN_SECONDS)
         self._stopped.set()
-        _join(self._keepers, _LEAVE)
+        _join(self._maintenance, _JOIN_SECONDS)
         for job in list(self._held):
             self._leases.release(job)
 
@@ -80,96 +87,96 @@ class JobRunner:
                 log.exception("the queue can't be read or written")
             with self._wake:
                 if not self._stopping.is_set():
-                    self._wake.wait(_LOOK)
+                    self._wake.wait(_POLL_SECONDS)
 
     def _process(self, job: Job) -> None:
         begun = time.monotonic()
         self._held[job] = begun
         try:
-            self._complete(job, self._optimized(job), time.monotonic() - begun)
+            self._complete(job, self._optimize(job), time.monotonic() - begun)
         except EngineError as error:
             if isinstance(error, Unavailable):
-                self._put_off(job, error)
+                self._requeue(job, error)
             else:
-                self._failed(job, str(error) or _BROKEN, final=isinstance(error, (Declined, _Refused)))
+                self._fail(job, str(error) or _FAILED_MESSAGE, final=isinstance(error, (Declined, _FinalFailure)))
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in _PASSING:
-                self._put_off(job, error)
+            if isinstance(error, OSError) and error.errno in _TRANSIENT:
+                self._requeue(job, error)
             else:
-                log.exception("image %d: unexpected trouble", job.id)
-                self._failed(job, _BROKEN, final=False)
+                log.exception("image %d: unexpected error", job.id)
+                self._fail(job, _FAILED_MESSAGE, final=False)
         finally:
             self._held.pop(job, None)
 
-    def _optimized(self, job: Job) -> bytes:
-        data = self._folder.original(job.original_name).read_bytes()
+    def _optimize(self, job: Job) -> bytes:
+        data = self._blobs.original(job.original_name).read_bytes()
         info, recipe = sniff(data), Recipe(job.quality)
         if info is None:
-            raise _Refused("the image can't be read")
+            raise _FinalFailure("the image can't be read")
         judgement = self._verify(data, self._engine.optimize(data, info, recipe), recipe)
         if isinstance(judgement, Refuse):
-            raise _Refused(judgement.reason)
+            raise _FinalFailure(judgement.reason)
         return judgement.data if isinstance(judgement, Accept) else data
 
     def _complete(self, job: Job, data: bytes, seconds: float) -> None:
-        prepared = self._folder.prepare_result(job.optimized_name, job.token, data)
-        place = partial(self._folder.place_result, prepared, job.optimized_name)
+        prepared = self._blobs.prepare_result(job.optimized_name, job.token, data)
+        place = partial(self._blobs.place_result, prepared, job.optimized_name)
         if not self._leases.complete(job, len(data), seconds, place):
             prepared.unlink(missing_ok=True)
-            log.warning("image %d: its lease went to somebody else, this result is dropped", job.id)
+            log.warning("image %d: its lease was lost, its result is discarded", job.id)
 
-    def _failed(self, job: Job, message: str, *, final: bool) -> None:
+    def _fail(self, job: Job, message: str, *, final: bool) -> None:
         if self._stopping.is_set():
             self._leases.release(job)
-        elif self._leases.fail(job, message[:_LONGEST], final=final):
+        elif self._leases.fail(job, message[:_MESSAGE_LENGTH], final=final):
             log.warning("image %d: try %d: %s", job.id, job.tries, message)
 
-    def _put_off(self, job: Job, error: Exception) -> None:
-        """Give the image back, and the machine a moment: it is no fault of the image, and no try of it is used up."""
+    def _requeue(self, job: Job, error: Exception) -> None:
+        """Release the job without using up a try, and pause: the cause is the machine, not the image."""
         self._leases.release(job)
-        if not self._stopping.wait(_LOOK):
-            log.warning("image %d: put off: %s", job.id, error)
+        if not self._stopping.wait(_POLL_SECONDS):
+            log.warning("image %d: requeued: %s", job.id, error)
 
     def _renew(self) -> None:
         while not self._stopped.wait(self._limits.lease / 4):
-            alive = [
+            active = [
                 job for job, begun in list(self._held.items()) if time.monotonic() - begun < self._limits.job_seconds
             ]
             try:
-                if alive:
-                    self._leases.renew(alive)
+                if active:
+                    self._leases.renew(active)
             except Exception:
                 log.exception("leases can't be renewed")
 
     def _sweep(self) -> None:
-        strays = 0.0
+        next_strays = 0.0
         while not self._stopped.is_set():
             try:
                 self._sweep_expired()
-                if time.monotonic() >= strays:
+                if time.monotonic() >= next_strays:
                     self._sweep_strays()
-                    strays = time.monotonic() + STRAY_SECONDS
+                    next_strays = time.monotonic() + STRAY_SECONDS
             except Exception:
-                log.exception("old results can't be swept")
-            self._stopped.wait(_SWEEP)
+                log.exception("expired files can't be deleted")
+            self._stopped.wait(_SWEEP_SECONDS)
 
     def _sweep_expired(self) -> None:
-        while jobs := self._store.expired():
+        while jobs := self._queue.expired():
             for job in jobs:
-                self._folder.remove(job.original_name, job.optimized_name)
-            self._store.forget(jobs)
+                self._blobs.remove(job.original_name, job.optimized_name)
+            self._queue.forget(jobs)
 
     def _sweep_strays(self) -> None:
-        for path in self._folder.old():
-            if not self._store.knows_file(path.name):
+        for path in self._blobs.old_files():
+            if not self._queue.knows_file(path.name):
                 path.unlink(missing_ok=True)
 
 
 def _join(threads: Iterable[threading.Thread], seconds: float) -> None:
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
-class _Refused(EngineError):
-    """A verdict that another try would only repeat."""
+class _FinalFailure(EngineError):
+    """A failure that another try would repeat."""

@@ -1,4 +1,4 @@
-"""One image on its way through the server, as it is accepted and as it is kept."""
+"""Jobs: one image each, as accepted and as stored."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ..core.model import Format
 
 
 @dataclass(frozen=True)
-class Upload:
-    """What is known of an image when it is accepted; `idempotency` is the client's `Idempotency-Key`."""
+class NewJob:
+    """An image when it is accepted; `idempotency` is the client's `Idempotency-Key`."""
 
     format: Format
     quality: int
@@ -41,12 +41,12 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether it is completed or failed: nothing about it changes any more."""
+        """Whether it is completed or failed, which are final."""
         return self.state in ("completed", "failed")
 
 
 def read_job(row: sqlite3.Row) -> Job:
-    """Return the job that a row of the table `jobs` holds."""
+    """Return the job in a row of the table `jobs`."""
     return Job(
         id=row["id"],
         format=Format(row["format"]),

@@ -1,48 +1,54 @@
-"""What the server takes and keeps, each with its bound."""
+"""Bounds on what the server accepts and keeps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MONTHLY_LIMIT = 10_000
-"""Images a month that a key may spend, where nothing else is said."""
+"""Default quota of a key, in images per month."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes are bytes, times are seconds; pixels are bounded by the limits that every part of imgshrink shares."""
+    """Sizes are bytes, times are seconds. Limits on pixels are in `image.limits`."""
 
     body: int = 32 * 10**6
-    """One request's body: one image, and the form around it."""
+    """Size of a request's body: one image and its form."""
     queue: int = 1000
-    """Images accepted and not done."""
+    """Images that are queued or in work."""
     storage: int = 20 * 10**9
-    """Originals and results together."""
+    """Size of all originals and results."""
     free: int = 500 * 10**6
-    """What must stay free on the disk."""
-    uploads: int = 8
-    """Bodies read at the same time; others wait their turn."""
-    turn_seconds: float = 10
-    """The wait for that turn, after which the server says that it is busy."""
+    """Space on the disk that is left free."""
+    uploads: int = 64
+    """Bodies read at the same time, each with 1 MB in memory and the rest on disk; others wait for a slot."""
+    key_uploads: int = 8
+    """Bodies of one key read at the same time: slow uploads of one key leave slots to the others."""
+    key_waiting: int = 64
+    """Uploads of one key that may wait for a slot; more are refused at once."""
+    storing: int = 8
+    """Uploads checked and stored at the same time, each wholly in memory."""
+    slot_wait_seconds: float = 10
+    """Longest wait for a slot; then the server replies that it is busy."""
     stall_seconds: float = 15
-    """The time in which something of a body must arrive."""
+    """Longest pause between two pieces of a body."""
     connections: int = 2000
-    """Connections at the same time, fewer where the system allows fewer open files."""
+    """Open connections; fewer where the system allows fewer open files."""
     head_seconds: float = 15
-    """The head of a request, from when it may begin."""
+    """Time for the head of a request, from when it may begin."""
     requests: int = 512
-    """Requests in work at the same time."""
+    """Requests served at the same time."""
     rate: float = 100
-    """Requests a second and key in the long run."""
+    """Requests per second and key, in the long run."""
     burst: int = 500
-    """Requests of a key that may come at once."""
+    """Requests of one key that may arrive at once."""
     upload_seconds: float = 120
-    """One upload's body."""
+    """Time for the whole body of an upload."""
     job_seconds: float = 300
-    """One try at one image, after which its lease runs out."""
+    """Time for one try at one image; its lease is not renewed after that."""
     lease: float = 15
-    """How long the images of a server that died wait for another one."""
+    """Time after which the jobs of a server that died are leased again."""
     tries: int = 3
-    """How often an image is begun before it counts as failed."""
+    """How often an image is tried before it counts as failed."""
     kept: float = 24 * 3600
-    """Results, from the moment they are done; and the memory of an `Idempotency-Key`."""
+    """How long results are kept after completion, and an `Idempotency-Key` after upload."""

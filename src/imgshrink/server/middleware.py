@@ -1,7 +1,7 @@
-"""What surrounds every request: a bound on how many there are, safe headers, a line in the log, an orderly end.
+"""Wraps every request: bounds their number, adds security headers, writes the access log, closes in order.
 
-An error may be answered before its request has arrived. Closing the connection then would destroy the answer on its way
-(RFC 9112, section 9.6), so the rest is read and thrown away for a moment first.
+An error reply may be sent before the whole request has arrived. Closing the connection then could destroy the reply in
+transit (RFC 9112, section 9.6), so the rest of the request is read and discarded for `LINGER_SECONDS` first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .errors import BUSY, Refusal
+from .errors import BUSY, ApiError
 from .limits import Limits
 
 log = logging.getLogger("imgshrink.access")
@@ -25,11 +25,11 @@ HEADERS = [
     (b"content-security-policy", b"default-src 'none'; sandbox"),
     (b"referrer-policy", b"no-referrer"),
 ]
-_NAMES = re.compile(r"^(/direct-file/[a-z]+/).*")
+_FILE_NAME = re.compile(r"^(/direct-file/[a-z]+/).*")
 
 
-class Guard:
-    """The outermost application."""
+class RequestMiddleware:
+    """The outermost ASGI application."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
@@ -45,22 +45,22 @@ class Guard:
         self._running += 1
         try:
             if self._running > self._limits.requests:
-                await Refusal(503, BUSY, retry_after=1).response()(scope, exchange.receive, exchange.send)
+                await ApiError(503, BUSY, retry_after=1).response()(scope, exchange.receive, exchange.send)
             else:
                 await self._app(scope, exchange.receive, exchange.send)
         finally:
             self._running -= 1
-            log.info("%s", exchange.line())
+            log.info("%s", exchange.log_line())
 
 
 class _Exchange:
-    """One request and its reply, watched as they pass."""
+    """Observes one request and its reply."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._receive, self._send = scope, receive, send
-        self._begun = time.monotonic()
-        announced = {name: value for name, value in scope["headers"] if name in BODY_HEADERS}
-        self._arrived = announced in ({}, {b"content-length": b"0"})
+        self._started = time.monotonic()
+        declared = {name: value for name, value in scope["headers"] if name in BODY_HEADERS}
+        self._arrived = declared in ({}, {b"content-length": b"0"})
         self._status = 0
         self._sent = 0
 
@@ -91,11 +91,11 @@ class _Exchange:
         except TimeoutError:
             pass
 
-    def line(self) -> str:
-        """The line of the access log: no key, no query, no name of a file, nothing that a terminal would obey."""
+    def log_line(self) -> str:
+        """Return the line of the access log, without keys, queries, file names and control characters."""
         client = (self._scope.get("client") or ("-",))[0]
-        path = ascii(_NAMES.sub(r"\1...", self._scope["path"]))[1:-1][:200]
+        path = ascii(_FILE_NAME.sub(r"\1...", self._scope["path"]))[1:-1][:200]
         name = self._scope.get("state", {}).get("key_name", "-")
-        milliseconds = 1000 * (time.monotonic() - self._begun)
+        milliseconds = 1000 * (time.monotonic() - self._started)
         method = ascii(self._scope["method"])[1:-1]
         return f"{client} {name} {method} {path} {self._status} {self._sent} bytes {milliseconds:.0f} ms"

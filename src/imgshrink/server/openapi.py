@@ -1,4 +1,4 @@
-"""The API as an OpenAPI 3.1 document, which the replies of the server satisfy."""
+"""The API as an OpenAPI 3.1 document."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..core import tinyjpg
 from ..core.model import Format
 from ..core.tinyjpg import Json
 from .limits import Limits
-from .usage import SHOWN
+from .usage import MONTHS
 
 COUNT: Json = {"type": "integer", "minimum": 0}
 PER_CENT: Json = {"type": "number", "maximum": 100}
@@ -23,15 +23,15 @@ QUALITY: Json = {
     "default": tinyjpg.DEFAULT_QUALITY,
 }
 RETRY: Json = {tinyjpg.RETRY_HEADER: {"description": "Seconds to wait.", "required": True, "schema": COUNT}}
-EXPIRES: Json = {"Expires": {"description": "Until when the files are kept.", "schema": TEXT}}
-ALLOW: Json = {"Allow": {"description": "The methods there are.", "required": True, "schema": TEXT}}
+EXPIRES: Json = {"Expires": {"description": "When the files are deleted.", "schema": TEXT}}
+ALLOW: Json = {"Allow": {"description": "The allowed methods.", "required": True, "schema": TEXT}}
 
 REFUSALS = {
     400: "Bad request: the body can't be read",
     401: "Unauthorized: the key is missing or invalid",
-    403: "Forbidden: the month's quota is used up",
-    404: "Not found: unknown, somebody else's, or no longer kept",
-    405: "Another method than the one that is there",
+    403: "Forbidden: the monthly quota is used up",
+    404: "Not found: unknown, another key's, or expired",
+    405: "Method not allowed",
     408: "The body took too long to arrive",
     413: "The body is too large",
     422: "Validation error: `errors` names the fields",
@@ -52,13 +52,11 @@ def document(public_url: str, limits: Limits) -> Json:
         "paths": {
             tinyjpg.OPTIMIZE: {"post": _optimize(limits)},
             tinyjpg.STATUS: {"get": _status()},
-            tinyjpg.USAGE: {"get": _keyed("usage", "What the key has used, month by month", _USAGE)},
-            tinyjpg.STATS: {"get": _keyed("stats", "What is left of the key's month", _STATS)},
+            tinyjpg.USAGE: {"get": _keyed("usage", "Use of the key, by month", _USAGE)},
+            tinyjpg.STATS: {"get": _keyed("stats", "What is left of the key's monthly quota", _STATS)},
             tinyjpg.ORIGINAL_FILE: {"get": _file("original_file", "The image as it was uploaded")},
-            tinyjpg.OPTIMIZED_FILE: {"get": _file("optimized_file", "The image made smaller")},
-            "/health": {
-                "get": _open("health", "Whether the server works", _object(success={"const": True}, message=TEXT))
-            },
+            tinyjpg.OPTIMIZED_FILE: {"get": _file("optimized_file", "The shrunk image")},
+            "/health": {"get": _open("health", "Health of the server", _object(success={"const": True}, message=TEXT))},
             "/openapi.json": {"get": _open("openapi", "This document", {"type": "object"})},
         },
         "components": {
@@ -69,8 +67,8 @@ def document(public_url: str, limits: Limits) -> Json:
 
 
 _DESCRIPTION = (
-    "Takes JPEG, PNG, GIF and WebP images, makes them smaller in the background, and keeps the results for 24 hours. "
-    "Whoever knows the URL of a file may fetch it: its name can't be guessed."
+    "Accepts JPEG, PNG, GIF and WebP images, shrinks them in the background and keeps the results for 24 hours. "
+    "The URL of a file is the permission to fetch it: its name can't be guessed."
 )
 
 
@@ -87,7 +85,7 @@ _MONTH = _object(
     month={"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}, accepted=COUNT, completed=COUNT, failed=COUNT, **_SIZES
 )
 _USAGE = _object(
-    monthly_trends={"type": "array", "minItems": 1, "maxItems": SHOWN, "items": _MONTH},
+    monthly_trends={"type": "array", "minItems": 1, "maxItems": MONTHS, "items": _MONTH},
     image_type_distribution=_object(**{format.value: _object(images=COUNT, percentage=PER_CENT) for format in Format}),
     compression_statistics=_object(images=COUNT, **_SIZES, average_processing_time=SECONDS),
 )
@@ -137,8 +135,8 @@ def _optimize(limits: Limits) -> Json:
     encoding = {"image": {"contentType": ", ".join(format.media_type for format in Format)}}
     return {
         "operationId": "optimize",
-        "summary": "Take an image into the queue",
-        "description": f"At most {limits.body} bytes. The same Idempotency-Key and body within a day are the same job.",
+        "summary": "Accept an image into the queue",
+        "description": f"At most {limits.body} bytes. Equal Idempotency-Key and body within a day give the same job.",
         "parameters": [
             {
                 "name": tinyjpg.IDEMPOTENCY_HEADER,
@@ -158,7 +156,7 @@ def _status() -> Json:
     known: Json = {"oneOf": [_PROCESSING, _COMPLETED, _FAILED]}
     return {
         "operationId": "status",
-        "summary": "How far one image is",
+        "summary": "The state of one image",
         "parameters": [
             {"name": "image_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
         ],

@@ -1,4 +1,4 @@
-"""The queue: what is accepted, who works on it under which lease, what is known of it, what is forgotten."""
+"""The job queue in SQLite: `JobQueue` for requests, `Leases` for the threads that process jobs."""
 
 from __future__ import annotations
 
@@ -9,38 +9,39 @@ from collections.abc import Callable, Iterable, Sequence
 from ..core.tinyjpg import Json
 from . import usage
 from .database import Database
-from .jobs import Job, Upload, read_job
+from .jobs import Job, NewJob, read_job
 from .keys import Key
 from .limits import Limits
 
 GRACE = 60.0
-"""Seconds that files stay after their day, for downloads that have begun."""
+"""Seconds that files stay after they expire, for downloads in progress."""
 
 
-class Full(Exception):
-    """The server has taken all it can hold for now; the text says what is full."""
+class CapacityReached(Exception):
+    """The queue or the storage is full; the text says which."""
 
 
-class QuotaUsed(Exception):
-    """The key has spent its month."""
+class QuotaExceeded(Exception):
+    """The monthly quota of the key is used up."""
 
 
-class KeyReused(Exception):
-    """The `Idempotency-Key` was sent before, with another body."""
+class IdempotencyKeyReused(Exception):
+    """The `Idempotency-Key` was sent before with another body."""
 
 
-class Store:
-    """Every method is one transaction; safe from any thread and from several processes."""
+class JobQueue:
+    """Every method is one transaction, safe for threads and for several processes."""
 
     def __init__(self, database: Database, limits: Limits, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._limits = limits
         self._clock = clock
 
-    def accept(self, key: Key, upload: Upload) -> tuple[Job, bool]:
-        """Take an image into the queue and reserve its place in the quota; return it, and whether it is a new one.
+    def accept(self, key: Key, upload: NewJob) -> tuple[Job, bool]:
+        """Queue an image and count it against the quota; return its job, and whether the job is new.
 
-        The same `Idempotency-Key` and body within a day give the job there is. Raises `KeyReused`, `QuotaUsed`, `Full`.
+        The same `Idempotency-Key` and body within a day return the existing job.
+        Raises `IdempotencyKeyReused`, `QuotaExceeded` or `CapacityReached`.
         """
         now = self._clock()
         with self._database.transaction() as connection:
@@ -61,49 +62,49 @@ class Store:
 
     def check_room(self, key: Key, size: int, idempotency: str | None) -> None:
         """Raise what `accept` would raise for an image of `size` bytes, before its body is read."""
-        asked = (key.id, idempotency)
+        values = (key.id, idempotency)
         with self._database.reading() as connection:
-            if not connection.execute("SELECT 1 FROM jobs WHERE key_id = ? AND idempotency = ?", asked).fetchone():
+            if not connection.execute("SELECT 1 FROM jobs WHERE key_id = ? AND idempotency = ?", values).fetchone():
                 self._require_room(connection, key, size, self._clock())
 
-    def _known(self, connection: sqlite3.Connection, key: Key, upload: Upload, now: float) -> Job | None:
-        asked = (key.id, upload.idempotency)
-        row = connection.execute("SELECT * FROM jobs WHERE key_id = ? AND idempotency = ?", asked).fetchone()
+    def _known(self, connection: sqlite3.Connection, key: Key, upload: NewJob, now: float) -> Job | None:
+        values = (key.id, upload.idempotency)
+        row = connection.execute("SELECT * FROM jobs WHERE key_id = ? AND idempotency = ?", values).fetchone()
         if row is None:
             return None
         if row["accepted"] <= now - self._limits.kept:
             connection.execute("UPDATE jobs SET idempotency = NULL WHERE id = ?", (row["id"],))
             return None
         if (row["body_digest"], row["quality"]) != (upload.body_digest, upload.quality):
-            raise KeyReused
+            raise IdempotencyKeyReused
         return read_job(row)
 
     def _require_room(self, connection: sqlite3.Connection, key: Key, size: int, now: float) -> None:
         if usage.used(connection, key.id, usage.month_of(now)) >= key.monthly_limit:
-            raise QuotaUsed
+            raise QuotaExceeded
         if self._waiting(connection) >= self._limits.queue:
-            raise Full("The queue is full")
+            raise CapacityReached("The queue is full")
         if connection.execute("SELECT bytes FROM stored").fetchone()[0] + size > self._limits.storage:
-            raise Full("The storage is full")
+            raise CapacityReached("The storage is full")
 
     def _waiting(self, connection: sqlite3.Connection) -> int:
         statement = "SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'leased')"
         return int(connection.execute(statement).fetchone()[0])
 
     def find(self, key: Key, number: int) -> Job | None:
-        """Return a key's own job while it is known; None for everybody else's."""
+        """Return a job of this key until it expires; None for jobs of other keys."""
         return self._one("id = ? AND key_id = ?", number, key.id)
 
     def original(self, name: str) -> Job | None:
-        """Return the job whose original has this name."""
+        """Return the job of the original with this name."""
         return self._one("original_name = ?", name)
 
     def optimized(self, name: str) -> Job | None:
-        """Return the completed job whose result has this name."""
+        """Return the completed job of the result with this name."""
         return self._one("optimized_name = ? AND state = 'completed'", name)
 
     def _one(self, where: str, *values: object) -> Job | None:
-        statement = f"SELECT * FROM jobs WHERE {where} AND (expires IS NULL OR expires > ?)"  # noqa: S608 - our own words
+        statement = f"SELECT * FROM jobs WHERE {where} AND (expires IS NULL OR expires > ?)"  # noqa: S608 - constant conditions
         with self._database.reading() as connection:
             row = connection.execute(statement, (*values, self._clock())).fetchone()
         return read_job(row) if row else None
@@ -119,13 +120,13 @@ class Store:
             return usage.stats(connection, key.id, key.monthly_limit, self._clock())
 
     def expired(self, most: int = 500) -> list[Job]:
-        """Return jobs whose day is over; their files may go, then they."""
+        """Return expired jobs: delete their files first, then `forget` them."""
         statement = "SELECT * FROM jobs WHERE expires <= ? ORDER BY expires LIMIT ?"
         with self._database.reading() as connection:
             return [read_job(row) for row in connection.execute(statement, (self._clock() - GRACE, most))]
 
     def forget(self, jobs: Sequence[Job]) -> None:
-        """Drop these jobs; what they add to the months stays."""
+        """Delete these jobs; the monthly counters stay."""
         with self._database.transaction() as connection:
             for job in jobs:
                 if connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,)).rowcount:
@@ -138,11 +139,11 @@ class Store:
             return connection.execute(statement, (name, name)).fetchone() is not None
 
 
-GAVE_UP = "the image could not be optimized in {} tries"
+NO_TRIES_LEFT = "the image could not be optimized in {} tries"
 
 
 class Leases:
-    """Every method is one transaction; safe from any thread and from several processes."""
+    """Every method is one transaction, safe for threads and for several processes."""
 
     def __init__(self, database: Database, limits: Limits, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -150,8 +151,11 @@ class Leases:
         self._clock = clock
 
     def lease(self) -> Job | None:
-        """Begin the oldest image that nobody works on, or None; one that was begun too often ends as failed instead."""
-        if not self._anything():
+        """Lease the oldest job that nobody holds, or None. Jobs without a try left end as failed.
+
+        Each lease has a new fencing token. A worker whose lease expired holds a stale one; its updates are ignored.
+        """
+        if not self._any_ready():
             return None
         now = self._clock()
         with self._database.transaction() as connection:
@@ -162,10 +166,10 @@ class Leases:
                         " WHERE id = ? RETURNING *"
                     )
                     return read_job(connection.execute(statement, (now + self._limits.lease, row["id"])).fetchone())
-                self._fail(connection, row, row["message"] or GAVE_UP.format(row["tries"]))
+                self._fail(connection, row, row["message"] or NO_TRIES_LEFT.format(row["tries"]))
         return None
 
-    def _anything(self) -> bool:
+    def _any_ready(self) -> bool:
         with self._database.reading() as connection:
             return self._next(connection, self._clock()) is not None
 
@@ -177,14 +181,14 @@ class Leases:
         return row
 
     def renew(self, jobs: Iterable[Job]) -> None:
-        """Move the end of these leases; those that are lost already stay lost."""
+        """Extend these leases, except those that were lost."""
         until = self._clock() + self._limits.lease
         with self._database.transaction() as connection:
             statement = "UPDATE jobs SET leased_until = ? WHERE id = ? AND token = ? AND state = 'leased'"
             connection.executemany(statement, [(until, job.id, job.token) for job in jobs])
 
     def complete(self, job: Job, size: int, seconds: float, place: Callable[[], None]) -> bool:
-        """End a job with a result of `size` bytes, which `place` puts where it belongs; False if the lease was lost."""
+        """Complete a job with a result of `size` bytes, which `place` moves to its path; False if the lease is lost."""
         now = self._clock()
         with self._database.transaction() as connection:
             row = self._held(connection, job)
@@ -202,7 +206,7 @@ class Leases:
         return True
 
     def fail(self, job: Job, message: str, *, final: bool) -> bool:
-        """End a job without a result and give its place in the quota back, at once or after the last try."""
+        """Record a failed try; if it is `final` or the last one the job fails and the quota is refunded."""
         with self._database.transaction() as connection:
             row = self._held(connection, job)
             if row is None:
@@ -214,7 +218,7 @@ class Leases:
         return True
 
     def release(self, job: Job) -> None:
-        """Let somebody else begin this image; the try does not count."""
+        """Return a job to the queue; the try does not count."""
         statement = (
             "UPDATE jobs SET state = 'queued', tries = tries - 1 WHERE id = ? AND token = ? AND state = 'leased'"
         )

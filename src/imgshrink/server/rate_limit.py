@@ -1,4 +1,4 @@
-"""How many requests a key may send: a bucket of tokens each, which fills again as time goes by."""
+"""Limits the requests of each key with a token bucket."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 
-class Rates:
-    """Used on the event loop alone; remembers no more keys than there are."""
+class RateLimiter:
+    """Not safe for threads: used on the event loop only, for keys that exist."""
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -16,7 +16,7 @@ class Rates:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def take(self, key_id: str) -> float:
-        """Count one request; return 0, or the seconds to wait before there is room for another."""
+        """Count one request; return 0, or the seconds until the next one is allowed."""
         now = self._clock()
         tokens, then = self._buckets.get(key_id, (float(self._burst), now))
         tokens = min(self._burst, tokens + (now - then) * self._rate)

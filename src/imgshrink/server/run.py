@@ -1,4 +1,4 @@
-"""From settings to a server that listens, until it is told to end."""
+"""Runs the server from its settings until a signal ends it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ KEEP_ALIVE = 15
 BACKLOG = 128
 
 
-class ServerProblem(SettingsError):
-    """The server can't start; the text says why and what to do."""
+class StartError(SettingsError):
+    """The server can't start; the text names the reason and the cure."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen, and what replies call it; without `public_url` that is the address itself, on loopback only."""
+    """Where to listen, and the prefix of URLs in replies: on loopback the address itself by default."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -54,9 +54,9 @@ def serve(
     grace: float,
     announce: Callable[[str], None],
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C, then end in order; `announce` gets the lines for whoever started it.
+    """Serve until SIGTERM or Ctrl-C, then shut down in order; `announce` prints a line for the operator.
 
-    Raises `ServerProblem` before it listens. On the first start with `data` a key is made and announced.
+    The first start with `data` creates a key and announces it. Raises `StartError` before it listens.
     """
     listener = _listen(address)
     try:
@@ -65,7 +65,7 @@ def serve(
         _announce_key(data, announce)
         _log_to_stderr()
         server = uvicorn.Server(_config(app, limits, grace))
-        with _ended_by_signals(server):
+        with _stopped_by_signals(server):
             listener.listen(BACKLOG)
             announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, data in {data}")
             server.run(sockets=[listener])
@@ -91,29 +91,29 @@ def _config(app: ASGIApp, limits: Limits, grace: float) -> uvicorn.Config:
 
 
 @contextmanager
-def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    """End `server` by SIGTERM and Ctrl-C before it listens to them itself, and after, when it raises them again."""
+def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C end `server` before uvicorn handles them, and after, when uvicorn raises them again."""
 
-    def end(*_: object) -> None:
+    def stop(*_: object) -> None:
         server.should_exit = True
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def _listen(address: Address) -> socket.socket:
     try:
-        family, _, _, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, address_info = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
+        listener.bind(address_info)
     except OSError as error:
-        raise ServerProblem(f"can't listen on {address.host} port {address.port}: {error.strerror}") from error
+        raise StartError(f"can't listen on {address.host} port {address.port}: {error.strerror}") from error
     return listener
 
 
@@ -125,14 +125,14 @@ def _own_url(listener: socket.socket) -> str:
 def _public_url(address: Address, listener: socket.socket) -> str:
     if not address.public_url:
         if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
-            raise ServerProblem(
+            raise StartError(
                 f"listening on {address.host} needs --public-url, the URL that clients know this server by"
             )
         return _own_url(listener)
     url = urlsplit(address.public_url)
-    plain = url.scheme in ("http", "https") and url.hostname and not (url.query or url.fragment or "@" in url.netloc)
-    if not plain or not address.public_url.isascii() or not address.public_url.isprintable():
-        raise ServerProblem(
+    valid = url.scheme in ("http", "https") and url.hostname and not (url.query or url.fragment or "@" in url.netloc)
+    if not valid or not address.public_url.isascii() or not address.public_url.isprintable():
+        raise StartError(
             f"--public-url is an http or https URL such as https://images.example.org, not {address.public_url!a}"
         )
     return address.public_url.rstrip("/")
@@ -142,7 +142,7 @@ def _announce_key(data: Path, announce: Callable[[str], None]) -> None:
     database = Database(data)
     try:
         keys = Keys(database)
-        if not keys.listed():
+        if not keys.all():
             secret = keys.add(FIRST_KEY)
             announce(f"imgshrink server: the first API key, shown only now: {secret}")
     finally:

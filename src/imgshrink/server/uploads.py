@@ -1,4 +1,4 @@
-"""From an upload to a job: look at the image, write it to disk, accept it. Blocks; runs off the event loop."""
+"""Turns an upload into a job: check the image, write it to disk, queue it. Blocks: runs in a thread."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..core.model import ImageInfo
 from ..core.tinyjpg import IDEMPOTENCY_HEADER, IMAGE_REQUIRED
 from ..image.limits import unsupported
 from ..image.sniff import describe, sniff
-from .blobs import Folder, new_name
-from .errors import BUSY, QUOTA, RETRY_SECONDS, Refusal, invalid
+from .blobs import BlobStore, new_name
+from .errors import BUSY, QUOTA, RETRY_SECONDS, ApiError, invalid
 from .form import IMAGE_FILE
-from .jobs import Job, Upload
+from .jobs import Job, NewJob
 from .keys import Key
-from .queue import Full, KeyReused, QuotaUsed, Store
+from .queue import CapacityReached, IdempotencyKeyReused, JobQueue, QuotaExceeded
 
 log = logging.getLogger("imgshrink.server")
 
@@ -28,8 +28,8 @@ KEY_REUSED = "This key was sent before with another body."
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a POST asks for; `quality_problem` is what is wrong with `quality`, "" if nothing is."""
+class UploadRequest:
+    """The fields of an upload; `quality_problem` is the validation error of `quality`, "" if it is valid."""
 
     image: BinaryIO | str | None
     quality: int
@@ -37,76 +37,76 @@ class Asked:
     idempotency: str | None
 
 
-class Intake:
-    """Turns what came into jobs, or says no with the status that the API has for it."""
+class UploadHandler:
+    """Accepts uploads as jobs, or raises the `ApiError` to reply with."""
 
-    def __init__(self, store: Store, folder: Folder) -> None:
-        self._store = store
-        self._folder = folder
+    def __init__(self, queue: JobQueue, blobs: BlobStore) -> None:
+        self._queue = queue
+        self._blobs = blobs
 
     def check(self, key: Key, size: int, idempotency: str | None) -> None:
-        """Raise `Refusal` where an upload of `size` bytes would be refused whatever it holds."""
-        with _said():
-            self._store.check_room(key, size, idempotency)
-            if not self._folder.free():
-                raise Full("The storage is full")
+        """Raise `ApiError` if an upload of `size` bytes would be refused whatever it contains."""
+        with _as_api_errors():
+            self._queue.check_room(key, size, idempotency)
+            if not self._blobs.has_space():
+                raise CapacityReached("The storage is full")
 
-    def take(self, key: Key, asked: Asked) -> tuple[Job, bool]:
-        """Return the job for an upload, and whether it is new; raises `Refusal`."""
-        data, info = _looked_at(asked)
+    def accept(self, key: Key, request: UploadRequest) -> tuple[Job, bool]:
+        """Return the job of an upload, and whether it is new; raises `ApiError`."""
+        data, info = _inspect(request)
         original_name = new_name(info.format)
-        upload = Upload(
+        upload = NewJob(
             format=info.format,
-            quality=asked.quality,
+            quality=request.quality,
             size=len(data),
             body_digest=hashlib.sha256(data).hexdigest(),
             original_name=original_name,
             optimized_name=new_name(info.format),
-            idempotency=asked.idempotency,
+            idempotency=request.idempotency,
         )
         new = False
         try:
-            with _said():
-                self._folder.keep_original(original_name, data)
-                job, new = self._store.accept(key, upload)
+            with _as_api_errors():
+                self._blobs.store_original(original_name, data)
+                job, new = self._queue.accept(key, upload)
         finally:
             if not new:
-                self._folder.remove(upload.original_name, upload.optimized_name)
+                self._blobs.remove(upload.original_name, upload.optimized_name)
         return job, new
 
 
-def _looked_at(asked: Asked) -> tuple[bytes, ImageInfo]:
-    data = b"" if asked.image is None or isinstance(asked.image, str) else asked.image.read()
+def _inspect(request: UploadRequest) -> tuple[bytes, ImageInfo]:
+    data = b"" if request.image is None or isinstance(request.image, str) else request.image.read()
     info = sniff(data)
-    wrong = {"image": _image_problem(asked, data, info), "quality": asked.quality_problem}
-    if problems := {field: [text] for field, text in wrong.items() if text}:
+    found = {"image": _image_problem(request, data, info), "quality": request.quality_problem}
+    if problems := {field: [text] for field, text in found.items() if text}:
         raise invalid(problems)
     assert info is not None
     return data, info
 
 
-def _image_problem(asked: Asked, data: bytes, info: ImageInfo | None) -> str:
-    if asked.image is None:
+def _image_problem(request: UploadRequest, data: bytes, info: ImageInfo | None) -> str:
+    if request.image is None:
         return IMAGE_REQUIRED
-    if isinstance(asked.image, str):
+    if isinstance(request.image, str):
         return IMAGE_FILE
     if info is None or not info.complete:
         return f"The image can't be used: {describe(data)}."
-    why = unsupported(info)
-    return f"The image can't be used: {why}." if why else ""
+    reason = unsupported(info)
+    return f"The image can't be used: {reason}." if reason else ""
 
 
 @contextmanager
-def _said() -> Iterator[None]:
-    """What the store raises, as what the API says."""
+def _as_api_errors() -> Iterator[None]:
+    """Translate the errors of the queue and the disk into error replies."""
     try:
         yield
-    except QuotaUsed as error:
-        raise Refusal(HTTPStatus.FORBIDDEN, QUOTA) from error
-    except KeyReused as error:
+    except QuotaExceeded as error:
+        raise ApiError(HTTPStatus.FORBIDDEN, QUOTA) from error
+    except IdempotencyKeyReused as error:
         raise invalid({IDEMPOTENCY_HEADER: [KEY_REUSED]}) from error
-    except Full as error:
-        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error), retry_after=RETRY_SECONDS) from error
+    except CapacityReached as error:
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), retry_after=RETRY_SECONDS) from error
     except (sqlite3.OperationalError, OSError) as error:
-        log.exception("an upload can't be kept")
-        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=RETRY_SECONDS) from error
+        log.exception("an upload can't be stored")
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=RETRY_SECONDS) from error

@@ -1,4 +1,4 @@
-"""What a key has used, counted by month and format: the quota, the trends, the statistics."""
+"""Use of each key, counted by month and format: quota, trends, statistics."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from ..core.model import Format
 from ..core.tinyjpg import Json, saved
 
-SHOWN = 12
-"""How many months `usage` tells of at most, this one included."""
+MONTHS = 12
+"""Number of months in `usage`, the current one included."""
 
 
 def month_of(moment: float) -> str:
@@ -19,28 +19,28 @@ def month_of(moment: float) -> str:
 
 
 def month_end(moment: float) -> datetime:
-    """Return when the month of a time ends and its quota begins anew."""
+    """Return the end of the month of a time, when the quota is reset."""
     year, month = (int(part) for part in month_of(moment).split("-"))
     return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
 
 
 def recent(moment: float) -> list[str]:
-    """Return the months that `usage` tells of, oldest first."""
+    """Return the months in `usage`, oldest first."""
     year, month = (int(part) for part in month_of(moment).split("-"))
     last = year * 12 + month - 1
-    return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(last - SHOWN + 1, last + 1)]
+    return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(last - MONTHS + 1, last + 1)]
 
 
 def count(connection: sqlite3.Connection, key_id: str, month: str, format: str, **more: float) -> None:
-    """Add to a month's counters; the names of `more` are the columns of `months`."""
+    """Add to the counters of a month; the names in `more` are columns of the table `months`."""
     connection.execute("INSERT OR IGNORE INTO months (key_id, month, format) VALUES (?, ?, ?)", (key_id, month, format))
     added = ", ".join(f"{column} = {column} + ?" for column in more)
-    statement = f"UPDATE months SET {added} WHERE key_id = ? AND month = ? AND format = ?"  # noqa: S608 - our own names
+    statement = f"UPDATE months SET {added} WHERE key_id = ? AND month = ? AND format = ?"  # noqa: S608 - constant names
     connection.execute(statement, (*more.values(), key_id, month, format))
 
 
 def used(connection: sqlite3.Connection, key_id: str, month: str) -> int:
-    """Return how many images count against the month's quota: all that were accepted and did not fail."""
+    """Return how many images count against the month's quota: those accepted that did not fail."""
     statement = "SELECT COALESCE(SUM(accepted - failed), 0) FROM months WHERE key_id = ? AND month = ?"
     return int(connection.execute(statement, (key_id, month)).fetchone()[0])
 

@@ -37,8 +37,8 @@ def load(
 ) -> Settings:
     """Return the settings that apply at `start`: a folder, or the mkdocs.yml itself. None as a value means not given.
 
-    `frontend` is plugin, hook or command. The project file is searched from `near` upward, by default from `start`. Raises
-    `SettingsError` that names the source, the setting, and what is allowed.
+    `frontend` is plugin, hook or command. The project file is searched from `near` upward, by default from `start`.
+    Raises `SettingsError` that names the source, the setting and the cure.
     """
     folder = (start.parent if start.is_file() else start).absolute()
     project = find_project(near or folder, home(environ))

@@ -6,7 +6,7 @@ import io
 
 import pytest
 import pyvips
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -34,7 +34,6 @@ def apng(frames: int) -> bytes:
 
 
 @given(st.floats(0.3, 2.5), st.floats(20, 90), st.integers(1, 100))
-@settings(deadline=None)
 def test_search_is_bounded(slope, start, first):
     """Whatever the slope, few trials are made, none twice, and the best of them is returned."""
     tried: list[Trial] = []
@@ -89,7 +88,6 @@ def test_proxy_of_a_large_picture():
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000))
-@settings(deadline=None, max_examples=40)
 def test_a_sample_lies_on_the_grid(width, height):
     """A sample of a large picture is whole strips that begin where a JPEG's blocks do; a sample is its own sample."""
     rows = pyvips.Image.xyz(1, height)[1]
@@ -136,7 +134,6 @@ def test_estimated_quality(quality):
 
 
 @given(st.binary(max_size=200))
-@settings(deadline=None)
 def test_estimated_quality_of_junk(junk):
     """Junk in the place of a VP8 frame gives some quality or none."""
     data = b"RIFF" + (len(junk) + 12).to_bytes(4, "little") + b"WEBPVP8 " + len(junk).to_bytes(4, "little") + junk

@@ -9,7 +9,7 @@ from struct import pack, unpack_from
 
 import pytest
 import pyvips
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -61,7 +61,6 @@ DISPOSALS = st.lists(st.sampled_from([0, 1, 2]), min_size=2, max_size=6) | st.li
 
 
 @given(st.integers(0, 10**6), st.sampled_from([2, 3, 8]), DISPOSALS, st.booleans())
-@settings(deadline=None, max_examples=60)
 def test_gif_timeline(seed, colours, disposals, transparent):
     """Without loss an animation shows exactly the same, for exactly as long, whatever its disposals."""
     data = animation(seed, colours=colours, disposals=[1, *disposals], transparent=transparent)
@@ -70,7 +69,6 @@ def test_gif_timeline(seed, colours, disposals, transparent):
 
 
 @given(st.integers(0, 10**6), DISPOSALS, st.booleans())
-@settings(deadline=None, max_examples=20)
 def test_gif_passes_verify(seed, disposals, transparent):
     """With loss too an animation passes verify."""
     data = animation(seed, colours=8, disposals=disposals, transparent=transparent)
@@ -145,7 +143,6 @@ def test_gif_of_noise():
 
 
 @given(st.binary(min_size=1, max_size=60), st.integers(0, 2000))
-@settings(deadline=None, max_examples=60)
 def test_damaged_gif(junk, at):
     """A damaged GIF raises or comes back as something that verify judges; nothing hangs."""
     data = animation(3, colours=3, disposals=[1, 2, 3], transparent=True)
@@ -208,7 +205,6 @@ def composed(data: bytes) -> list[tuple[int, bytes]]:
 
 
 @given(st.integers(0, 10**6))
-@settings(deadline=None, max_examples=60)
 def test_gif_of_any_kind(seed):
     """Tables of many colours, restored pixels, cleared boxes: without loss browsers show the same for as long."""
     data = invented(random.Random(seed))

@@ -22,6 +22,7 @@ from PIL import Image
 from imgshrink.core.errors import AccountError, Declined, EngineError, Unavailable
 from imgshrink.core.keys import cache_key, content_hash
 from imgshrink.core.model import Format, ImageInfo, Recipe
+from imgshrink.engines.hosted.budget import Account
 from imgshrink.engines.hosted.engine import Hosted
 from imgshrink.engines.hosted.journal import UPLOADED, Journal
 from imgshrink.engines.hosted.polling import Timing
@@ -36,7 +37,6 @@ from lying_server import (
     drips,
     drips_a_body,
     hangs,
-    lying_server,
     raw,
     replies,
     resets,
@@ -45,9 +45,14 @@ from lying_server import (
     upload_name,
     uploaded,
 )
+from patience import ENDLESS, PATIENCE, until
 
 KEY = "tj_0123456789abcdef"
 RECIPE = Recipe()
+NEVER_LATE = Timing(
+    *(ENDLESS,) * 6, first=0.01, backoff=0.5, persistence=ENDLESS, pause=ENDLESS
+)  # nothing but a stop ends an exchange
+STEPS = {"status": "/status/", "download": "/direct-file/"}
 QUICK = Timing(
     connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01, backoff=0.01, persistence=2.0,
     pause=0.5,
@@ -70,12 +75,6 @@ def info_of(data: bytes) -> ImageInfo:
 @pytest.fixture(scope="module")
 def image() -> bytes:
     return noise()
-
-
-@pytest.fixture
-def server() -> Iterator[LyingServer]:
-    with lying_server() as running:
-        yield running
 
 
 @pytest.fixture
@@ -639,13 +638,12 @@ def test_who_waits_for_a_turn_is_let_go(server: LyingServer, hosted: Make, image
     """A thread that waits for another's answer to the same image ends with the stop."""
     server.always["status"] = hangs
     stop = threading.Event()
-    engine = hosted(stop=stop, timing=Timing(first=0.01))
+    engine = hosted(stop=stop, timing=NEVER_LATE)
     with ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(outcome, engine, image) for _ in range(2)]
-        while not server.count("GET"):
-            time.sleep(0.01)
+        until(lambda: server.count("GET"))
         stop.set()
-        done, late = wait(futures, timeout=2)
+        done, late = wait(futures, timeout=PATIENCE)
     assert late == set()
     # The one that waits says that it was interrupted, or, where it had its turn by then, that the upload is paid for.
     assert sorted(word(future.result()) for future in done) in (
@@ -674,15 +672,15 @@ def test_retry_after_of_an_unfinished_job(server: LyingServer, hosted: Make, ima
     assert second - first >= 0.4
 
 
-def test_a_pause_holds_for_all(server: LyingServer, hosted: Make) -> None:
+def test_a_pause_holds_for_all(server: LyingServer, hosted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one image is told to wait, all wait."""
+    paused, pause = threading.Event(), Account.pause
+    monkeypatch.setattr(Account, "pause", lambda *given: (pause(*given), paused.set()))
     server.next("upload", replies(429, b"", {"Retry-After": "0.4"}))
     engine = hosted()
     begun = threading.Thread(target=outcome, args=(engine, noise(1)))
     begun.start()
-    while not server.posts:
-        time.sleep(0.01)
-    time.sleep(0.1)
+    assert paused.wait(PATIENCE)
     outcome(engine, noise(2))
     begun.join()
     first, *others = (seen.at for seen in server.seen if seen.method == "POST")
@@ -804,36 +802,36 @@ WAITS = {
     "for the answer to an upload": ("upload", hangs, "Unavailable"),
     "for the answer to a question": ("status", hangs, "ResultPending"),
     "for the result": ("download", drips_a_body, "ResultPending"),
-    "for a pause": ("upload", replies(429, b"", {"Retry-After": "25"}), "Unavailable"),
+    "for a pause": ("upload", replies(429, b"", {"Retry-After": "1000"}), "Unavailable"),
     "for headers": ("status", drips, "ResultPending"),
 }
 
 
 @pytest.mark.parametrize(("step", "fault", "expected"), WAITS.values(), ids=WAITS)
 def test_stop(step: str, fault: Fault, expected: str, server: LyingServer, hosted: Make, image: bytes) -> None:
-    """Whatever an image waits for, it is let go within 2 seconds of the stop; what was paid for stays known."""
+    """Whatever an image waits for, it is let go by the stop; what was paid for stays known."""
     server.always[step] = fault
     stop = threading.Event()
-    engine = hosted(stop=stop, timing=Timing(first=0.01))
+    engine = hosted(stop=stop, timing=NEVER_LATE)
     results: list[bytes | EngineError] = []
     thread = threading.Thread(target=lambda: results.append(outcome(engine, image)))
     thread.start()
-    time.sleep(0.6)
+    until(lambda: server.count("POST") if step == "upload" else server.count("GET", STEPS[step]))
     stop.set()
-    thread.join(2.0)
+    thread.join(PATIENCE)
     assert [word(result) for result in results] == [expected]
 
 
 def test_close_ends_what_is_in_flight(server: LyingServer, hosted: Make, image: bytes) -> None:
     """Closing ends a request in flight, and may be done twice."""
     server.always["status"] = hangs
-    engine = hosted(timing=Timing(first=0.01))
+    engine = hosted(timing=NEVER_LATE)
     thread = threading.Thread(target=outcome, args=(engine, image))
     thread.start()
-    time.sleep(0.4)
+    until(lambda: server.count("GET", STEPS["status"]))
     engine.close()
     engine.close()
-    thread.join(2.0)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import fault_proxy
 from cli_with_api import Person
-from fakes import deflated, png
+from fakes import png
 from imgshrink.image.metadata import read_metadata
 from imgshrink.image.sniff import sniff
-from lying_server import Fault, LyingServer, accepts_and_resets, lying_server, replies, resets, says
+from lying_server import Fault, LyingServer, accepts_and_resets, replies, resets, says
 from sample_images import first_frame, grey_animation, wide_profile
 
 pytestmark = pytest.mark.slow
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.slow
 HOSTED = {"IMGSHRINK_ENGINE": "hosted"}
 
 
-def photo(**options: object) -> bytes:
+def photograph(**options: object) -> bytes:
     """Return a JPEG of soft, strong colours, at a quality that leaves something to gain."""
     small = Image.frombytes("RGB", (12, 9), random.Random(3).randbytes(12 * 9 * 3))
     buffer = io.BytesIO()
@@ -37,23 +36,12 @@ def turned() -> bytes:
     """Return a photograph that lies on its side."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    return photo(exif=exif)
+    return photograph(exif=exif)
 
 
 def wide() -> bytes:
     """Return a photograph in a wide colour space."""
-    return photo(icc_profile=wide_profile())
-
-
-@pytest.fixture
-def server() -> Iterator[LyingServer]:
-    with lying_server(deflated) as running:
-        yield running
-
-
-@pytest.fixture
-def person(tmp_path: Path, server: LyingServer) -> Person:
-    return Person(tmp_path, server.url)
+    return photograph(icc_profile=wide_profile())
 
 
 @dataclass(frozen=True)
@@ -67,12 +55,12 @@ class Lie:
 
 
 WRONG = {
-    "another picture": Lie("a.jpg", photo, fault_proxy.other, "looks different"),
+    "another picture": Lie("a.jpg", photograph, fault_proxy.other, "looks different"),
     "a flattened grey_animation": Lie("a.gif", grey_animation, first_frame, "frame"),
-    "no image": Lie("a.jpg", photo, fault_proxy.junk, "not"),
+    "no image": Lie("a.jpg", photograph, fault_proxy.junk, "not"),
 }
 RIGHT = {
-    "smaller": Lie("a.jpg", photo, fault_proxy.unoriented),
+    "smaller": Lie("a.jpg", photograph, fault_proxy.unoriented),
     "profile lost": Lie("a.jpg", wide, fault_proxy.profileless),
     "colours converted": Lie("a.jpg", wide, fault_proxy.srgb),
     "orientation applied": Lie("a.jpg", turned, fault_proxy.upright),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.core.errors import SettingsError
@@ -148,7 +148,6 @@ def test_loopback(address: str, expected: bool) -> None:
     assert is_loopback(address) is expected
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.text(max_size=60) | st.text(alphabet="ahtps:/\\@?#.[]%0 1\t\n", max_size=40).map(lambda tail: "https://" + tail)
 )

@@ -1,0 +1,191 @@
+"""Local tests of structure: what changes text, lines, sharpness, position or colour in one place of an image.
+
+Both images are cut into overlapping windows. Each test gives a window a number, zero where nothing changed. A place
+that is wrong lies in several overlapping windows, so a test counts its second or fourth largest window, which leaves
+out single honest outliers. How large a number may be is in `tolerance`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import pyvips
+
+from .difference import Place
+
+MARGIN = 32
+"""Rows above a strip that its windows reach: a multiple of `ALIGNED`, at least three cells of eight pixels."""
+ALIGNED = 16
+"""Strips begin at a multiple of this many rows, so that cells lie on one grid over the whole image."""
+
+RANK: Mapping[str, int] = MappingProxyType(
+    {"lost": 4, "fine": 4, "faint": 4, "coarse": 2, "brightness": 1, "colour": 1}
+)
+"""Which window counts for each test, by size."""
+
+_CELL, _BLOCK = 4, 8
+_YCC = pyvips.Image.new_from_array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
+_FOUR = pyvips.Image.new_from_array([[1] * 4] * 4, scale=16)
+# Of twice the luma, and of its squares.
+_MEANS, _SQUARES = (pyvips.Image.new_from_array([[1, 1], [1, 1]], scale=4 * unit) for unit in (2, 4))
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The same rows of both images, 8-bit sRGB without alpha.
+
+    `top` is the image's row at which the strip begins; the first `margin` rows belong to the strip above it.
+    """
+
+    left: pyvips.Image
+    right: pyvips.Image
+    top: int
+    margin: int
+    last: bool
+
+    @property
+    def sides(self) -> tuple[pyvips.Image, pyvips.Image]:
+        """Both images."""
+        return self.left, self.right
+
+    def around(self, first: int, end: int) -> Strip:
+        """Return the strip of which every window that reaches the rows from `first` to before `end` is tested.
+
+        `first` is a multiple of `ALIGNED`.
+        """
+        start = max(0, max(self.margin, first) - MARGIN)
+        stop = min(self.left.height, end + MARGIN)
+        if (start, stop) == (0, self.left.height):
+            return self
+        left, right = (image.crop(0, start, image.width, stop - start) for image in self.sides)
+        last = self.last and stop == self.left.height
+        return Strip(left, right, self.top + start, MARGIN if start else self.margin, last)
+
+    @cached_property
+    def blocks(self) -> tuple[pyvips.Image, pyvips.Image]:
+        """Both images shrunk eight times."""
+        left, right = (image.shrink(_BLOCK, _BLOCK, ceil=True).copy_memory() for image in self.sides)
+        return left, right
+
+
+def worst_windows(strip: Strip) -> dict[str, list[Place]]:
+    """Return the largest windows of each test, largest first, of all that end in the strip."""
+    return {name: _largest(values, RANK[name], grid, strip.top) for name, values, grid in _tests(strip)}
+
+
+def merged(one: Mapping[str, list[Place]], other: Mapping[str, list[Place]]) -> dict[str, list[Place]]:
+    """Return the largest windows of each test of two parts of an image."""
+    return {name: heapq.nlargest(RANK[name], one.get(name, []) + other.get(name, [])) for name in RANK}
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Which windows of a strip count: of `side` x `side` cells of `cell` pixels, one at every cell.
+
+    The first window of a row is number `left`, the first row of windows number `top`; window (x, y) covers the cells
+    from (x - side // 2, y - side // 2) on, so its centre is the corner of cell (x, y).
+    """
+
+    cell: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def cut(self, windows: pyvips.Image) -> pyvips.Image:
+        """Leave out the windows that do not count."""
+        return windows.crop(self.left, self.top, self.width, self.height)
+
+
+def _pairs_of_cells(cells: pyvips.Image, strip: Strip, cell: int) -> _Grid:
+    """Return the windows of 2 x 2 cells; those at the edge repeat its cells, so that each cell lies in four windows."""
+    top = strip.margin // cell
+    return _Grid(cell, 0, top, cells.width + 1, cells.height + strip.last - top)
+
+
+def _areas(cells: pyvips.Image, strip: Strip, cell: int) -> _Grid:
+    """Return the windows of 4 x 4 cells that lie wholly in the image, or the middle one where it is smaller."""
+    left = min(2, cells.width // 2)
+    top = strip.margin // cell - 1 if strip.margin else min(2, cells.height // 2)
+    return _Grid(cell, left, top, max(1, cells.width - 1 - left), max(1, cells.height - 1 - top))
+
+
+def _largest(windows: pyvips.Image, count: int, grid: _Grid, top: int) -> list[Place]:
+    _, found = windows.max(size=count, out_array=True, x_array=True, y_array=True)
+    columns, rows = found["x_array"], found["y_array"]
+    return [
+        Place(value, (grid.left + x) * grid.cell, top + (grid.top + y) * grid.cell)
+        for value, x, y in zip(found["out_array"], columns, rows, strict=True)
+    ]
+
+
+def _tests(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
+    """Yield for each test its name, the values of its windows, and which windows they are.
+
+    `lost` is the variance of the original that the candidate does not explain, in windows of 8 x 8 pixels. `faint` is
+    the same on the halved images, where the noise of JPEG and of dithering has gone and strokes have not. `fine` and
+    `coarse` are the variance of the difference, in windows of 8 x 8 and of 16 x 16 pixels of the halved images.
+    `brightness` and `colour` are the differences of luma and of chroma between means of 32 x 32 pixels.
+    """
+    one, other = (_twice_luma(image) for image in strip.sides)
+    cells = _cells(one, other, _CELL)
+    grid = _pairs_of_cells(cells[0], strip, _CELL)
+    va, vb, both = _moments(cells, grid)
+    yield "lost", _lost(va, vb, both) / (va + 200), grid
+    one, other = (image.shrink(2, 2, ceil=True).copy_memory() for image in (one, other))
+    cells = _cells(one, other, _CELL // 2)
+    grid = _pairs_of_cells(cells[0], strip, _CELL)
+    va, vb, both = _moments(cells, grid)
+    yield "fine", (va + vb - both * 2) / (va.maxpair(vb) + 400), grid
+    yield "faint", _lost(va, vb, both) / (va + 100), grid
+    cells = [cell.shrink(2, 2, ceil=True).copy_memory() for cell in cells]
+    grid = _pairs_of_cells(cells[0], strip, _BLOCK)
+    va, vb, both = _moments(cells, grid)
+    yield "coarse", (va + vb - both * 2) / (va.maxpair(vb) + 50), grid
+    yield from _areas_of(strip)
+
+
+def _areas_of(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
+    left, right = strip.blocks
+    off = (left.cast("short") - right).recomb(_YCC)
+    grid = _areas(off, strip, _BLOCK)
+    light, blue, red = grid.cut(off.conv(_FOUR, precision="float")).copy_memory().bandsplit()
+    yield "brightness", light.abs(), grid
+    yield "colour", (blue * blue + red * red) ** 0.5, grid
+
+
+def _twice_luma(image: pyvips.Image) -> pyvips.Image:
+    """Return (R + 4 G + B) / 3, 0..510, near to twice the luma of sRGB (.21, .72, .07), in a third of the time."""
+    return (image.bandmean() + image[1]).copy_memory()
+
+
+def _cells(one: pyvips.Image, other: pyvips.Image, side: int) -> list[pyvips.Image]:
+    """Return the means of a, b, a x a, b x b and a x b over cells, in floats: libvips rounds the means of integers."""
+    products = (one, other, one * one, other * other, one * other)
+    return [image.cast("float").shrink(side, side, ceil=True).copy_memory() for image in products]
+
+
+def _moments(cells: list[pyvips.Image], grid: _Grid) -> tuple[pyvips.Image, pyvips.Image, pyvips.Image]:
+    """Return the variance of either image and their covariance in windows of 2 x 2 cells, in units of luma."""
+    masks = (_MEANS, _MEANS, _SQUARES, _SQUARES, _SQUARES)
+    a, b, aa, bb, ab = (
+        grid.cut(_one_more(cell).conv(mask, precision="float")).copy_memory()
+        for cell, mask in zip(cells, masks, strict=True)
+    )
+    return (aa - a * a).copy_memory(), (bb - b * b).copy_memory(), (ab - a * b).copy_memory()
+
+
+def _one_more(cells: pyvips.Image) -> pyvips.Image:
+    return cells.embed(0, 0, cells.width + 1, cells.height + 1, extend="copy")
+
+
+def _lost(va: pyvips.Image, vb: pyvips.Image, both: pyvips.Image) -> pyvips.Image:
+    """Return the variance of the first image that no rising straight line through the second explains.
+
+    What is dark in one and bright in the other counts twice.
+    """
+    return va - both * both.abs() / (vb + 1)
