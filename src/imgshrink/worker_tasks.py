@@ -94,7 +94,10 @@ def worker_pool(jobs: int) -> WorkerPool:
 
 
 def remote_verify(workers: WorkerPool) -> Callable[[bytes, bytes, Recipe], Judgement]:
-    """Return `verify` as a function that runs in a worker; a pair that ends its worker is refused, saying how."""
+    """Return `verify` as a function that runs in a worker; raises `MachineTrouble`, which is no judgement.
+
+    A pair that crashes the decoder twice is refused with that reason.
+    """
 
     def verify(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
         try:
@@ -109,10 +112,16 @@ def remote_verify(workers: WorkerPool) -> Callable[[bytes, bytes, Recipe], Judge
 
 
 def same_picture(workers: WorkerPool) -> Callable[[bytes, bytes, int], bool]:
-    """Return a judge that looks at pictures in a worker: verify's own, with the quality of the output's mark."""
+    """Return whether verify accepts an output for an original, judged in a worker at the quality of the output's seal.
+
+    False where this machine could not judge.
+    """
     judge = remote_verify(workers)
 
     def same(original: bytes, output: bytes, quality: int) -> bool:
-        return isinstance(judge(original, output, Recipe(quality)), Accept)
+        try:
+            return isinstance(judge(original, output, Recipe(quality)), Accept)
+        except errors.EngineError:
+            return False
 
     return same

@@ -34,10 +34,9 @@ from imgshrink.core.errors import (
     UploadLimitReached,
 )
 from imgshrink.core.keys import cache_key, content_hash
-from imgshrink.core.model import Entry, Format, Judgement, Recipe, Source, Status, Verdict
+from imgshrink.core.model import Entry, Format, Judgement, Reason, Recipe, Source, Status, Verdict
 from imgshrink.image.seal import COST, read_seal, seal, unseal
-from imgshrink.pipeline.resolver import BUSY, LATE, NOBODY, PENDING
-from imgshrink.pipeline.run import CHANGED, Policy, run, survey
+from imgshrink.pipeline.run import Policy, run, survey
 from patience import PATIENCE, until
 
 BIG = png(1)
@@ -175,7 +174,7 @@ def test_min_size(bench: Bench) -> None:
 
 
 def test_lossless_seal_is_new_where_loss_is_wanted(bench: Bench) -> None:
-    """A q100 seal finishes an image only while quality is 100."""
+    """A q100 seal counts only while quality is 100."""
     path = bench.put("a.png", seal(BIG, 100))
     assert bench.run(sources=[source(path, quality=100)])["a.png"].status is Status.KEPT
     assert bench.run(sources=[source(path, quality=80)])["a.png"].status is Status.OPTIMIZED
@@ -252,7 +251,7 @@ def test_pending_waits_for_the_next_run(bench: Bench) -> None:
     bench.engines = [Deflate("hosted", raising(ResultPending("in work"))), Deflate()]
     bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, PENDING)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.PENDING)
     assert bench.engines[1].asked == []
 
 
@@ -321,7 +320,7 @@ def test_no_engine_left(bench: Bench) -> None:
     bench.engines = [Deflate("hosted", raising(AccountError("no key")))]
     path = bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, NOBODY)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.UNSERVED)
     assert path.read_bytes() == BIG
 
 
@@ -345,7 +344,7 @@ def test_known_only(bench: Bench) -> None:
     bench.resolver_options["lookup_only"] = frozenset({"builtin"})
     bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, NOBODY)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.UNSERVED)
 
 
 def test_remembered_refusal_of_the_last_engine(bench: Bench) -> None:
@@ -382,7 +381,7 @@ def test_busy_for_too_long_is_left(bench: Bench) -> None:
     bench.engines = [Deflate("hosted"), Deflate()]
     path = bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, BUSY)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.BUSY)
     assert path.read_bytes() == BIG
     assert [engine.asked for engine in bench.engines] == [[], []]
 
@@ -407,7 +406,7 @@ def test_max_time(bench: Bench) -> None:
     bench.resolver_options["end"] = time.monotonic() - 1
     path = bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, LATE)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.LATE)
     assert path.read_bytes() == BIG
     bench.resolver_options = {}
     assert bench.run()["a.png"].status is Status.OPTIMIZED
@@ -451,16 +450,16 @@ def test_edit_during_the_run_survives(bench: Bench) -> None:
     bench.engines = [Deflate(before=lambda data: path.write_bytes(b"edited") and None)]
     path.write_bytes(BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, CHANGED)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.CHANGED)
     assert path.read_bytes() == b"edited"
 
 
 def test_edit_before_work_began(bench: Bench) -> None:
-    """A file that changed or went after it was examined is not asked for."""
+    """A file that changed or went after it was inspected is not asked for."""
     path = bench.put("a.png", BIG)
     bench.watcher.planned = lambda plan: path.unlink()  # type: ignore[method-assign]
     outcome = bench.run(sources=[source(path)])["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, CHANGED)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.CHANGED)
     assert bench.engines[0].asked == []
 
 
@@ -561,7 +560,7 @@ def test_survey_spends_nothing(bench: Bench) -> None:
     bench.put("sealed.png", seal(png(6), 80))
     found, plan = survey(bench.sources(), resolver=bench.resolver(), policy=IN_PLACE)
     states = {item.seen.source.name: (item.seen.state.value, item.resolution is not None) for item in found}
-    assert states == {"known.png": ("open", True), "new.png": ("open", False), "sealed.png": ("finished", False)}
+    assert states == {"known.png": ("open", True), "new.png": ("open", False), "sealed.png": ("shrunk", False)}
     assert plan.new == 1
     assert len(bench.engines[0].asked) == 1
     assert new.read_bytes() == png(5)

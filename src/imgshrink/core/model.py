@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -157,11 +157,27 @@ class Status(str, Enum):
     FAILED = "failed"
 
 
+class Reason(StrEnum):
+    """Why a file stays as it is, where reports count such files; the value is the text people read."""
+
+    SHRUNK = "already shrunk"
+    NOT_SHRUNK = "not shrunk"
+    SMALL = "smaller than min_size"
+    READ_ONLY = "read-only: make it writable to have it shrunk"
+    NOTHING_TO_GAIN = "nothing to gain"
+    CHANGED = "edited while we worked on it"
+    LATE = "max_time was over"
+    BUSY = "another process is still at work on it"
+    UNSERVED = "no engine could be asked"
+    PENDING = "paid for: the next run collects the result"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one file. `path` is the source path people know; sizes are bytes on disk before and after.
 
-    `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED.
+    `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED: a
+    `Reason`, or what an engine or verify said.
     """
 
     path: str

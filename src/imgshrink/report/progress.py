@@ -109,7 +109,7 @@ class ProgressReporter:
             quota_left=None if left is None else max(0, left - uploads),
         )
 
-    def notes(self, outcomes: Sequence[Outcome], others: Iterable[str] = (), *, next_run: str) -> list[Note]:
+    def notes(self, outcomes: Sequence[Outcome], others: Iterable[str | Note] = (), *, next_run: str) -> list[Note]:
         """Return the notes to print after the result; `others` are those of the parts that were used."""
         settings, summary = self._settings, self.summary(outcomes)
         notes = [Note(messages.key_empty(), failure=False)] if settings.key_empty and settings.engine == "auto" else []
@@ -123,7 +123,7 @@ class ProgressReporter:
             notes.append(Note(messages.no_key(summary.unserved)))
         if rows := left(outcomes):
             notes.append(Note(messages.left_alone(rows)))
-        return notes + [Note(text) for text in others]
+        return notes + [other if isinstance(other, Note) else Note(other) for other in others]
 
     def _left(self, now: float) -> float | None:
         passed = now - self._work_started

@@ -11,6 +11,7 @@ from typing import Any
 
 from .credentials import API_URL
 from .folders import cache_folder, state_folder
+from .machine import processors
 from .parsers import (
     InvalidValue,
     Parser,
@@ -80,11 +81,6 @@ def override(given: RawValue) -> Override:
     return Override(**{name: PARTS[name](dataclasses.replace(given, value=value)) for name, value in row.items()})
 
 
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def setting(
     default: object,
     shown: str,
@@ -136,7 +132,11 @@ class Settings:
         places=FILES,
     )
     jobs: int = setting(
-        None, "CPU count", whole(1, 1024), "Number of worker processes for the codecs.", computed=processors
+        None,
+        "what CPUs and memory allow",
+        whole(1, 1024),
+        "Number of worker processes for the codecs.",
+        computed=processors,
     )
     max_uploads: int = setting(500, "500", whole(0, 10**9), "Most uploads in one run.")
     max_time: float | None = setting(
