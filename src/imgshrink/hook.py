@@ -77,7 +77,7 @@ def _all_finished(settings: Settings, names: Sequence[str]) -> bool:
     """The usual case, told from the bytes alone, before anything is loaded that could do more."""
     if settings.include or settings.exclude or settings.overrides or settings.notes:
         return False
-    sources = (Source(Path(name), name, Recipe(settings.quality), ()) for name in names)
+    sources = (Source(Path(name), name, Recipe(settings.quality, settings.embedded), ()) for name in names)
     return all(examine(source, settings.min_size).state in (State.FINISHED, State.SMALL) for source in sources)
 
 

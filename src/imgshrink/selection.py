@@ -45,7 +45,7 @@ class Selection:
                 engine = override.engine or engine
         if self._settings.privacy or not upload:
             engine = "builtin"
-        return Source(path, name, Recipe(quality), ENGINES[engine])
+        return Source(path, name, Recipe(quality, self._settings.embedded), ENGINES[engine])
 
     def _patterns(self, name: str, lines: Sequence[str]) -> Patterns | None:
         if not lines:

@@ -7,6 +7,7 @@ from enum import Enum
 
 from ..core.keys import content_hash
 from ..core.model import ImageInfo, Source
+from ..image.carried import Carried, read_carried
 from ..image.limits import unsupported
 from ..image.seal import read_seal, unseal
 from ..image.sniff import describe, sniff
@@ -25,7 +26,10 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Examined:
-    """One file as it was found. `digest` is the SHA-256 of its bytes, `content` that of its bytes without a seal."""
+    """One file as it was found. `digest` is the SHA-256 of its bytes, `content` that of its bytes without a seal.
+
+    `carried` names what it carries for other programs, "" for nothing: where it may be rewritten, by `fingerprint`.
+    """
 
     source: Source
     state: State
@@ -34,6 +38,7 @@ class Examined:
     info: ImageInfo | None = None
     digest: str = ""
     content: str = ""
+    carried: str = ""
 
 
 def examine(source: Source, min_size: int) -> Examined:
@@ -52,10 +57,20 @@ def examine(source: Source, min_size: int) -> Examined:
         return Examined(source, State.SMALL, len(data), "smaller than min_size", info)
     if why := unsupported(info):
         return Examined(source, State.UNSUPPORTED, len(data), why, info)
+    carried = read_carried(data)
+    if carried.reason and source.recipe.keeps:
+        return Examined(source, State.UNSUPPORTED, len(data), carried.reason, info)
     core = unseal(data)
     digest = content_hash(data)
     content = digest if len(core) == len(data) else content_hash(core)
-    return Examined(source, State.OPEN, len(data), "", info, digest, content)
+    return Examined(source, State.OPEN, len(data), "", info, digest, content, carried.reason or fingerprint(carried))
+
+
+def fingerprint(carried: Carried) -> str:
+    """Name what is copied byte for byte, "" for nothing."""
+    if not (carried.leading or carried.trailing):
+        return ""
+    return f"{content_hash(carried.leading)} {content_hash(carried.trailing)}"
 
 
 def finishes(made_with: int, wanted: int) -> bool:

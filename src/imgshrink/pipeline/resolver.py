@@ -14,10 +14,11 @@ from typing import Protocol
 from ..cache import Cache
 from ..core.errors import AccountError, Declined, EngineError, Rejected, ResultPending, Unavailable, UploadLimitReached
 from ..core.keys import cache_key, content_hash, done_key
-from ..core.model import Accept, Entry, ImageInfo, ImageKey, Judgement, NotSmaller, Recipe, Refuse, Verdict
+from ..core.model import Accept, Entry, ImageKey, Judgement, NotSmaller, Recipe, Refuse, Verdict
 from ..engines import Engine
+from ..image.carried import read_carried
 from ..image.sniff import sniff
-from .inspection import Examined, finishes
+from .inspection import Examined, fingerprint, finishes
 
 LATE = "max_time was over"
 BUSY = "another process is still at work on it"
@@ -113,7 +114,7 @@ class Resolver:
 
     def lookup(self, item: WorkItem) -> Resolution | None:
         """Return what the cache knows of `item`, or None when an engine has to be asked."""
-        done = self._cache.get(done_key(item.content))
+        done = self._cache.get(done_key(item.content)) if item.recipe.keeps else None
         if done is not None and done.verdict is Verdict.DONE and finishes(done.quality, item.recipe.quality):
             return Resolution(done, from_cache=True)
         refusal: Entry | None = None
@@ -188,7 +189,8 @@ class Resolver:
             candidate = engine.optimize(data, item.info, item.recipe)
             self._reached(engine)
             answered()
-            judgement = NotSmaller() if candidate == data else self._verify(data, candidate, item.recipe)
+            unchanged = candidate == data and item.recipe.keeps  # else dropping alone makes it smaller
+            judgement = NotSmaller() if unchanged else self._verify(data, candidate, item.recipe)
         except (Declined, Rejected) as error:
             self._reached(engine)
             judgement = Refuse(str(error))
@@ -213,7 +215,7 @@ class Resolver:
 
     def _known(self, engine: Engine, item: WorkItem) -> Entry | None:
         entry = self._cache.get(cache_key(item.content, item.recipe, engine.fingerprint))
-        if entry is None or (entry.verdict is Verdict.BETTER and not _fits(item.info, entry.data)):
+        if entry is None or (entry.verdict is Verdict.BETTER and not _fits(item, entry.data)):
             return None
         return entry
 
@@ -248,11 +250,13 @@ class Resolver:
                 self.disabled[engine.name] = error
 
 
-def _fits(info: ImageInfo, payload: bytes) -> bool:
-    """Whether a cached payload can be a result for such an image: same format, size, duration and loop."""
-    found = sniff(payload)
+def _fits(item: WorkItem, payload: bytes) -> bool:
+    """Whether a cached payload can be a result for such an image: same format, size, duration, loop, carried data."""
+    info, found = item.info, sniff(payload)
     if found is None or not found.complete:
         return False
     if (found.format, found.displayed, found.animated) != (info.format, info.displayed, info.animated):
+        return False
+    if item.recipe.keeps and item.files[0].carried not in ("", fingerprint(read_carried(payload))):
         return False
     return not info.animated or (found.duration, found.loop) == (info.duration, info.loop)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..core.keys import content_hash
+from ..core.model import KEEP, Recipe
 from ..image.seal import unseal
 from .inspection import Examined, State
 from .resolver import Resolution, Resolver, WorkItem
@@ -24,7 +26,7 @@ def grouped(found: Iterable[Examined]) -> list[WorkItem]:
     groups: dict[tuple[object, ...], list[Examined]] = {}
     for seen in found:
         if seen.state is State.OPEN:
-            groups.setdefault((seen.content, seen.source.recipe, seen.source.engines), []).append(seen)
+            groups.setdefault((seen.content, _recipe(seen), seen.source.engines), []).append(seen)
     return [_task(tuple(files)) for files in groups.values()]
 
 
@@ -100,4 +102,10 @@ def _is_busy(future: Future[Resolution]) -> bool:
 def _task(files: tuple[Examined, ...]) -> WorkItem:
     first = files[0]
     assert first.info is not None
-    return WorkItem(first.content, first.source.recipe, first.info, first.size, first.source.engines, files)
+    return WorkItem(first.content, _recipe(first), first.info, first.size, first.source.engines, files)
+
+
+def _recipe(seen: Examined) -> Recipe:
+    """Return the recipe without what makes no difference for this content, so that its results are found."""
+    recipe = seen.source.recipe
+    return recipe if seen.carried else replace(recipe, embedded=KEEP)

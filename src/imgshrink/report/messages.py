@@ -37,6 +37,8 @@ def result(summary: Summary) -> str:
         return "no images found"
     sizes = f"{size(summary.before)} -> {size(summary.after)}, {share(summary.before, summary.after)} smaller. "
     ending = f"{counted(summary.uploads, 'upload')}, {span(summary.seconds)}"
+    if summary.dropped:
+        ending += f". {dropped(summary.dropped)}"
     if not (summary.answered or summary.late or summary.unserved or summary.failed):
         everything = f"All {summary.images} images" if summary.images > 1 else "The only image"
         return f"{sizes}{everything} known, {ending}"
@@ -53,6 +55,12 @@ def _parts(summary: Summary) -> list[str]:
         f"{stayed} left alone",
     ]
     return [*parts, f"{summary.small} under min_size"] if summary.small else parts
+
+
+def dropped(images: int) -> str:
+    """Say how many images lost what they carried for other programs, as was asked for."""
+    them = "it" if images == 1 else "they"
+    return f"{counted(images, 'image')} lost what {them} carried for other programs (embedded: drop)"
 
 
 def left_alone(rows: Sequence[Outcome]) -> str:

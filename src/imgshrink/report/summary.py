@@ -19,7 +19,7 @@ class Summary:
 
     `small` of the skipped are under min_size, `late` came after max_time, `unserved` found no engine to ask, `pending`
     wait for a result that is paid for. `known` of the optimized came from the cache; `answered` counts the images that
-    an engine worked on in this run.
+    an engine worked on in this run; `dropped` those that lost what they carried for other programs.
     """
 
     images: int = 0
@@ -41,6 +41,7 @@ class Summary:
     pending: int = 0
     known: int = 0
     answered: int = 0
+    dropped: int = 0
 
 
 def summarize(
@@ -66,6 +67,7 @@ def summarize(
         pending=sum(row.reason == PENDING for row in rows),
         known=sum(row.status is Status.OPTIMIZED and row.from_cache for row in rows),
         answered=sum(bool(row.engine) and not row.from_cache for row in rows),
+        dropped=sum(row.dropped for row in rows),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..core.model import DROP, KEEP
 from .credentials import API_URL
 from .folders import cache_folder, state_folder
 from .parsers import (
@@ -114,6 +115,9 @@ class Settings:
     min_saving: float = setting(2.0, "2", per_cent, "per cent (and at least 100 bytes)")
     min_size: int = setting(1024, "1024", size, "bytes; smaller files are left alone")
     seal: str = setting("all", "all", choice("all", "outputs", "none"), "`all`, `outputs`, `none`")
+    embedded: str = setting(
+        KEEP, "keep", choice(KEEP, DROP), "`keep`, `drop`: what an image carries for other programs (editable diagrams)"
+    )
     include: tuple[str, ...] = setting((), "all", lines, "gitignore patterns of the images to take")
     exclude: tuple[str, ...] = setting((), "none", lines, "gitignore patterns of the images to leave alone")
     overrides: tuple[Override, ...] = setting(

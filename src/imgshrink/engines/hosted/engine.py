@@ -186,7 +186,8 @@ class Hosted:
         return Secret(key), self._journal.ledger(self._api.origin, key)
 
     def _name(self, content: str, recipe: Recipe) -> str:
-        return cache_key(content, recipe, self.fingerprint)
+        """Return the image's name in the journal: what is carried for other programs is not uploaded, kept or not."""
+        return cache_key(content, Recipe(recipe.quality), self.fingerprint)
 
     def _client(self) -> ApiClient:
         """Return what uploads need, made when the first one comes: this loads the HTTP client."""

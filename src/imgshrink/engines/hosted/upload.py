@@ -58,7 +58,7 @@ class Upload:
 
     @cached_property
     def _reduced(self) -> bytes:
-        return reduce(self._data)
+        return reduce(self._data, notices=False)
 
     def _buy(self, before: Row | None) -> bytes:
         row, job = self._upload(before)
