@@ -146,7 +146,8 @@ def _bound(data: bytes, walked: Sequence[Part], format: Format) -> Iterator[str]
     finish = end(data, format, walked)
     behind = b"" if finish is None else data[finish:]
     if _is_substantial(behind):
-        yield f"{name(behind.lstrip(_PADDING), unknown='data')} behind its end"
+        what = name(behind, unknown="") or name(behind.lstrip(_PADDING), unknown="data")
+        yield f"{what} behind its end"
 
 
 def _is_substantial(behind: bytes) -> bool:

@@ -67,7 +67,7 @@ def reduce(data: bytes, *, notices: bool = True) -> bytes:
         return data
     kept = read_metadata(data)
     bare = Exif(kept.orientation, density=kept.density)
-    return rewrite(data, *walked, Change(reduced=True, exif=bare))
+    return rewrite(data, *walked, Change(reduced=True, exif=bare, scale=kept.scale))
 
 
 def dress(data: bytes, original: bytes, *, keep: bool) -> bytes:

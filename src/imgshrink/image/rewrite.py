@@ -66,14 +66,15 @@ def _write_jpeg(data: bytes, walked: Sequence[Part], change: Change) -> bytes:
     written = [*kept[:leading], *added, *kept[leading:behind], change.carried.leading, *kept[behind:]]
     if change.scale is None:
         return b"".join(written)
-    return _with_jfif(data, written, change.scale)
+    return _with_jfif(data, walked, written, change.scale)
 
 
-def _with_jfif(data: bytes, written: Sequence[bytes], scale: bytes) -> bytes:
+def _with_jfif(data: bytes, walked: Sequence[Part], written: Sequence[bytes], scale: bytes) -> bytes:
     """Write the density into JFIF; without one, leave the JFIF out where colours do not depend on it."""
-    others = [piece for piece in written if not (piece[:2] == b"\xff\xe0" and piece[4:9] == b"JFIF\0")]
-    jfif = _segment(0xE0, b"JFIF\0\1\1" + (scale or _NO_DENSITY) + b"\0\0")
-    both = b"".join([others[0], jfif, *others[1:]]), b"".join(others)
+    own = next((data[part.body : part.body_end] for part in walked if _is_jfif(data, part)), b"")
+    version = own[5:7] if len(own) >= 14 else b"\1\1"
+    jfif = _segment(0xE0, b"JFIF\0" + version + (scale or _NO_DENSITY) + b"\0\0")
+    both = b"".join([written[0], jfif, *written[1:]]), b"".join(written)
     before = _colour(data)
     return next((one for one in (both if scale else both[::-1]) if _colour(one) == before), both[1])
 
@@ -89,6 +90,10 @@ def is_jpeg_profile(data: bytes, part: Part) -> bool:
     return part.kind == "APP2" and data.startswith(JPEG_PROFILE, part.body)
 
 
+def _is_jfif(data: bytes, part: Part) -> bool:
+    return part.kind == "APP0" and data.startswith(b"JFIF\0", part.body)
+
+
 def _segment(marker: int, body: bytes) -> bytes:
     return bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body
 
@@ -97,12 +102,12 @@ def _jpeg_kept(data: bytes, part: Part, change: Change) -> bytes:
     body, whole = data[part.body : part.body_end], data[part.start : part.end]
     if is_jpeg_profile(data, part):
         return whole if change.icc is None else b""
+    if _is_jfif(data, part):
+        return whole if change.scale is None else b""
     if part.kind == "APP1" and body.startswith(b"Exif\0"):
         return whole if change.exif is None else b""
     if not change.reduced or not part.kind.startswith(("APP", "COM")):
         return whole
-    if part.kind == "APP0" and body.startswith(b"JFIF\0"):
-        return _segment(0xE0, body[:12] + b"\0\0") if len(body) >= 14 else whole
     return whole if part.kind == "APP14" and body.startswith(b"Adobe") else b""
 
 
@@ -140,9 +145,9 @@ def _png_keeps(part: Part, change: Change) -> bool:
 
 
 def _write_gif(data: bytes, walked: Sequence[Part], change: Change) -> bytes:
-    added = [copyright.gif_comment(change.notices.copyright)]
     packet = change.notices.packet("copyright")
-    added += [b"!\xff" + xmp.GIF + packet + xmp.GIF_TRAILER] if packet else []
+    added = [b"!\xff" + xmp.GIF + packet + xmp.GIF_TRAILER] if packet else []
+    added.append(copyright.gif_comment(change.notices.copyright))
     kept = [data[part.start : part.end] if _gif_keeps(data, part, change) else b"" for part in walked]
     if change.scale:
         kept[0] = kept[0][:12] + change.scale + kept[0][13:]

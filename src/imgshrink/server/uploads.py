@@ -13,7 +13,6 @@ from typing import BinaryIO
 
 from ..core.model import ImageInfo
 from ..core.tinyjpg import IDEMPOTENCY_HEADER, IMAGE_REQUIRED
-from ..image.carried import read_carried
 from ..image.limits import unsupported
 from ..image.sniff import describe, sniff
 from .blobs import Folder, new_name
@@ -93,7 +92,7 @@ def _image_problem(asked: Asked, data: bytes, info: ImageInfo | None) -> str:
         return IMAGE_FILE
     if info is None or not info.complete:
         return f"The image can't be used: {describe(data)}."
-    why = unsupported(info) or read_carried(data).reason
+    why = unsupported(info)
     return f"The image can't be used: {why}." if why else ""
 
 
