@@ -94,6 +94,12 @@ def test_notices_of_the_original_replace_those_of_the_result(path: object) -> No
     assert read_metadata(dress(dressed, data, keep=True)).notices == read_metadata(data).notices
 
 
+def test_many_records_are_bounded() -> None:
+    """Ten names are kept of a file that claims fifty."""
+    records = b"".join(record(80, b"name %02d" % number) for number in range(50))
+    assert read_metadata(jpeg(segment(0xED, photoshop((0x0404, records))))).notices.creator.count("name") == 10
+
+
 SAID = st.text(max_size=300).map(lambda said: text(said.encode("utf-8", "replace")))
 
 

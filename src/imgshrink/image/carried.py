@@ -23,7 +23,7 @@ PNG_KNOWN = frozenset(
     "tIME hIST sPLT iDOT orNT cmPP cmOD zxIf exIf".split()
 )
 """What the image needs, and what other encoders leave that nobody misses: time, palettes, Apple's offsets of strips,
-ImageMagick's orientation, marks of an optimizer, EXIF under its draft names."""
+ImageMagick's orientation, what an optimizer says of itself, EXIF under its draft names."""
 
 _PNG_COPIED = {"sCAL", "sTER"}
 """Not safe to copy by their names, but registered: they depend on the size in pixels alone."""

@@ -155,12 +155,12 @@ def _value(tiff: bytes, wanted: int, kind_wanted: int, directory: int | None = N
     """The bytes of a directory's first entry with this tag and type, b"" where there is none in the data."""
     if tiff[:4] not in (b"II*\0", b"MM\0*"):
         return b""
-    mark = "<" if tiff.startswith(b"II") else ">"
+    order = "<" if tiff.startswith(b"II") else ">"
     start = _whole(tiff, tiff[4:8]) if directory is None else directory
     count = _whole(tiff, tiff[start : start + 2])
     inside = (len(tiff) - start - 2) // 12
     for at in range(start + 2, start + 2 + 12 * min(count, inside, _MOST_ENTRIES), 12):
-        tag, kind, values, place = struct.unpack_from(f"{mark}HHII", tiff, at)
+        tag, kind, values, place = struct.unpack_from(f"{order}HHII", tiff, at)
         if (tag, kind) == (wanted, kind_wanted):
             size = values * _SIZES[kind]
             return tiff[at + 8 : at + 8 + size] if size <= 4 else tiff[place : place + size]
