@@ -25,8 +25,9 @@ from ..core.errors import (
 from ..core.keys import cache_key, content_hash, done_key
 from ..core.model import Accept, Entry, ImageKey, Judgement, NotSmaller, Reason, Recipe, Refuse, Verdict
 from ..engines import Engine
+from ..image.carried import read_carried
 from ..image.matching import can_replace
-from .inspection import Inspected, suffices
+from .inspection import Inspected, fingerprint, suffices
 
 MOST_FAILURES = 2
 SLOTS = 16
@@ -125,7 +126,7 @@ class Resolver:
 
     def lookup(self, item: WorkItem) -> Resolution | None:
         """Return what the cache knows of `item`, or None when an engine has to be asked."""
-        done = self._cache.get(done_key(item.content))
+        done = self._cache.get(done_key(item.content)) if item.recipe.keeps else None
         if done is not None and done.verdict is Verdict.DONE and suffices(done.quality, item.recipe.quality):
             return Resolution(done, from_cache=True)
         refusal: Entry | None = None
@@ -206,7 +207,8 @@ class Resolver:
             candidate = engine.optimize(data, item.info, item.recipe)
             self._reached(engine)
             answered()
-            judgement = NotSmaller() if candidate == data else self._judge(engine, data, candidate, item.recipe)
+            unchanged = candidate == data and item.recipe.keeps  # else dropping alone makes it smaller
+            judgement = NotSmaller() if unchanged else self._judge(engine, data, candidate, item.recipe)
         except Declined as error:
             judgement = Refuse(str(error))
         except Rejected as error:
@@ -243,7 +245,7 @@ class Resolver:
 
     def _known(self, engine: Engine, item: WorkItem) -> Entry | None:
         entry = self._cache.get(cache_key(item.content, item.recipe, engine.fingerprint))
-        if entry is None or (entry.verdict is Verdict.BETTER and not can_replace(item.info, entry.data)):
+        if entry is None or (entry.verdict is Verdict.BETTER and not _fits(item, entry.data)):
             return None
         return entry
 
@@ -279,3 +281,10 @@ class Resolver:
             lasting = isinstance(error, AccountError) or (isinstance(error, Unavailable) and error.lasting)
             if lasting or self._failures[engine.name] >= MOST_FAILURES:
                 self.disabled[engine.name] = error
+
+
+def _fits(item: WorkItem, payload: bytes) -> bool:
+    """Whether a cached payload can be a result for the item, what the image carries for other programs included."""
+    if item.recipe.keeps and item.files[0].carried not in ("", fingerprint(read_carried(payload))):
+        return False
+    return can_replace(item.info, payload)
