@@ -23,9 +23,8 @@ from imgshrink.core.errors import EngineError, SettingsError
 from imgshrink.core.model import Recipe
 from imgshrink.engines.hosted.engine import Hosted
 from imgshrink.engines.hosted.http import Transport, _check_result, _reason
-from imgshrink.engines.hosted.polling import Timing
+from imgshrink.engines.hosted.polling import RetryPolicy, Timing
 from imgshrink.engines.hosted.replies import TransportError
-from imgshrink.engines.hosted.retry import RetryPolicy
 from imgshrink.engines.hosted.secret import Secret
 from imgshrink.engines.hosted.urls import is_private, read_api
 from imgshrink.image.sniff import sniff
@@ -33,7 +32,9 @@ from lying_server import Fault, LyingServer, hangs, lying_server, raw, replies, 
 from patience import ENDLESS, PATIENCE, until
 
 KEY = "tj_secret_0123456789"
-NEVER_LATE = Timing(connect=ENDLESS, read=ENDLESS, answer=ENDLESS, question=ENDLESS, persistence=ENDLESS)
+NEVER_LATE = Timing(
+    connect=ENDLESS, read=ENDLESS, answer=ENDLESS, question=ENDLESS, retry=RetryPolicy(persistence=ENDLESS)
+)
 QUICK = Timing(
     connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01,
     retry=RetryPolicy(persistence=1.0, backoff=0.01, longest_wait=0.5),

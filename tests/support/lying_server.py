@@ -324,9 +324,9 @@ def continues(connection: Connection, server: LyingServer, seen: Seen) -> None:
 
 
 def stays_processing(connection: Connection, server: LyingServer, seen: Seen) -> None:
-    """Answer a status request: the job is still in work."""
-    number = int(seen.path.rpartition("/")[2])
-    connection.json(200, {"success": True, "data": {"image_id": number, "status": "processing"}})
+    """Answer a status request: the job is still in work, and nobody need ask again soon."""
+    data = {"image_id": int(seen.path.rpartition("/")[2]), "status": "processing"}
+    connection.json(200, {"success": True, "data": data}, {"Retry-After": "1000"})
 
 
 def sends_half(connection: Connection, server: LyingServer, seen: Seen) -> None:

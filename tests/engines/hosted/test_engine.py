@@ -23,12 +23,11 @@ from PIL import Image
 from imgshrink.core.errors import AccountError, Declined, EngineError, Unavailable
 from imgshrink.core.keys import cache_key, content_hash
 from imgshrink.core.model import Format, ImageInfo, Recipe
-from imgshrink.engines.hosted.budget import Account
+from imgshrink.engines.hosted.budget import Pause
 from imgshrink.engines.hosted.engine import Hosted
 from imgshrink.engines.hosted.journal import UPLOADED, Journal
-from imgshrink.engines.hosted.polling import Timing
+from imgshrink.engines.hosted.polling import RetryPolicy, Timing
 from imgshrink.engines.hosted.quota import Quota
-from imgshrink.engines.hosted.retry import RetryPolicy
 from imgshrink.files.locks import FileLocks
 from imgshrink.image.metadata import reduce
 from imgshrink.image.sniff import sniff
@@ -52,7 +51,7 @@ from patience import ENDLESS, PATIENCE, until
 KEY = "tj_0123456789abcdef"
 RECIPE = Recipe()
 NEVER_LATE = Timing(
-    *(ENDLESS,) * 6, first=0.01, backoff=0.5, persistence=ENDLESS, pause=ENDLESS
+    *(ENDLESS,) * 6, first=0.01, retry=RetryPolicy(persistence=ENDLESS, longest_wait=ENDLESS)
 )  # nothing but a stop ends an exchange
 STEPS = {"status": "/status/", "download": "/direct-file/"}
 QUICK = Timing(
@@ -824,8 +823,8 @@ def test_retry_after_of_an_unfinished_job(server: LyingServer, hosted: Make, ima
 
 def test_a_pause_holds_for_all(server: LyingServer, hosted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one image is told to wait, all wait."""
-    paused, pause = threading.Event(), Account.pause
-    monkeypatch.setattr(Account, "pause", lambda *given: (pause(*given), paused.set()))
+    paused, extend = threading.Event(), Pause.extend
+    monkeypatch.setattr(Pause, "extend", lambda *given: (extend(*given), paused.set()))
     server.next("upload", replies(429, b"", {"Retry-After": "0.4"}))
     engine = hosted()
     begun = threading.Thread(target=outcome, args=(engine, noise(1)))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.engines.hosted import polling
-from imgshrink.engines.hosted.retry import RetryPolicy
+from imgshrink.engines.hosted.polling import RetryPolicy
 
 AT_ONCE = 16
 REQUEST = 0.005

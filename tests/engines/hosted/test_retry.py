@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgshrink.engines.hosted.retry import CircuitBreaker, RetryPolicy
+from imgshrink.engines.hosted.polling import CircuitBreaker, RetryPolicy
 
 POLICY = RetryPolicy(tries=4, persistence=5.0, backoff=0.5, longest_wait=30.0)
 

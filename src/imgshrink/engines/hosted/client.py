@@ -16,10 +16,9 @@ from . import replies
 from .budget import Pause, RunEnd, UploadBudget
 from .journal import Ledger
 from .parsing import retry_after
-from .polling import LatencyEstimate, Timing
+from .polling import CircuitBreaker, LatencyEstimate, Timing
 from .quota import Quota, read_quota
 from .replies import Reply, TransportError
-from .retry import CircuitBreaker
 from .urls import Url
 
 if TYPE_CHECKING:
