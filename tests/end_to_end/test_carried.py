@@ -189,9 +189,10 @@ def test_drawio_builds(tmp_path: Path) -> None:
     config = "plugins:\n  - drawio\n  - imgshrink:\n      engine: builtin\n"
     folder = make_site(tmp_path, drawings, config="use_directory_urls: false\n" + config)
     (folder / "docs" / "index.md").write_text("# A site\n" + "".join(f"\n![net]({name})\n" for name in drawings))
-    for words in (["--strict"], ["--strict", "--dirty"]):
-        done = build(folder, *words, environ=CLOSED)
-        assert done.returncode == 0, done.stdout
+    assert build(folder, "--strict", environ=CLOSED).returncode == 0
+    (folder / "docs" / "index.md").touch()
+    done = build(folder, "--dirty", environ=CLOSED)  # MkDocs warns of --dirty itself, which ends a strict build
+    assert (done.returncode, "missing mxfile" in done.stdout) == (0, False), done.stdout
     command(folder, "optimize", "--engine=builtin", "docs")
     assert (folder / "docs" / "net.drawio.png").stat().st_size < len(drawings["net.drawio.png"])
     done = build(folder, "--strict", environ=CLOSED)
