@@ -592,3 +592,26 @@ def test_read_only_file_is_left_alone(image: Path) -> None:
         replace(image, NEW, OLD)
     assert image.read_bytes() == OLD
     assert names(image.parent) == ["image.png"]
+
+
+@POSIX
+@pytest.mark.parametrize("time", [1, 2])
+def test_symlink_swapped_in_between_look_and_opening(image: Path, monkeypatch: pytest.MonkeyPatch, time: int) -> None:
+    """A symlink to the very file, put in its place after it was looked at, is not followed when bytes are compared."""
+    moved = image.with_name("moved.png")
+    opened = []
+    open_file = os.open
+
+    def swap_then_open(name: str, flags: int, *rest: int, **options: int) -> int:
+        if name == image.name:
+            opened.append(name)
+            if len(opened) == time:
+                image.rename(moved)
+                image.symlink_to(moved.name)
+        return open_file(name, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", swap_then_open)
+    with pytest.raises(Unwritable):
+        replace(image, NEW, OLD)
+    assert len(opened) == time
+    assert (image.is_symlink(), moved.read_bytes()) == (True, OLD)

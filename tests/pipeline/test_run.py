@@ -36,7 +36,8 @@ from imgshrink.core.errors import (
 from imgshrink.core.keys import cache_key, content_hash
 from imgshrink.core.model import Entry, Format, Judgement, Reason, Recipe, Source, Status, Verdict
 from imgshrink.image.seal import COST, read_seal, seal, unseal
-from imgshrink.pipeline.run import Policy, run, survey
+from imgshrink.pipeline.inspection import inspect
+from imgshrink.pipeline.run import Policy, decide, run, survey
 from patience import PATIENCE, until
 
 BIG = png(1)
@@ -564,3 +565,24 @@ def test_survey_spends_nothing(bench: Bench) -> None:
     assert plan.new == 1
     assert len(bench.engines[0].asked) == 1
     assert new.read_bytes() == png(5)
+
+
+def padded(count: int) -> bytes:
+    """A small PNG that is `count` bytes longer than the shortest of its kind."""
+    data = png(1, side=8, level=9)
+    return data[:-12] + chunk(b"prVt", b"x" * count) + data[-12:]
+
+
+@pytest.mark.parametrize("data", [b"x" * 2000, b"x" * 40_000], ids=["100 bytes", "2 %"])
+@pytest.mark.parametrize(("mode", "cost"), [("all", COST[Format.PNG]), ("none", 0)])
+def test_margin_to_the_byte(bench: Bench, data: bytes, mode: str, cost: int) -> None:
+    """What is saved must reach 100 bytes and 2 % after the seal is paid for: a byte less, and nothing is replaced."""
+    bench.put("a.png", BIG)
+    image = inspect(bench.sources()[0], 0)
+    margin = max(100, len(data) * 2 // 100)
+    shortest = len(padded(0))
+    for extra, expected in ((0, Status.OPTIMIZED), (1, Status.KEPT)):
+        better = padded(len(data) - margin - cost - shortest + extra)
+        status, result = decide(image, data, Entry(Verdict.BETTER, better), Policy(seal=mode), complete=True)
+        assert status is expected
+        assert len(data) - len(result) == (margin if expected is Status.OPTIMIZED else 0)
