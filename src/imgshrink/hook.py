@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .core.errors import SettingsError
-from .core.model import Recipe, Source, Status
-from .pipeline.inspection import Examined, State, examine
+from .core.model import Recipe, Source
+from .pipeline.inspection import Inspected, State, inspect
 from .settings.load import load
 from .settings.schema import fields_of
 
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
     from .session import Session
     from .settings.schema import Settings
 
+LONGEST = 300
 REWROTE, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
 USAGE = "imgshrink-hook [--quality=80 or another setting] [--baseline=FILE] [--] FILE..."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Shrink the named files; return 0 if none was rewritten, 1 if one was, 2 for wrong use, 3 if strict failed."""
+    """Shrink the named files; return 0 if none was rewritten, 1 if one was, 2 for wrong use, 3 if strict failed.
+
+    An error of imgshrink itself, of whatever kind, is one line and no reason to stop a commit.
+    """
+    rewritten: set[str] = set()
     try:
         given, names = parse(sys.argv[1:] if arguments is None else arguments)
         baseline = str(given.pop("baseline", ""))
@@ -33,12 +39,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = dataclasses.replace(
             settings, report=None
         )  # pre-commit splits a commit into several runs: none could report all files
-        return 0 if _all_shrunk(settings, names) else _shrink(settings, names, baseline)
+        return 0 if _all_shrunk(settings, names) else _shrink(settings, names, baseline, rewritten)
     except SettingsError as error:
         _print(f"imgshrink: {error}")
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, the commit goes on
+        return _last_resort(error, rewritten)
+
+
+def _last_resort(error: Exception, rewritten: Collection[str]) -> int:
+    """Say in one line what went wrong, and return the exit code: pre-commit must hear of files that were rewritten."""
+    with suppress(Exception):
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
+        done = (
+            f"after {len(rewritten)} rewritten (review and stage: git add -u)" if rewritten else "nothing was changed"
+        )
+        _print(f"imgshrink: stopped by an error of its own, {done}: {what}")
+    return REWROTE if rewritten else 0
 
 
 def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
@@ -79,18 +98,19 @@ def _all_shrunk(settings: Settings, names: Sequence[str]) -> bool:
     """Fast path: decide from the bytes alone, before importing anything heavy."""
     if settings.include or settings.exclude or settings.overrides or settings.notes:
         return False
-    sources = (Source(Path(name), name, Recipe(settings.quality), ()) for name in names)
-    return all(examine(source, settings.min_size).state in (State.FINISHED, State.SMALL) for source in sources)
+    sources = (Source(Path(name), name, Recipe(settings.quality, settings.embedded), ()) for name in names)
+    return all(inspect(source, settings.min_size).state in (State.SHRUNK, State.SMALL) for source in sources)
 
 
-def _shrink(settings: Settings, names: Sequence[str], baseline: str) -> int:
+def _shrink(settings: Settings, names: Sequence[str], baseline: str, rewritten: set[str]) -> int:
+    from .pipeline.check import LEFT_ALONE
     from .session import Session
 
     with Session(settings) as session:
-        found = [examine(source, settings.min_size) for source in _sources(session, names)]
+        found = [inspect(source, settings.min_size, in_place=True) for source in _sources(session, names)]
         waiting = [seen.source for seen in _unlisted(found, baseline) if seen.state is State.OPEN]
-        left = [seen for seen in found if seen.state in (State.BROKEN, State.UNSUPPORTED, State.UNREADABLE)]
-        return _run(session, waiting, left)
+        left = [seen for seen in found if seen.state in LEFT_ALONE]
+        return _run(session, waiting, left, rewritten)
 
 
 def _sources(session: Session, names: Sequence[str]) -> Iterator[Source]:
@@ -104,7 +124,7 @@ def _sources(session: Session, names: Sequence[str]) -> Iterator[Source]:
     )
 
 
-def _run(session: Session, waiting: Sequence[Source], left: Sequence[Examined]) -> int:
+def _run(session: Session, waiting: Sequence[Source], left: Sequence[Inspected], rewritten: set[str]) -> int:
     from .files.staging import restorable, set_aside
     from .pipeline.check import as_outcomes
     from .report.console import is_terminal
@@ -115,26 +135,30 @@ def _run(session: Session, waiting: Sequence[Source], left: Sequence[Examined]) 
     )  # pre-commit shows output only at the end; uploads are announced anyway
     progress = ProgressReporter(session.settings, _info if watched else lambda _: None, session.spending, retry="")
     staged = restorable([source.name for source in waiting])
-    destination = session.in_place(waiting, named=(source.path for source in waiting))
+    in_place = session.in_place(waiting, named=(source.path for source in waiting))
+
+    def destination(source: Source, seen: bytes, data: bytes) -> None:
+        in_place(source, seen, data)
+        rewritten.add(source.name)
+
     run = session.run(waiting, destination=destination, observer=progress, in_place=True) if waiting else iter(())
     outcomes = as_outcomes(left) + list(progress.counted(run))
     notes = progress.notes(outcomes, session.notes(), next_run="pre-commit run imgshrink --all-files")
-    rewrote = {row.path for row in outcomes if row.status in (Status.OPTIMIZED, Status.SEALED)}
-    for line in _block(outcomes, rewrote, staged, rewrote & set_aside(os.environ) if rewrote else set()):
+    for line in _block(outcomes, rewritten, staged, rewritten & set_aside(os.environ) if rewritten else set()):
         _print(line)
     for note in notes:
         _info(note.text)
     strict = session.settings.strict and any(note.failure for note in notes)
-    return STRICT if strict else REWROTE if rewrote else 0
+    return STRICT if strict else REWROTE if rewritten else 0
 
 
-def _block(outcomes: Sequence[Outcome], rewrote: set[str], staged: set[str], set_aside: set[str]) -> list[str]:
+def _block(outcomes: Sequence[Outcome], rewritten: set[str], staged: set[str], set_aside: set[str]) -> list[str]:
     """Return the lines about what was rewritten; no command to undo it where pre-commit is about to do so itself."""
     from .report import hook_messages, quoting
 
     if set_aside:
         runner = "prek" if os.environ.get("PREK_HOOK_STAGE") else "pre-commit"
-        others = len(rewrote - set_aside)
+        others = len(rewritten - set_aside)
         return [
             *hook_messages.summed_up(outcomes),
             hook_messages.partly_staged(sorted(set_aside), runner, others=others),
@@ -144,7 +168,7 @@ def _block(outcomes: Sequence[Outcome], rewrote: set[str], staged: set[str], set
     return hook_messages.rewritten(outcomes, hook_messages.UndoCommands(staged, program, base))
 
 
-def _unlisted(found: Sequence[Examined], baseline: str) -> Sequence[Examined]:
+def _unlisted(found: Sequence[Inspected], baseline: str) -> Sequence[Inspected]:
     if not baseline:
         return found
     from .pipeline.baseline import read_baseline

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .core.model import Recipe, Source
+from .files.pixel_data import holds_data
 from .settings.nearest import NearestSettings
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 ENGINES = {"auto": ("hosted", "builtin"), "hosted": ("hosted",), "builtin": ("builtin",)}
 """The engines to ask, in order, by the value of the setting `engine`."""
+
+LOSSLESS = 100
+IN_PERSON = ("--quality", "IMGSHRINK_QUALITY")
+"""What `Settings.sources` says of a quality that a person gave for this run."""
 
 
 class Selection:
@@ -66,7 +71,7 @@ class Selection:
             self._unplaced += 1
         if self._settings.privacy or rules.settings.privacy or not upload:
             engine = "builtin"
-        return Source(path, name, Recipe(quality), ENGINES[engine])
+        return Source(path, name, Recipe(quality, rules.settings.embedded), ENGINES[engine])
 
     def notes(self, named: Sequence[Path] | None = None) -> list[str]:
         """Return lines about rules that did not reach: patterns that matched no image, images that they can't reach.
@@ -108,8 +113,13 @@ class Rules:
         return self._include is not None and not self._include.match(*paths)
 
     def treatment(self, *paths: Path) -> tuple[int, str]:
-        """Return the quality and the value of `engine` for an image that is known by `paths`; the last match wins."""
+        """Return the quality and the value of `engine` for an image that is known by `paths`; the last match wins.
+
+        Where pixels are data the default is lossless; a quality from the command line or the environment still counts.
+        """
         quality, engine = self.settings.quality, self.settings.engine
+        if self.settings.sources.get("quality") not in IN_PERSON and any(map(holds_data, paths)):
+            quality = LOSSLESS
         for patterns, override in self._overrides:
             if patterns is not None and patterns.match(*paths):
                 quality = override.quality or quality

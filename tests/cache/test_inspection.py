@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -446,3 +447,62 @@ def test_what_diskcache_makes_is_what_is_expected(tmp_path: Path) -> None:
         assert inspection.schema(opened) == inspection.SCHEMA
         settings = dict(opened.execute("SELECT key, value FROM Settings"))
     assert settings.keys() - set(inspection.METADATA) == disk.SETTINGS.keys()
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [["BEGIN IMMEDIATE"], ["BEGIN EXCLUSIVE"], ["PRAGMA locking_mode=EXCLUSIVE", "BEGIN EXCLUSIVE"]],
+    ids=lambda statements: statements[-1 if len(statements) == 1 else 0],
+)
+def test_held_by_another_process(tmp_path: Path, statements: list[str]) -> None:
+    """A database that another process holds costs seconds, not the minute that diskcache tries for; then one note."""
+    stored_in(tmp_path)
+    code = (
+        "import sqlite3, sys; held = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "for statement in sys.argv[2:]: held.execute(statement)\n"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / local.FOLDER / "cache.db"), *statements]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        begun = time.monotonic()
+        made = make(tmp_path)
+        assert made.get("new") is None
+        assert [made.put(f"key {number}", SMALL) for number in range(10)] == [False] * 10
+        made.close()
+        assert time.monotonic() - begun < 30
+        assert len(made.notes()) == 1
+        assert "locked" in made.notes()[0]
+        holder.kill()
+
+
+def test_held_in_the_middle_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that another process takes while we use it is waited for a few times, then nothing more is stored."""
+    monkeypatch.setattr(disk, "TIMEOUT", 0.2)
+    made = filled(tmp_path, 1)
+    holder = sqlite3.connect(tmp_path / local.FOLDER / "cache.db", isolation_level=None)
+    assert made.put("before", SMALL)
+    holder.execute("BEGIN IMMEDIATE")
+    begun = time.monotonic()
+    assert [made.put(f"key {number}", SMALL) for number in range(10)] == [False] * 10
+    assert time.monotonic() - begun < 30
+    made.close()
+    holder.close()
+    assert len(made.notes()) == 1
+    assert "locked" in made.notes()[0]
+
+
+def test_locked_for_reading_in_the_middle_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another process locks even reading, the cache is waited for once and then goes unused in this run."""
+    made = filled(tmp_path, 1)
+    asked = []
+
+    def locked(key: str) -> bytes:
+        asked.append(key)
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(made._store, "get", locked)
+    assert [made.get(f"key {number}") for number in range(5)] == [None] * 5
+    assert len(asked) == 1
+    assert len(made.notes()) == 1

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from imgshrink.core.errors import FileChanged, Unwritable
 from imgshrink.core.text import shown
 from imgshrink.files import atomic
 from imgshrink.files.atomic import replace, sweep, write
+from imgshrink.files.attributes import ACCESS_LIST, carry_attributes
 
 OLD = b"the old bytes" * 1000
 NEW = b"the new bytes" * 900
@@ -66,7 +70,7 @@ def test_a_relative_path(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("mode", [0o444, 0o600, 0o644, 0o664, 0o755])
+@pytest.mark.parametrize("mode", [0o604, 0o600, 0o644, 0o664, 0o755])
 def test_the_mode_stays(image: Path, mode: int) -> None:
     """The new file has the old one's mode, a read-only one's too, whatever the umask."""
     image.chmod(mode)
@@ -507,3 +511,107 @@ def test_a_sweep_at_the_worst_moment(image: Path, monkeypatch: pytest.MonkeyPatc
     assert swept == [1]
     assert image.read_bytes() == NEW
     assert names(image.parent) == ["image.png"]
+
+
+# Entries of an access control list as the kernel stores it: tag, rights, id.
+OWNER, USER, GROUP, MASK, OTHER, NOBODY = 1, 2, 4, 16, 32, 2**32 - 1
+WITH_A_USER = [(OWNER, 6, NOBODY), (USER, 6, 1234), (GROUP, 4, NOBODY), (MASK, 6, NOBODY), (OTHER, 0, NOBODY)]
+
+
+def access_list(entries: list[tuple[int, int, int]]) -> bytes:
+    """The value of the attribute that holds an access control list."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+@pytest.fixture
+def attributed(image: Path) -> Path:
+    """A file on a file system that has extended attributes and access control lists."""
+    try:
+        os.setxattr(image, "user.origin", b"drawn by hand")
+        os.setxattr(image, ACCESS_LIST, access_list(WITH_A_USER))
+    except (AttributeError, OSError):
+        pytest.skip("no extended attributes here")
+    return image
+
+
+def attributes(path: Path) -> dict[str, bytes]:
+    """The extended attributes of a file."""
+    return {name: os.getxattr(path, name) for name in os.listxattr(path)}
+
+
+@pytest.mark.parametrize("put", [lambda path: replace(path, NEW, OLD), lambda path: write(path, NEW)])
+def test_attributes_are_carried_over(attributed: Path, put: Callable[[Path], None]) -> None:
+    """Extended attributes, the access control list and the mode of a file stay when it is replaced."""
+    before, mode = attributes(attributed), attributed.stat().st_mode
+    assert set(before) >= {"user.origin", ACCESS_LIST}
+    put(attributed)
+    assert (attributed.read_bytes(), attributes(attributed), attributed.stat().st_mode) == (NEW, before, mode)
+
+
+def test_list_of_the_folder_gives_no_rights(attributed: Path) -> None:
+    """A file without a list gets none from its folder, whose default list would let others write."""
+    os.removexattr(attributed, ACCESS_LIST)
+    attributed.chmod(0o664)
+    os.setxattr(attributed.parent, "system.posix_acl_default", access_list(WITH_A_USER))
+    replace(attributed, NEW, OLD)
+    assert attributes(attributed) == {"user.origin": b"drawn by hand"}
+    assert stat.S_IMODE(attributed.stat().st_mode) == 0o664
+
+
+@pytest.mark.parametrize(("name", "what"), [("user.origin", "its attribute user.origin"), (ACCESS_LIST, "its access")])
+def test_attribute_that_cannot_be_carried(
+    attributed: Path, monkeypatch: pytest.MonkeyPatch, name: str, what: str
+) -> None:
+    """Where an attribute or the list can't be set, the file stays as it is, and the reason is given."""
+    put = os.setxattr
+
+    def set_others(file: int, attribute: str, value: bytes) -> None:
+        if attribute == name:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+        put(file, attribute, value)
+
+    monkeypatch.setattr(os, "setxattr", set_others)
+    with pytest.raises(Unwritable, match=f"can't be replaced: {what}.*can't be carried over"):
+        replace(attributed, NEW, OLD)
+    assert attributed.read_bytes() == OLD
+    assert names(attributed.parent) == ["image.png"]
+
+
+def test_attributes_of_the_system(image: Path) -> None:
+    """What is bound to the old bytes is not carried over; what only the system may set is no reason to refuse."""
+    with image.open("r+b") as file:
+        carry_attributes(file.fileno(), {"security.ima": b"hash", "security.selinux": b"not permitted\0"})
+        assert "security.ima" not in os.listxattr(file.fileno()) if hasattr(os, "listxattr") else True
+
+
+@POSIX
+def test_read_only_file_is_left_alone(image: Path) -> None:
+    """A file that its owner may not write is not replaced, though its folder would let us, and we are root."""
+    image.chmod(0o464)
+    with pytest.raises(Unwritable, match="is read-only"):
+        replace(image, NEW, OLD)
+    assert image.read_bytes() == OLD
+    assert names(image.parent) == ["image.png"]
+
+
+@POSIX
+@pytest.mark.parametrize("time", [1, 2])
+def test_symlink_swapped_in_between_look_and_opening(image: Path, monkeypatch: pytest.MonkeyPatch, time: int) -> None:
+    """A symlink to the very file, put in its place after it was looked at, is not followed when bytes are compared."""
+    moved = image.with_name("moved.png")
+    opened = []
+    open_file = os.open
+
+    def swap_then_open(name: str, flags: int, *rest: int, **options: int) -> int:
+        if name == image.name:
+            opened.append(name)
+            if len(opened) == time:
+                image.rename(moved)
+                image.symlink_to(moved.name)
+        return open_file(name, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", swap_then_open)
+    with pytest.raises(Unwritable):
+        replace(image, NEW, OLD)
+    assert len(opened) == time
+    assert (image.is_symlink(), moved.read_bytes()) == (True, OLD)

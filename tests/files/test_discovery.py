@@ -19,9 +19,16 @@ from imgshrink.core.text import shown
 from imgshrink.files import git as asking_git
 from imgshrink.files.discovery import discover
 from imgshrink.files.patterns import Patterns
+from poison import SECRETS
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
 GIT = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+
+FOREIGN = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_LITERAL_PATHSPECS", "GIT_ICASE_PATHSPECS",
+    "GIT_EXTERNAL_DIFF", "GIT_SSH_COMMAND", "GIT_TRACE", "GIT_CONFIG_COUNT",
+)  # fmt: skip
 
 
 def grow(folder: Path, *names: str) -> Path:
@@ -350,6 +357,24 @@ def test_any_pattern(lines: list[str], name: str) -> None:
 # What git ignores.
 
 
+@POSIX
+@GIT
+def test_environment_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git gets what it needs by name: no token or key, and nothing that would point it at another repository."""
+    folder = with_rules(tmp_path / "work")
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nenv > "{tmp_path}/environment"\nexec {shutil.which("git")} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    for name in (*SECRETS, *FOREIGN):
+        monkeypatch.setenv(name, "elsewhere")
+    assert asking_git.ask(folder, "rev-parse", "--show-toplevel").decode().strip() == str(folder)
+    names = {line.partition("=")[0] for line in (tmp_path / "environment").read_text().splitlines()}
+    assert {"PATH", "HOME", "GIT_TERMINAL_PROMPT"} <= names
+    assert names.isdisjoint({*SECRETS, *FOREIGN})
+
+
 @GIT
 class TestIgnored:
     """In a git work tree, what git ignores is left out."""
@@ -378,21 +403,44 @@ class TestIgnored:
         assert found(folder, base=folder) == ["d.png"]
 
     def test_repositories_inside(self, tmp_path: Path) -> None:
-        """A repository inside of another obeys its own rules; one that the outer ignores is left out whole."""
+        """A repository inside of another is not searched unless it is named; one line says so of all that count."""
         folder = grow(with_rules(tmp_path, "vendor/\n*.gif\n"), "a.png", "inner/b.png", "vendor/lib/c.png")
         grow(with_rules(folder / "inner", "ignored.png\n"), "d.gif", "ignored.png")
         with_rules(folder / "vendor" / "lib")
-        assert found(folder, base=folder) == ["a.png", "inner/b.png", "inner/d.gif"]
+        result = discover([folder])
+        assert (result.found, result.nested, result.notes) == ([folder / "a.png"], [folder / "inner"], [])
+        assert result.hints == [
+            f"{folder / 'inner'} is a git repository of its own: not searched; name it to have its images shrunk"
+        ]
+        assert found(folder / "inner", base=folder) == ["inner/b.png", "inner/d.gif"]
+        assert discover([folder, folder / "inner"]).hints == []
+
+    def test_many_repositories_inside(self, tmp_path: Path) -> None:
+        """Many nested repositories are one line, which names a few."""
+        folder = with_rules(tmp_path)
+        for name in "abcde":
+            grow(with_rules(folder / name), "x.png")
+        (hint,) = discover([folder]).hints
+        assert hint.startswith(f"5 folders are git repositories of their own ({folder / 'a'}, ")
+        assert hint.endswith(f"{folder / 'c'}, and 2 more): not searched; name them to have their images shrunk")
+
+    def test_repositories_beside_each_other(self, tmp_path: Path) -> None:
+        """In a folder that is no repository, those below it are searched, each by its own rules."""
+        grow(with_rules(tmp_path / "one", "*.gif\n"), "a.png", "b.gif")
+        grow(with_rules(tmp_path / "two"), "c.gif")
+        assert found(tmp_path, base=tmp_path) == ["one/a.png", "two/c.gif"]
 
     def test_a_submodule(self, tmp_path: Path) -> None:
-        """A submodule, whose .git is a file, obeys its own rules."""
+        """A submodule, whose .git is a file, is searched only where it is named, by its own rules."""
         origin = grow(with_rules(tmp_path / "origin", "*.gif\n"), "a.png")
         git(origin, "add", ".")
         git(origin, "commit", "-m", "begin")
         folder = with_rules(tmp_path / "work")
         git(folder, "-c", "protocol.file.allow=always", "submodule", "add", str(origin), "sub")
         grow(folder, "sub/b.gif", "c.gif")
-        assert found(folder, base=folder) == ["c.gif", "sub/a.png"]
+        result = discover([folder])
+        assert (result.found, result.nested) == ([folder / "c.gif"], [folder / "sub"])
+        assert found(folder / "sub", base=folder) == ["sub/a.png"]
 
     def test_a_work_tree(self, tmp_path: Path) -> None:
         """An additional work tree obeys the repository's rules."""

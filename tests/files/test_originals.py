@@ -296,3 +296,13 @@ def test_a_killed_process_leaves_it_usable(tmp_path: Path) -> None:
         assert kept.store(ORIGINAL, OUTPUT, tmp_path / "image.png")
         assert not list(folder.rglob("*.tmp"))
         assert kept.notes() == []
+
+
+def test_the_newest_is_never_dropped(tmp_path: Path) -> None:
+    """Where the newest backup alone takes nearly all the room, every other goes, and it stays."""
+    kept = Originals(tmp_path / "originals", size=1000)
+    first, newest = b"1" * 500, b"2" * 950
+    assert kept.store(first, b"output one", tmp_path / "one.png")
+    assert kept.store(newest, b"output two", tmp_path / "two.png")
+    assert kept.get(content_hash(first)) is None
+    assert kept.get(content_hash(newest)) == newest

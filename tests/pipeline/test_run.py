@@ -34,10 +34,10 @@ from imgshrink.core.errors import (
     UploadLimitReached,
 )
 from imgshrink.core.keys import cache_key, content_hash
-from imgshrink.core.model import Entry, Format, Judgement, Recipe, Source, Status, Verdict
+from imgshrink.core.model import Entry, Format, Judgement, Reason, Recipe, Source, Status, Verdict
 from imgshrink.image.seal import COST, read_seal, seal, unseal
-from imgshrink.pipeline.resolver import BUSY, LATE, NOBODY, PENDING
-from imgshrink.pipeline.run import CHANGED, Policy, run, survey
+from imgshrink.pipeline.inspection import inspect
+from imgshrink.pipeline.run import Policy, decide, run, survey
 from patience import PATIENCE, until
 
 BIG = png(1)
@@ -175,7 +175,7 @@ def test_min_size(bench: Bench) -> None:
 
 
 def test_lossless_seal_is_new_where_loss_is_wanted(bench: Bench) -> None:
-    """A q100 seal finishes an image only while quality is 100."""
+    """A q100 seal counts only while quality is 100."""
     path = bench.put("a.png", seal(BIG, 100))
     assert bench.run(sources=[source(path, quality=100)])["a.png"].status is Status.KEPT
     assert bench.run(sources=[source(path, quality=80)])["a.png"].status is Status.OPTIMIZED
@@ -252,7 +252,7 @@ def test_pending_waits_for_the_next_run(bench: Bench) -> None:
     bench.engines = [Deflate("hosted", raising(ResultPending("in work"))), Deflate()]
     bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, PENDING)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.PENDING)
     assert bench.engines[1].asked == []
 
 
@@ -321,7 +321,7 @@ def test_no_engine_left(bench: Bench) -> None:
     bench.engines = [Deflate("hosted", raising(AccountError("no key")))]
     path = bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, NOBODY)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.UNSERVED)
     assert path.read_bytes() == BIG
 
 
@@ -345,7 +345,7 @@ def test_known_only(bench: Bench) -> None:
     bench.resolver_options["lookup_only"] = frozenset({"builtin"})
     bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, NOBODY)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.UNSERVED)
 
 
 def test_remembered_refusal_of_the_last_engine(bench: Bench) -> None:
@@ -382,7 +382,7 @@ def test_busy_for_too_long_is_left(bench: Bench) -> None:
     bench.engines = [Deflate("hosted"), Deflate()]
     path = bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, BUSY)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.BUSY)
     assert path.read_bytes() == BIG
     assert [engine.asked for engine in bench.engines] == [[], []]
 
@@ -407,7 +407,7 @@ def test_max_time(bench: Bench) -> None:
     bench.resolver_options["end"] = time.monotonic() - 1
     path = bench.put("a.png", BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, LATE)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.LATE)
     assert path.read_bytes() == BIG
     bench.resolver_options = {}
     assert bench.run()["a.png"].status is Status.OPTIMIZED
@@ -451,16 +451,16 @@ def test_edit_during_the_run_survives(bench: Bench) -> None:
     bench.engines = [Deflate(before=lambda data: path.write_bytes(b"edited") and None)]
     path.write_bytes(BIG)
     outcome = bench.run()["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, CHANGED)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.CHANGED)
     assert path.read_bytes() == b"edited"
 
 
 def test_edit_before_work_began(bench: Bench) -> None:
-    """A file that changed or went after it was examined is not asked for."""
+    """A file that changed or went after it was inspected is not asked for."""
     path = bench.put("a.png", BIG)
     bench.watcher.planned = lambda plan: path.unlink()  # type: ignore[method-assign]
     outcome = bench.run(sources=[source(path)])["a.png"]
-    assert (outcome.status, outcome.reason) == (Status.SKIPPED, CHANGED)
+    assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.CHANGED)
     assert bench.engines[0].asked == []
 
 
@@ -561,7 +561,28 @@ def test_survey_spends_nothing(bench: Bench) -> None:
     bench.put("sealed.png", seal(png(6), 80))
     found, plan = survey(bench.sources(), resolver=bench.resolver(), policy=IN_PLACE)
     states = {item.seen.source.name: (item.seen.state.value, item.resolution is not None) for item in found}
-    assert states == {"known.png": ("open", True), "new.png": ("open", False), "sealed.png": ("finished", False)}
+    assert states == {"known.png": ("open", True), "new.png": ("open", False), "sealed.png": ("shrunk", False)}
     assert plan.new == 1
     assert len(bench.engines[0].asked) == 1
     assert new.read_bytes() == png(5)
+
+
+def padded(count: int) -> bytes:
+    """A small PNG that is `count` bytes longer than the shortest of its kind."""
+    data = png(1, side=8, level=9)
+    return data[:-12] + chunk(b"prVt", b"x" * count) + data[-12:]
+
+
+@pytest.mark.parametrize("data", [b"x" * 2000, b"x" * 40_000], ids=["100 bytes", "2 %"])
+@pytest.mark.parametrize(("mode", "cost"), [("all", COST[Format.PNG]), ("none", 0)])
+def test_margin_to_the_byte(bench: Bench, data: bytes, mode: str, cost: int) -> None:
+    """What is saved must reach 100 bytes and 2 % after the seal is paid for: a byte less, and nothing is replaced."""
+    bench.put("a.png", BIG)
+    image = inspect(bench.sources()[0], 0)
+    margin = max(100, len(data) * 2 // 100)
+    shortest = len(padded(0))
+    for extra, expected in ((0, Status.OPTIMIZED), (1, Status.KEPT)):
+        better = padded(len(data) - margin - cost - shortest + extra)
+        status, result = decide(image, data, Entry(Verdict.BETTER, better), Policy(seal=mode), complete=True)
+        assert status is expected
+        assert len(data) - len(result) == (margin if expected is Status.OPTIMIZED else 0)

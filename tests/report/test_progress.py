@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from imgshrink.core.errors import AccountError, Unavailable
-from imgshrink.core.model import Format, Outcome, Plan, Status
+from imgshrink.core.model import Format, Outcome, Plan, Reason, Status
 from imgshrink.report.progress import ProgressReporter
-from imgshrink.report.summary import LATE
 from imgshrink.settings.load import load
 from imgshrink.settings.schema import Settings
 
@@ -174,7 +173,7 @@ def test_empty_key_is_said_and_fails_nothing(settings):
 
 def test_what_was_late_left_alone_and_in_trouble_is_noted(settings):
     """At the end: what max_time cut off, what was left alone and why, and what the parts have to say."""
-    rows = [outcome(status=Status.SKIPPED, reason=LATE), outcome(status=Status.FAILED, reason="file ends early")]
+    rows = [outcome(status=Status.SKIPPED, reason=Reason.LATE), outcome(status=Status.FAILED, reason="file ends early")]
     notes = ProgressReporter(settings, lambda _: None, Spending()).notes(
         rows, ["the cache is full"], next_run="the next build"
     )

@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgshrink.core.model import Outcome, Plan, Recipe, Source, Status
-from imgshrink.pipeline.inspection import examine
+from imgshrink.core.model import Outcome, Plan, Reason, Status
 from imgshrink.report import documents, hook_messages, messages, quoting, summary, units
 from outcomes import ROWS, shrunk
-from places import GOLDEN, IMAGES
+from places import GOLDEN
 
 
 class Everything:
@@ -220,7 +219,7 @@ def test_lines_of_a_build() -> None:
     broken = [
         Outcome("docs/img/b.gif", Status.SKIPPED, 10, 10, reason="file ends early"),
         Outcome("docs/img/a.png", Status.FAILED, 10, 10, reason="file ends early"),
-        Outcome("docs/img/dot.png", Status.SKIPPED, 10, 10, reason=summary.SMALL),
+        Outcome("docs/img/dot.png", Status.SKIPPED, 10, 10, reason=Reason.SMALL),
     ]
     golden(
         "build.txt",
@@ -308,7 +307,7 @@ def test_dry_run() -> None:
 
 def test_small_files_are_counted_apart() -> None:
     """Files under min_size are neither left alone for a reason nor without gain."""
-    rows = [shrunk("a", 3000, 1000), Outcome("b", Status.SKIPPED, 9, 9, reason=summary.SMALL)]
+    rows = [shrunk("a", 3000, 1000), Outcome("b", Status.SKIPPED, 9, 9, reason=Reason.SMALL)]
     line = messages.result(summary.summarize(rows, seconds=1))
     assert ", 0 left alone, 1 under min_size. " in line
 
@@ -319,15 +318,6 @@ def test_long_list_of_what_was_left_alone() -> None:
     assert messages.left_alone(rows).endswith("09.png (empty file), and 15 more")
 
 
-def test_reasons_are_those_of_the_run(tmp_path: Path) -> None:
-    """The reasons that lines of their own speak of are the ones that a run gives."""
-    from imgshrink.pipeline import resolver
-
-    picture = IMAGES / "still.png"
-    small = examine(Source(picture, "still.png", Recipe(), ()), min_size=10**9)
-    assert (small.reason, resolver.LATE, resolver.NOBODY) == (summary.SMALL, summary.LATE, summary.NOBODY)
-
-
 def test_summary_counts() -> None:
     """A summary counts every status, what came from the cache, what was asked, and what stays for the next run."""
     rows = [
@@ -335,8 +325,8 @@ def test_summary_counts() -> None:
         shrunk("b", 3000, 1000, known=True),
         Outcome("c", Status.KEPT, 10, 10, engine="builtin", reason="nothing to gain"),
         Outcome("d", Status.SEALED, 10, 45),
-        Outcome("e", Status.SKIPPED, 7, 7, reason=summary.LATE),
-        Outcome("f", Status.SKIPPED, 7, 7, reason=summary.NOBODY),
+        Outcome("e", Status.SKIPPED, 7, 7, reason=Reason.LATE),
+        Outcome("f", Status.SKIPPED, 7, 7, reason=Reason.UNSERVED),
         Outcome("g", Status.FAILED, 1, 1, reason="can't be read"),
     ]
     expected = summary.Summary(

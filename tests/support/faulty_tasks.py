@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from imgshrink.core import errors
@@ -96,10 +98,91 @@ def whoami(*blobs: bytes) -> tuple[bytes, ...]:
     return (str(os.getpid()).encode(),)
 
 
-def environment(name: bytes) -> tuple[bytes, ...]:
-    return (os.environ.get(name.decode(), "").encode(),)
+def environment(*blobs: bytes) -> tuple[bytes, ...]:
+    """Name every variable that the worker has inherited."""
+    return ("\n".join(sorted(os.environ)).encode(),)
+
+
+def abort(*blobs: bytes) -> tuple[bytes, ...]:
+    os.abort()
+
+
+def killed(*blobs: bytes) -> tuple[bytes, ...]:
+    """End like a process that the system kills for want of memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+    return blobs
+
+
+def terminated(*blobs: bytes) -> tuple[bytes, ...]:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+    return blobs
+
+
+def exits(*blobs: bytes) -> tuple[bytes, ...]:
+    os._exit(3)
+
+
+def garbage(*blobs: bytes) -> tuple[bytes, ...]:
+    """Write into every pipe there is, as code with a wild pointer may, and go on."""
+    for number in range(3, 20):
+        try:
+            os.write(number, b"\0\0\0\4oops")
+        except OSError:
+            continue
+    time.sleep(60)
+    return blobs
+
+
+def _first(notes: str) -> bool:
+    """Write down that a task begins, and tell whether it is the first time."""
+    with Path(notes).open("a") as file:
+        file.write("begun\n")
+    return Path(notes).read_text().count("\n") == 1
+
+
+def _once(trouble: Callable[..., tuple[bytes, ...]]) -> Callable[..., tuple[bytes, ...]]:
+    """A task that meets `trouble` the first time, and echoes the second time."""
+
+    def task(*blobs: bytes, notes: str) -> tuple[bytes, ...]:
+        return trouble(*blobs) if _first(notes) else blobs
+
+    return task
+
+
+def full(*blobs: bytes) -> tuple[bytes, ...]:
+    raise MemoryError
+
+
+def killed_then_crash(*blobs: bytes, notes: str) -> tuple[bytes, ...]:
+    return killed(*blobs) if _first(notes) else crash(*blobs)
+
+
+def alone_after_a_kill(*blobs: bytes, notes: str) -> tuple[bytes, ...]:
+    """Be killed the first time; then count the workers of our parent that live."""
+    if _first(notes):
+        time.sleep(0.2)
+        return killed(*blobs)
+    time.sleep(0.2)
+    tasks = Path(f"/proc/{os.getppid()}/task")
+    children = [int(word) for task in tasks.iterdir() for word in (task / "children").read_text().split()]
+    workers = sum(b"imgshrink.workers" in Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
+    return (f"{workers} worker".encode(),)
 
 
 FAULTS = (echo, crash, hang, hang_locked, eat, abort_for_memory, decline, unavailable, stumble, stumble_silently)
-FAULTS = (echo, crash, hang, hang_locked, eat, abort_for_memory, decline, unavailable, stumble, stumble_silently)
-TASKS = {task.__name__: task for task in (*FAULTS, chatter, whoami, environment, hoard, need, resident, rest)}
+ENDS = (abort, killed, terminated, exits, garbage, killed_then_crash, alone_after_a_kill)
+ONCE = {
+    f"{name}_once": _once(trouble)
+    for name, trouble in (
+        ("crash", crash),
+        ("killed", killed),
+        ("terminated", terminated),
+        ("exit", exits),
+        ("full", full),
+    )
+}
+TASKS = {
+    task.__name__: task for task in (*FAULTS, *ENDS, chatter, whoami, environment, hoard, need, resident, rest)
+} | ONCE

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,9 +19,11 @@ from hypothesis import strategies as st
 
 from imgshrink.core import errors
 from imgshrink.workers.framing import BrokenFrame, receive, send
-from imgshrink.workers.pool import WorkerDied, WorkerMemory, WorkerPool, WorkerTimeout
+from imgshrink.workers.pool import WorkerCrashed, WorkerKilled, WorkerMemory, WorkerPool, WorkerTimeout
+from imgshrink.workers.process import Watchdog
 from patience import ENDLESS, PATIENCE, gone, until
 from places import SUPPORT
+from poison import SECRETS
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="memory limits and /proc are Linux")
 
@@ -89,13 +92,129 @@ def test_errors(make_workers, task, error, text):
     assert workers.started == 1
 
 
-def test_crash(make_workers):
-    """A crashed worker is named as such and replaced for the next task."""
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """A file in which a task counts how often it was begun."""
+    return tmp_path / "begun"
+
+
+def begun(notes: Path) -> int:
+    """How often a task that keeps `notes` was begun."""
+    return len(notes.read_text().splitlines())
+
+
+@pytest.mark.parametrize("task", ["crash", "abort"])
+def test_crash(make_workers, task):
+    """A codec that crashes twice by itself is named as such, which is a verdict; the next task gets a new worker."""
     workers = make_workers()
-    with pytest.raises(WorkerDied, match="the codec crashed"):
-        workers.call("crash")
-    assert workers.call("echo", b"x") == (b"x",)
+    with pytest.raises(WorkerCrashed, match="the codec crashed") as caught:
+        workers.call(task)
+    assert isinstance(caught.value, errors.Rejected)
     assert workers.started == 2
+    assert workers.call("echo", b"x") == (b"x",)
+    assert workers.started == 3
+
+
+@pytest.mark.parametrize("task", ["crash_once", "killed_once", "terminated_once", "exit_once", "full_once"])
+def test_trouble_once(make_workers, notes, task):
+    """After one crash, kill or lack of memory a new worker does the task, and nobody notices."""
+    assert make_workers().call(task, b"x", notes=str(notes)) == (b"x",)
+    assert begun(notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        ("killed", "its worker process was killed (SIGKILL)"),
+        ("terminated", "its worker process was killed (SIGTERM)"),
+        ("exits", "its worker process was killed (exit code 3)"),
+    ],
+)
+def test_killed_from_outside(make_workers, task, text):
+    """A worker that something else ends, twice, is trouble of the machine: no verdict on its task."""
+    workers = make_workers()
+    with pytest.raises(WorkerKilled) as caught:
+        workers.call(task)
+    assert (str(caught.value), workers.started) == (text, 2)
+    assert isinstance(caught.value, errors.MachineTrouble)
+    assert not isinstance(caught.value, errors.Rejected)
+
+
+def test_crash_after_a_kill_is_no_verdict(make_workers, notes):
+    """A codec that crashed only once is not judged, whatever else ended the other try."""
+    with pytest.raises(errors.MachineTrouble, match=r"killed .SIGKILL.; in a second try the codec crashed"):
+        make_workers().call("killed_then_crash", notes=str(notes))
+    assert begun(notes) == 2
+
+
+def test_killed_while_idle(make_workers):
+    """A worker that is killed between two tasks costs nothing: the second task is done by another."""
+    workers = make_workers()
+    process = int(workers.call("whoami")[0])
+    os.kill(process, signal.SIGKILL)
+    until(lambda: gone(process))
+    assert workers.call("echo", b"x") == (b"x",)
+
+
+@LINUX
+def test_second_try_is_alone(make_workers, tmp_path):
+    """While a task is tried again no other worker runs; those that wait are served afterwards."""
+    workers = make_workers(3)
+    with ThreadPoolExecutor(12) as threads:
+        others = [threads.submit(workers.call, "rest", str(number).encode()) for number in range(6)]
+        retried = threads.submit(workers.call, "alone_after_a_kill", notes=str(tmp_path / "begun"))
+        others += [threads.submit(workers.call, "rest", str(number).encode()) for number in range(6, 10)]
+        assert retried.result(60) == (b"1 worker",)
+        assert [other.result(60) for other in others] == [(str(number).encode(),) for number in range(10)]
+
+
+def test_two_second_tries(make_workers, tmp_path):
+    """Several tasks that must be tried again are tried one after the other."""
+    workers = make_workers(3)
+    with ThreadPoolExecutor(6) as threads:
+        names = [str(tmp_path / f"begun {number}") for number in range(6)]
+        calls = [threads.submit(workers.call, "killed_once", b"x", notes=name) for name in names]
+        assert [call.result(60) for call in calls] == [(b"x",)] * 6
+
+
+def test_closed_while_waiting_to_be_alone(make_workers, notes):
+    """A caller that waits for its second try hears that the pool was closed."""
+    workers = make_workers(2)
+    with ThreadPoolExecutor(2) as threads:
+        busy = threads.submit(workers.call, "hang")
+        until(lambda: workers._busy)
+        again = threads.submit(workers.call, "killed", b"x")
+        until(lambda: workers._reserved)
+        workers.stop()
+        for caller in (busy, again):
+            with pytest.raises(errors.Unavailable, match="interrupted"):
+                caller.result(timeout=10)
+    assert not workers._reserved
+
+
+def test_garbage_is_a_crash(make_workers):
+    """A codec that writes into the pipe of the answers is at fault itself."""
+    with pytest.raises(WorkerCrashed):
+        make_workers().call("garbage")
+
+
+def test_watchdog_that_is_late(make_workers):
+    """A watchdog whose time comes after the answer ends nothing: the next task is done by the same worker."""
+    ended = []
+    watchdog = Watchdog(600, lambda: ended.append(1))
+    watchdog.call_off()
+    watchdog.fire()
+    assert (ended, watchdog.fired) == ([], False)
+
+
+def test_watchdog_fires_once():
+    """A watchdog that has fired says so, and does not fire again."""
+    ended = []
+    watchdog = Watchdog(600, lambda: ended.append(1))
+    watchdog.fire()
+    watchdog.fire()
+    watchdog.call_off()
+    assert (ended, watchdog.fired) == ([1], True)
 
 
 @pytest.mark.parametrize("task", ["hang", "hang_locked"])
@@ -149,9 +268,14 @@ def test_chatter(make_workers, capfd):
 
 
 def test_no_secrets(make_workers, monkeypatch):
-    """The API key is not in a worker's environment."""
-    monkeypatch.setenv("TINYJPG_API_KEY", "secret")
-    assert make_workers().call("environment", b"TINYJPG_API_KEY") == (b"",)
+    """Of a full environment a worker gets what it needs by name, and no token, key or password."""
+    for name in SECRETS:
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("LC_TIME", "C.UTF-8")
+    (found,) = make_workers().call("environment")
+    names = found.decode().splitlines()
+    assert {"PATH", "HOME", "PYTHONPATH", "LC_TIME", "VIPS_CONCURRENCY"} <= set(names)
+    assert set(names).isdisjoint(SECRETS)
 
 
 @pytest.mark.parametrize("end", ["stop", "close"])

@@ -141,4 +141,5 @@ def open_cache(folder: Path) -> diskcache.Cache:
     return diskcache.Cache(str(folder), timeout=TIMEOUT, disk=StrictDisk, **SETTINGS)
 
 
+Timeout = diskcache.Timeout
 ERRORS: tuple[type[Exception], ...] = (OSError, sqlite3.Error, diskcache.Timeout, Foreign)

@@ -65,6 +65,7 @@ class LocalCache:
             found = store.get(key)
         except Exception as error:  # noqa: BLE001  a broken cache is a miss
             self._trouble(error, store)
+            self._bypass_if_locked(error)
             return None
         if found is None:
             return None
@@ -195,6 +196,14 @@ class LocalCache:
                 if self._store is store:
                     self._recover(error, may_write=store is not None and store.mode == "rw")
 
+    def _bypass_if_locked(self, error: Exception) -> None:
+        """Ask no more where even reading is locked: each image would wait for it anew."""
+        from .store import is_locked
+
+        if is_locked(error):
+            with self._lock:
+                self._bypassed, self._store = True, None
+
     def _recover(self, error: Exception, *, may_write: bool) -> None:
         from .store import renew
 
@@ -215,7 +224,7 @@ class LocalCache:
         used, self._used = self._used, set()
         stored, self._stored = self._stored, False
         store.close()
-        if self._writable and used:
+        if self._writable and used and store.mode == "rw":
             from . import last_used
 
             last_used.write(self._place, used, int(self._clock()))

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..files.locks import FileLocks
 from . import inspection
-from .disk import LOOKS, Foreign, open_cache
+from .disk import LOOKS, Foreign, Timeout, open_cache
 from .inspection import Broken, Reader
 
 Note = Callable[[str, str], None]
@@ -76,6 +76,11 @@ def renew(folder: Path, *, note: Note) -> None:
             _replace(folder, broken, note)
 
 
+def is_locked(error: Exception) -> bool:
+    """Whether `error` says that another process has held the database for as long as we wait."""
+    return isinstance(error, Timeout) or (isinstance(error, sqlite3.OperationalError) and "locked" in str(error))
+
+
 def is_damage(error: Exception) -> bool:
     """Return whether `error` says that the database itself is damaged."""
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
@@ -94,7 +99,16 @@ def _open_writable(folder: Path, note: Note) -> Store:
         # Damaged, missing, or being created by another process: only one process acts.
         with _alone(folder):
             _mend(folder, note)
-            return Store(open_cache(folder))
+            return _opened(folder)
+    return _opened(folder)
+
+
+def _opened(folder: Path) -> Store:
+    """Open the cache once it can be written: diskcache would repeat each of its first statements for 60 seconds."""
+    if os.path.lexists(folder / inspection.NAME):
+        with contextlib.closing(inspection.connect(folder)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
     return Store(open_cache(folder))
 
 

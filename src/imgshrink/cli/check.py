@@ -28,7 +28,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@settings_options("quality", "min_size", "seal", "include", "exclude", "strict")
+@settings_options("quality", "min_size", "seal", "embedded", "include", "exclude", "strict")
 @click.option("--baseline", type=FILE, help="Let the images pass that this file lists.")
 @click.option(
     "--write-baseline",
@@ -48,7 +48,7 @@ def check(
         if baseline is not None and write_baseline is None:  # a new list holds all images that are not shrunk
             listed = baselines.read_baseline(baseline)
         checked = check_images(images.sources, min_size=settings.min_size, seal=settings.seal, baseline=listed)
-    for note in images.notes:
+    for note in (*images.notes, *images.hints):
         info(f"imgshrink: {note}")
     if write_baseline is not None:
         return _write(write_baseline, checked)

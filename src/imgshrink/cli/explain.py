@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..core.errors import SettingsError
+from ..core.errors import SettingsError, Unreadable
 from ..core.model import Entry, Verdict
+from ..files.reader import read
 from ..image.seal import read_seal, why_not_sealable
-from ..pipeline.inspection import Examined, State
+from ..pipeline.inspection import Inspected, State
 from ..report.quoting import quoted, shown
 from ..report.units import counted, share, size
 from ..session import Session
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 STATES = {
-    State.FINISHED: "shrunk",
+    State.SHRUNK: "shrunk",
     State.SMALL: "left alone: smaller than min_size",
     State.OPEN: "not shrunk yet",
 }
@@ -61,7 +62,7 @@ def _row(name: str, text: str) -> str:
     return f"  {name:<9}{text}"
 
 
-def _kind(seen: Examined) -> str:
+def _kind(seen: Inspected) -> str:
     info = seen.info
     if info is None:
         return seen.reason
@@ -70,10 +71,10 @@ def _kind(seen: Examined) -> str:
     return f"{info.format.value.upper()}, {width} x {height}{frames}, {size(seen.size)}"
 
 
-def _seal(path: Path, seen: Examined) -> str:
+def _seal(path: Path, seen: Inspected) -> str:
     try:
-        data = path.read_bytes()
-    except OSError:
+        data = read(path)
+    except Unreadable:
         return "none"
     quality = read_seal(data)
     if quality is not None:
@@ -82,7 +83,7 @@ def _seal(path: Path, seen: Examined) -> str:
     return f"none, and none is possible: {reason}" if reason else "none"
 
 
-def _waiting(seen: Examined, session: Session) -> str:
+def _waiting(seen: Inspected, session: Session) -> str:
     """Return where a result waits that is paid for and not known yet, "" where none does."""
     asked = "hosted" in seen.source.engines and bool(session.settings.api_key)
     if not asked or not session.hosted.awaits(seen.content, seen.source.recipe):
@@ -90,7 +91,7 @@ def _waiting(seen: Examined, session: Session) -> str:
     return f"paid for, and not collected yet: it waits at {session.hosted.host}, and the next run collects it"
 
 
-def _result(seen: Examined, answer: Resolution | None, session: Session) -> str:
+def _result(seen: Inspected, answer: Resolution | None, session: Session) -> str:
     if answer is None or answer.entry is None:
         return _waiting(seen, session) or "none yet: " + (
             "no engine is available" if answer else "the next run makes one"
@@ -98,7 +99,7 @@ def _result(seen: Examined, answer: Resolution | None, session: Session) -> str:
     return _verdict(seen, answer.entry)
 
 
-def _verdict(seen: Examined, entry: Entry) -> str:
+def _verdict(seen: Inspected, entry: Entry) -> str:
     by = f" ({entry.engine})" if entry.engine else ""
     if entry.verdict is Verdict.BETTER:
         return f"{size(seen.size)} -> {size(len(entry.data))}, {share(seen.size, len(entry.data))} smaller{by}"
@@ -115,10 +116,10 @@ def _sources(session: Session, *names: str) -> str:
     )
 
 
-def _undo(path: Path, seen: Examined, session: Session) -> Iterator[str]:
+def _undo(path: Path, seen: Inspected, session: Session) -> Iterator[str]:
     kept = session.originals.find(path)
     if kept is not None:
         yield _row("original", f"{size(len(kept))}, {share(len(kept), seen.size)} smaller now")
         yield _row("undo", f"imgshrink restore {quoted(str(path))}")
-    elif seen.state is State.FINISHED:
+    elif seen.state is State.SHRUNK:
         yield _row("undo", f"no backup is kept; imgshrink restore {quoted(str(path))} looks in git")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..core.errors import ImgshrinkError
+from ..core.errors import ImgshrinkError, Unreadable
 from ..core.model import Source
 from ..files.discovery import discover
 from ..files.gitignore import repository_of
+from ..files.reader import read
 from ..image.seal import read_seal
 from ..pipeline.restore import Original, find_original
 from ..report.quoting import shown
@@ -43,7 +44,7 @@ def restore(paths: tuple[Path, ...], *, keep: bool) -> int:
         project = _project()
         patterns = {original.path: pattern_of(original.path, project.folder) for original in originals if keep}
         done = [original for original in originals if _put_back(original)]
-    for note in images.notes:
+    for note in (*images.notes, *images.hints):
         info(f"imgshrink: {note}")
     for original in done:
         sizes = f"{size(len(original.now))} -> {size(len(original.data))}"
@@ -76,8 +77,8 @@ def _originals(session: Session, paths: Iterable[Path]) -> Iterable[Original]:
 
 def _is_sealed(path: Path) -> bool:
     try:
-        return read_seal(path.read_bytes()) is not None
-    except OSError:
+        return read_seal(read(path, follow=False)) is not None
+    except Unreadable:
         return False
 
 

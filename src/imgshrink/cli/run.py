@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.model import Outcome, Source
+from ..core.model import Note, Outcome, Source
 from ..files.paths import absolute, relative_name
 from ..report import messages, quoting, tables, units
 from ..report.publish import publish
@@ -27,11 +27,12 @@ FEW = 5
 
 @dataclass(frozen=True)
 class Images:
-    """The images to work on, how many are excluded, and notes about named paths."""
+    """The images to work on, how many are excluded, and notes about paths; `hints` are notes that never fail a run."""
 
     sources: tuple[Source, ...]
     excluded: int
     notes: tuple[str, ...]
+    hints: tuple[str, ...] = ()
 
 
 def find_images(session: Session, paths: Sequence[Path], *, among: frozenset[Path] | None = None) -> Images:
@@ -40,7 +41,7 @@ def find_images(session: Session, paths: Sequence[Path], *, among: frozenset[Pat
     images = [path for path in discovery.found if among is None or absolute(path) in among]
     sources = tuple(session.selection.source(path, _name(path)) for path in images)
     notes = (*discovery.notes, *session.selection.notes(paths))
-    return Images(sources, len(discovery.excluded), notes)
+    return Images(sources, len(discovery.excluded), notes, tuple(discovery.hints))
 
 
 def _name(path: Path) -> str:
@@ -83,7 +84,8 @@ def run_over(
     previews = session.previews(outcomes, info_line)
     others += publish(outcomes, summary, report=settings.report, environ=os.environ, previews=previews)
     _print_result(outcomes, summary, in_place=in_place, unkept=unkept)
-    notes = progress.notes(outcomes, [*images.notes, *session.notes(), *others], next_run="the next run")
+    hints = [Note(hint, failure=False) for hint in images.hints]
+    notes = progress.notes(outcomes, [*images.notes, *hints, *session.notes(), *others], next_run="the next run")
     for note in notes:
         info_line(note.text)
     return FAILURES if settings.strict and any(note.failure for note in notes) else FINE

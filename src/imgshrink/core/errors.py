@@ -1,16 +1,18 @@
 """Errors, as classes by what the caller can do.
 
 ImgshrinkError
-├── SettingsError          wrong settings or wrong use: exit code 2
-├── FileChanged            the file was edited since it was read: it is left as it is
-├── Unwritable             the file can't be replaced, and why: it is left as it is
-└── EngineError            an engine did not answer with bytes
-    ├── Declined           free, and not for this engine: the next engine is asked
-    ├── Rejected           a verdict on this image, worth remembering: the next engine is asked
-    ├── Unavailable        passing trouble: the next engine is asked; two in a row retire the engine for the run
-    ├── UploadLimitReached              no verdict, and no further try is allowed for now: the next engine is asked
-    ├── ResultPending            paid for and still in work: the image waits for the next run, no other engine is asked
-    └── AccountError       nothing will work until a person acts: the engine retires for the run
+├── SettingsError              wrong settings or wrong use: exit code 2
+├── FileChanged                the file was edited since it was read: it stays as it is
+├── Unreadable                 the file can't be read, and why: it stays as it is
+├── Unwritable                 the file can't be replaced, and why: it stays as it is
+└── EngineError                an engine did not answer with bytes
+    ├── Declined               free, and not for this engine: the next engine is asked
+    ├── Rejected               a verdict on this image, worth remembering: the next engine is asked
+    ├── Unavailable            passing trouble: the next engine is asked; two in a row disable the engine for the run
+    ├── UploadLimitReached     no verdict, and no further try is allowed for now: the next engine is asked
+    ├── ResultPending          paid for and not fetched yet: the image waits for the next run, no other engine is asked
+    ├── MachineTrouble         this machine failed, nobody's verdict: the image waits for the next run
+    └── AccountError           nothing will work until a person acts: the engine is disabled for the run
 """
 
 from __future__ import annotations
@@ -26,6 +28,14 @@ class SettingsError(ImgshrinkError):
 
 class FileChanged(ImgshrinkError):
     """A file is not what it was when it was read."""
+
+
+class Unreadable(ImgshrinkError):
+    """A file can't be read; the text says why. `large` is True where it is only larger than what is read."""
+
+    def __init__(self, message: str, *, large: bool = False) -> None:
+        super().__init__(message)
+        self.large = large
 
 
 class Unwritable(ImgshrinkError):
@@ -72,6 +82,10 @@ class UploadLimitReached(EngineError):
 
 class ResultPending(EngineError):
     """The image is paid for and not ready yet; the next run collects it."""
+
+
+class MachineTrouble(EngineError):
+    """A process was killed from outside, ran out of memory or out of time: it says nothing about the image."""
 
 
 class AccountError(EngineError):

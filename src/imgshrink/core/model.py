@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+KEEP, DROP = "keep", "drop"
 
 
 class Format(str, Enum):
@@ -85,14 +88,23 @@ class ImageInfo:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything asked for that can change the output bytes. `quality` is 1..100; 100 is lossless."""
+    """Everything asked for that can change the output bytes. `quality` is 1..100; 100 is lossless.
+
+    `embedded` is what becomes of data that an image carries for other programs: `keep` or `drop`.
+    """
 
     quality: int = 80
+    embedded: str = KEEP
 
     @property
     def lossless(self) -> bool:
         """No pixel that a viewer sees may change."""
         return self.quality == 100
+
+    @property
+    def keeps(self) -> bool:
+        """What an image carries for other programs stays, or the image is left alone."""
+        return self.embedded == KEEP
 
 
 class Verdict(str, Enum):
@@ -157,11 +169,28 @@ class Status(str, Enum):
     FAILED = "failed"
 
 
+class Reason(StrEnum):
+    """Why a file stays as it is, where reports count such files; the value is the text people read."""
+
+    SHRUNK = "already shrunk"
+    NOT_SHRUNK = "not shrunk"
+    SMALL = "smaller than min_size"
+    READ_ONLY = "read-only: make it writable to have it shrunk"
+    NOTHING_TO_GAIN = "nothing to gain"
+    CHANGED = "edited while we worked on it"
+    LATE = "max_time was over"
+    BUSY = "another process is still at work on it"
+    UNSERVED = "no engine could be asked"
+    PENDING = "paid for: the next run collects the result"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one file. `path` is the source path people know; sizes are bytes on disk before and after.
 
-    `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED.
+    `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED: a
+    `Reason`, or what an engine or verify said. `dropped`: the file has lost what it carried for other programs, as was
+    asked for.
     """
 
     path: str
@@ -172,6 +201,7 @@ class Outcome:
     engine: str = ""
     from_cache: bool = False
     reason: str = ""
+    dropped: bool = False
 
 
 @dataclass(frozen=True)

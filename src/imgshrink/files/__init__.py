@@ -1,1 +1,1 @@
-"""The file system's one door: finding images, and putting results in their place."""
+"""Everything that touches the file system: finding, reading and replacing images, backups, git."""

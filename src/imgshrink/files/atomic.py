@@ -1,4 +1,4 @@
-"""Putting new bytes in a file's place: at every instant the file is the whole old one or the whole new one."""
+"""Replaces the bytes of a file: at every instant it is the whole old file or the whole new one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import secrets
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import FileChanged, Unwritable
 from ..core.text import shown
+from .attributes import carry_attributes, read_attributes
 
 if sys.platform != "win32":
     import fcntl
@@ -27,37 +28,39 @@ ABANDONED = 3600
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ = os.O_RDONLY | _BINARY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY | getattr(os, "O_NOFOLLOW", 0)
-# Where the system can, everything happens relative to the open folder: one swapped for a symlink changes nothing.
+# Where the system can, everything happens relative to the open folder: swapping it for a symlink changes nothing.
 _RELATIVE = {os.open, os.stat, os.unlink, os.rename} <= os.supports_dir_fd
 
 
 def replace(path: Path, data: bytes, seen: bytes, *, durable: bool = True) -> None:
-    """Put `data` in place of the file at `path`, which held `seen` when it was read.
+    """Replace the file at `path`, which held `seen` when it was read, by one that holds `data`.
 
-    `durable`: it is on the disk before this returns; what can be made again at any time needs no such wait.
-    Mode and, where permitted, owner stay. Never through a symlink. Other hard links to the file keep the old bytes:
-    what lies behind another name is somebody else's. Raises `FileChanged` if the file does not hold `seen` any more,
-    `Unwritable` with the reason if it can't be replaced; either leaves it as it is.
+    `durable`: `data` is on the disk before this returns; what can be made again at any time needs no such wait.
+    Mode, extended attributes, access control list and, where permitted, owner are kept. Never through a symlink. Other
+    hard links to the file keep the old bytes. Raises `FileChanged` if the file no longer holds `seen`, `Unwritable`
+    with the reason if it can't be replaced or its owner may not write it; either leaves the file as it is.
     """
     with _unwritable(path, "replaced"), _opened_folder(path) as folder:
-        status = folder.check(path.name, seen)
-        with folder.temporary(data, status, durable=durable) as name:
+        old = folder.check(path.name, seen)
+        if not old.status.st_mode & stat.S_IWUSR:
+            raise Unwritable(f"{shown(path)} is read-only")
+        with folder.temporary(data, old, durable=durable) as name:
             folder.check(path.name, seen)
             folder.rename(name, path.name, durable=durable)
 
 
 def write(path: Path, data: bytes) -> None:
-    """Make the file at `path` hold `data`, whole or not at all, whatever it held; raises `Unwritable`."""
+    """Make the file at `path` hold `data`, whole or not at all, whatever it held before; raises `Unwritable`."""
     with _unwritable(path, "written"), _opened_folder(path) as folder:
         status = folder.status(path.name)
         if status is not None and not stat.S_ISREG(status.st_mode):
             raise Unwritable(f"{shown(path)} is not a plain file")
-        with folder.temporary(data, status) as name:
+        with folder.temporary(data, status and _Old(status, folder.attributes(path.name))) as name:
             folder.rename(name, path.name)
 
 
 def sweep(folder: Path) -> int:
-    """Remove the temporary files in `folder` whose process is gone, and return how many there were; never raises."""
+    """Remove the temporary files in `folder` whose process is gone, and return their number; never raises."""
     removed = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -67,12 +70,20 @@ def sweep(folder: Path) -> int:
 
 
 @dataclass(frozen=True)
+class _Old:
+    """What a new file takes over from the one that it replaces."""
+
+    status: os.stat_result
+    attributes: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
 class _Folder:
     path: Path
     descriptor: int | None
 
-    def check(self, name: str, seen: bytes) -> os.stat_result:
-        """Return the status of the plain file `name`; raises `FileChanged` unless it holds `seen`."""
+    def check(self, name: str, seen: bytes) -> _Old:
+        """Return what to take over from the plain file `name`; raises `FileChanged` unless it holds `seen`."""
         status = self.status(name)
         path = shown(self.path / name)
         if status is None:
@@ -85,7 +96,13 @@ class _Folder:
             same = (opened.st_dev, opened.st_ino) == (status.st_dev, status.st_ino)
             if not same or opened.st_size != len(seen) or reader.read() != seen:
                 raise FileChanged(f"{path} was changed since it was read")
-        return status
+            return _Old(status, read_attributes(file))
+
+    def attributes(self, name: str) -> dict[str, bytes]:
+        """Return the extended attributes of the plain file `name`; none where it can't be opened."""
+        with contextlib.suppress(OSError), open(os.open(self._at(name), _READ, dir_fd=self.descriptor), "rb") as reader:  # noqa: PTH123  an open file
+            return read_attributes(reader.fileno())
+        return {}
 
     def status(self, name: str) -> os.stat_result | None:
         """Return what `name` is, symlinks not followed; None if there is nothing."""
@@ -95,15 +112,15 @@ class _Folder:
             return None
 
     @contextmanager
-    def temporary(self, data: bytes, like: os.stat_result | None, *, durable: bool = True) -> Iterator[str]:
-        """Hold a new file with `data`, and the mode and owner of `like`; afterwards it is renamed or gone."""
-        name, file = self._create(0o666 if like is None else 0o600)
+    def temporary(self, data: bytes, old: _Old | None, *, durable: bool = True) -> Iterator[str]:
+        """Enter with the name of a new file that holds `data` and takes over from `old`; it is renamed or removed."""
+        name, file = self._create(0o666 if old is None else 0o600)
         try:
             with open(file, "wb") as writer:  # noqa: PTH123  as above
                 writer.write(data)
                 writer.flush()
-                if like is not None:
-                    _take_over(file, self.path / name, like)
+                if old is not None:
+                    _take_over(file, self.path / name, old)
                 if durable:
                     os.fsync(file)
                 if not _LOCKS:
@@ -114,14 +131,14 @@ class _Folder:
                 os.unlink(self._at(name), dir_fd=self.descriptor)
 
     def rename(self, name: str, to: str, *, durable: bool = True) -> None:
-        """Put `name` in the place of `to`."""
+        """Rename `name` to `to`, which it replaces."""
         os.replace(self._at(name), self._at(to), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
         if durable and self.descriptor is not None:
             with contextlib.suppress(OSError):  # not every file system can
                 os.fsync(self.descriptor)
 
     def _create(self, mode: int) -> tuple[str, int]:
-        """A new file that no sweep takes away: it is locked by us, and was still there then."""
+        """Return the name and descriptor of a new file that no sweep removes: we hold its lock, and it still exists."""
         while True:
             name = f".imgshrink-{secrets.token_hex(8)}.tmp"
             file = os.open(self._at(name), _CREATE, mode, dir_fd=self.descriptor)
@@ -153,7 +170,8 @@ def _unwritable(path: Path, done: str) -> Iterator[None]:
         raise Unwritable(f"{shown(path)} can't be {done}: {error.strerror or error}") from error
 
 
-def _take_over(file: int, path: Path, like: os.stat_result) -> None:
+def _take_over(file: int, path: Path, old: _Old) -> None:
+    like = old.status
     mode = like.st_mode & 0o777
     if sys.platform == "win32":
         path.chmod(mode)
@@ -163,11 +181,12 @@ def _take_over(file: int, path: Path, like: os.stat_result) -> None:
     except PermissionError:  # somebody else's file: its group may still be one of ours
         with contextlib.suppress(PermissionError):
             os.fchown(file, -1, like.st_gid)
+    carry_attributes(file, old.attributes)  # before the mode, which is the list's mask where there is a list
     os.fchmod(file, mode)
 
 
 def _lock(file: int) -> bool | None:
-    """Lock an open file: True if it is ours, False if another process has it, None where there are no locks."""
+    """Lock an open file; return True if we hold it, False if another process does, None where there are no locks."""
     if sys.platform != "win32":
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -180,7 +199,7 @@ def _lock(file: int) -> bool | None:
 
 
 def _remove_abandoned(path: Path) -> bool:
-    """Remove a temporary file that nobody holds; where that can't be known, one that is an hour old."""
+    """Remove a temporary file that no process has locked; where that can't be known, one that is an hour old."""
     with contextlib.suppress(OSError):
         file = os.open(path, _READ)
         try:

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import Unwritable
+from ..core.errors import SettingsError, Unreadable, Unwritable
 from ..core.model import Source
+from ..core.text import shown
 from ..image.seal import unseal
+from .atomic import write
 from .git import holds
 from .paths import absolute
+from .reader import read
 
 if TYPE_CHECKING:
     from .originals import Originals
 
 
-import os
-from collections.abc import Sequence
-
-from ..core.errors import SettingsError
-from ..core.text import shown
-from .atomic import write
-
-
 class InPlace:
-    """Rewrites the original file; what it held before is kept first, where its pixels may have changed.
+    """Rewrites the original file; its bytes are backed up first, unless only the seal changes.
 
-    Not kept is what git ignores, which is made anew by whoever made it, but for the files that are `named`; `unkept`
-    are the names of those. `sources` are those of the run: git is asked about all of a repository together when the
-    first of them is replaced.
+    Files that git ignores are not backed up, except those that are `named` explicitly; `unkept` collects their names.
+    `sources` are those of the run: git is asked about all files of a repository together, when the first one is
+    replaced.
     """
 
     def __init__(
@@ -51,7 +47,7 @@ class InPlace:
         replace(source.path, data, seen)
 
     def _keep(self, source: Source, seen: bytes, data: bytes) -> None:
-        """Keep the original, unless git ignores it. Git may hold it too."""
+        """Back up the original, unless git ignores the file; raises `Unwritable` where neither we nor git hold it."""
         from .git import Silent
         from .gitignore import repository_of
 
@@ -61,13 +57,13 @@ class InPlace:
             if repository is not None and place not in self._named and self._is_ignored(repository, place):
                 self.unkept.add(source.name)
                 return
-        except Silent:  # a repository that git does not answer for is kept like any folder
+        except Silent:  # without an answer of git, its files are backed up like those of any folder
             repository = None
         if not self._originals().store(seen, data, place) and not (repository and holds(repository, seen)):
             raise Unwritable("left as it is: its original can't be kept, and no git repository holds it")
 
     def _is_ignored(self, repository: Path, place: Path) -> bool:
-        """Whether git ignores a file, asked alone where git says nothing about all; raises `Silent`."""
+        """Whether git ignores a file; asked about it alone where the common question failed. Raises `Silent`."""
         from .gitignore import ignored
 
         if repository not in self._asked:
@@ -83,7 +79,7 @@ class _Answer:
 
 
 def _ask(repository: Path, places: Iterable[Path]) -> _Answer:
-    """Ask git about those of `places` that `repository` holds; nothing is known where one of them silences it."""
+    """Ask git about those of `places` that `repository` holds; an empty answer where git fails for any of them."""
     from .git import Silent
     from .gitignore import ignored, repository_of
 
@@ -96,20 +92,20 @@ def _ask(repository: Path, places: Iterable[Path]) -> _Answer:
 
 
 def in_build(source: Source, seen: bytes, data: bytes) -> None:
-    """Replace a built site's own copy; nothing is kept, the original lies elsewhere."""
+    """Replace the copy in a built site; nothing is backed up, because the original is elsewhere."""
     from .atomic import replace
 
     replace(source.path, data, seen, durable=False)
 
 
 def nowhere(source: Source, seen: bytes, data: bytes) -> None:
-    """Touch nothing: the result is in the cache by now."""
+    """Write nothing: the result is in the cache already."""
 
 
 class Mirror:
-    """A `Destination` below `folder` for the images at `paths`, each at its path below their common folder.
+    """Writes the images at `paths` below `folder`, each at its path relative to their common folder.
 
-    Raises `SettingsError` where `folder` lies inside of `paths` or holds one of them, so that no image is written over.
+    Raises `SettingsError` where `folder` lies inside one of `paths` or contains one, so that no image is overwritten.
     """
 
     def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
@@ -134,13 +130,13 @@ class Mirror:
         self._written.add(source)
 
     def complete(self, sources: Iterable[Source]) -> list[str]:
-        """Copy those of `sources` that no result was written for; return a line for each that failed."""
+        """Copy the `sources` that have no result; return a line for each that failed."""
         notes = []
         for source in sources:
             try:
                 if source not in self._written:
-                    self._write(source, source.path.read_bytes())
-            except (OSError, Unwritable) as error:
+                    self._write(source, read(source.path, follow=False))
+            except (Unreadable, Unwritable) as error:
                 notes.append(f"{shown(source.path)} can't be copied: {error}")
         return notes
 

@@ -1,4 +1,4 @@
-"""Asking git, without running anything that a repository names, and without a secret in its environment."""
+"""Runs git, without starting a program that the repository names, and without a secret in its environment."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from ..core.environment import GIT, inherited
 from ..core.text import shown
 from . import git
 
@@ -26,18 +27,16 @@ _ENVIRONMENT = {
     "GIT_NO_LAZY_FETCH": "1",
     "LC_ALL": "C",
 }
-# Set by git for its hooks: they would point at another repository, or another index, than the one that is asked.
-_FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
-_MAGIC = "_PATHSPECS"
-_OURS = "TINYJPG_"
+"""Added to what `core.environment` lets through, which has none of the variables that git sets for its hooks: those
+would name another repository, or another index, than that of the folder."""
 
 
 class Silent(Exception):
-    """git gave no answer; the text says why."""
+    """Git gave no answer; the text says why."""
 
 
 def program() -> str | None:
-    """Return the path of the system's git; one that is found in the working folder is not the system's."""
+    """Return the absolute path of git, or None; a program of that name in the working folder does not count."""
     git = shutil.which("git")
     return git if git is not None and os.path.isabs(git) else None  # noqa: PTH117  a name, not yet a path
 
@@ -53,7 +52,12 @@ def ask(folder: Path, *arguments: str, given: bytes = b"", fine: Collection[int]
     command = [git, *_SAFE, "-C", os.fspath(folder), *arguments]
     try:
         done = subprocess.run(  # noqa: S603  fixed words; names go through its input or behind `--`
-            command, input=given, capture_output=True, timeout=SECONDS, env=_environment(), check=False
+            command,
+            input=given,
+            capture_output=True,
+            timeout=SECONDS,
+            env=inherited(os.environ, GIT) | _ENVIRONMENT,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise Silent(f"no answer within {SECONDS} s") from error
@@ -65,20 +69,11 @@ def ask(folder: Path, *arguments: str, given: bytes = b"", fine: Collection[int]
     return done.stdout
 
 
-def _environment() -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _FOREIGN and not name.endswith(_MAGIC) and not name.upper().startswith(_OURS)
-    }
-    return kept | _ENVIRONMENT
-
-
 MOST = 20
 
 
 def versions(path: Path) -> Iterator[bytes]:
-    """Yield the last 20 committed versions of the file at `path`, the newest first; none where git knows of none."""
+    """Yield the last 20 committed versions of the file at `path`, the newest first; none where git has none."""
     name = f"./{path.name}"
     commits = _git(path.parent, "rev-list", f"--max-count={MOST}", "HEAD", "--", name)
     for commit in commits.decode("ascii", "replace").split():
@@ -88,7 +83,7 @@ def versions(path: Path) -> Iterator[bytes]:
 
 
 def holds(folder: Path, data: bytes) -> bool:
-    """Whether the repository of `folder` holds a file of these bytes: committed or staged."""
+    """Whether the repository of `folder` holds a file with these bytes, committed or staged."""
     name = _git(folder, "hash-object", "--stdin", given=data).decode("ascii", "replace").strip()
     return bool(name) and _git(folder, "cat-file", "-t", name) == b"blob\n"
 

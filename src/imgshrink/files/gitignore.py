@@ -1,4 +1,4 @@
-"""What git ignores, asked of git itself: once a repository, without running anything that the repository names."""
+"""Which files git ignores, asked of git itself, once for each repository."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import git
 
 
 def repository_of(folder: Path) -> Path | None:
-    """Return the work tree that holds `folder`: the nearest folder from there upward with a `.git`, or None."""
+    """Return the work tree that holds `folder`: the nearest folder, upward from there, with a `.git`; or None."""
     for place in (folder, *folder.parents):
         if os.path.lexists(place / ".git"):
             return place

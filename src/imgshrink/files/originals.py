@@ -1,4 +1,4 @@
-"""What was replaced in place, kept for a while: by content, with a record of what replaced it."""
+"""Backups of the originals that were replaced in place: by content, each with a record of what replaced it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import Unwritable
+from ..core.errors import Unreadable, Unwritable
 from ..core.keys import content_hash
 from ..core.text import shown
 from ..image.seal import unseal
 from .atomic import sweep, write
 from .paths import absolute
+from .reader import read
 
 DAY = 86400
 ROOM = 0.9
@@ -27,7 +28,7 @@ HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Backup:
-    """One replacement: the file's absolute path, the original's hash and size, and when it was kept (epoch seconds)."""
+    """One replacement: the file's absolute path, the original's hash and size, and when (seconds since the epoch)."""
 
     path: Path
     original: str
@@ -36,7 +37,7 @@ class Backup:
 
 
 class Originals:
-    """The originals in `folder`, for `days` and up to `size` bytes; the oldest go first. Never raises."""
+    """The backups in `folder`, for `days` and up to `size` bytes; the oldest are removed first. Never raises."""
 
     def __init__(
         self, folder: Path, *, days: int = 30, size: int = 10**9, clock: Callable[[], float] = time.time
@@ -52,7 +53,7 @@ class Originals:
         self._dropped = 0
 
     def store(self, original: bytes, replaced_by: bytes, path: Path) -> bool:
-        """Keep `original`, which `replaced_by` is about to replace at `path`; return whether it is durably there."""
+        """Back up `original`, which `replaced_by` is about to replace at `path`; return whether it is on the disk."""
         if len(original) > self._size:
             self._notes["large"] = (
                 f"an original is larger than all originals may be ({self._size / 10**6:.0f} MB): not kept"
@@ -68,18 +69,18 @@ class Originals:
         return True
 
     def get(self, original: str) -> bytes | None:
-        """Return the original of that content hash, whole, or None."""
+        """Return the original with that content hash, whole, or None."""
         try:
-            data = self._file(original).read_bytes() if HASH.fullmatch(original) else b""
-        except OSError:
+            data = read(self._file(original), follow=False) if HASH.fullmatch(original) else b""
+        except Unreadable:
             return None
         return data if content_hash(data) == original else None
 
     def find(self, path: Path) -> bytes | None:
-        """Return the original of what now stands at `path`; after several replacements, the first one's."""
+        """Return the original of the file at `path`; after several replacements, that of the first one."""
         try:
-            now = path.read_bytes()
-        except OSError:
+            now = read(path, follow=False)
+        except Unreadable:
             return None
         found: bytes | None = None
         passed: set[str] = set()
@@ -96,7 +97,7 @@ class Originals:
         return sorted((kept for _, kept in self._all()), key=lambda kept: (str(kept.path), kept.kept))
 
     def notes(self) -> list[str]:
-        """What a person should know about the originals, one line each."""
+        """Return what a person should know about the backups, one line each."""
         return list(self._notes.values())
 
     def _keep(self, original: bytes, output: str, kept: Backup) -> None:
@@ -113,7 +114,7 @@ class Originals:
             self._held += kept.size
 
     def _drop(self, newest: str) -> int:
-        """Remove what is too old, then the oldest until there is room, but not the newest; return what is left."""
+        """Remove expired backups, then the oldest until there is room, never the newest; return the bytes left."""
         for folder in (self._folder, self._records):
             sweep(folder)
         files = sorted(self._files())
@@ -137,7 +138,7 @@ class Originals:
         return held
 
     def _replaced_by(self, output: str, path: Path) -> bytes | None:
-        """The original that the bytes with this hash replaced: at this path, else the one kept last."""
+        """Return the original that the bytes with this hash replaced: at this path, else the one kept last."""
         here = self._records / _record_name(output, absolute(path))
         records = sorted(self._all(f"{output}-*.json"), key=lambda item: (item[0] == here, item[1].kept), reverse=True)
         return next((data for _, kept in records if (data := self.get(kept.original)) is not None), None)
@@ -150,7 +151,7 @@ class Originals:
 
     def _files(self) -> Iterator[tuple[float, int, Path]]:
         for file in self._folder.glob("*.original"):
-            with contextlib.suppress(FileNotFoundError):  # another process drops too
+            with contextlib.suppress(FileNotFoundError):  # another process removes backups too
                 status = file.stat()
                 yield status.st_mtime, status.st_size, file
 
@@ -169,9 +170,9 @@ def _encode(kept: Backup) -> bytes:
 
 def _decode(record: Path) -> Backup | None:
     try:
-        fields = json.loads(record.read_bytes())
+        fields = json.loads(read(record, follow=False))
         kept = Backup(Path(fields["path"]), fields["original"], fields["size"], fields["kept"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (Unreadable, ValueError, KeyError, TypeError, RecursionError):
         return None
     whole = isinstance(kept.size, int) and isinstance(kept.kept, int) and isinstance(kept.original, str)
     return kept if whole and HASH.fullmatch(kept.original) else None

@@ -1,4 +1,4 @@
-"""What is staged during a hook: what git could restore, and what pre-commit and prek have set aside."""
+"""During a hook: which files git could restore, and which changes pre-commit or prek has set aside."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _AT_ONCE = 200
 def restorable(names: Sequence[str]) -> set[str]:
     """Return those of `names` that `git restore` would bring back as they are now.
 
-    They are in the index of the repository, and as they are there. During `git commit -a` and `git commit FILE` that
-    index is still the old one.
+    These are the files that are in the index and equal to it. During `git commit -a` and `git commit FILE` the index of
+    the repository is still the old one.
     """
     found: set[str] = set()
-    with suppress(git.Silent):  # what git does not answer for, it does not restore
+    with suppress(git.Silent):  # without an answer of git, nothing is promised
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
             staged = _listed("ls-files", "-z", "--", *some)
@@ -37,25 +37,27 @@ def _listed(*words: str) -> set[str]:
 
 
 def set_aside(environ: Mapping[str, str]) -> set[str]:
-    """Return the names of files whose unstaged changes the program that called us has set aside, and will bring back.
+    """Return the names of the files whose unstaged changes our parent process has set aside and will bring back.
 
-    pre-commit keeps them as `patchTIME-PID` in its folder, prek as `patches/TIME-PID.patch`; PID is that of our parent.
+    pre-commit keeps them as `patchTIME-PID` in its folder, prek as `patches/TIME-PID.patch`; PID is the parent's.
     """
     return {name for patch in _patches(environ) for name in _named(patch)}
 
 
 def _patches(environ: Mapping[str, str]) -> Iterator[Path]:
-    caches = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path's own raises for a user whom the system does not know
+    caches = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
     since = time.time() - LONGEST_RUN
     for folder, pattern in (
         (Path(environ.get("PRE_COMMIT_HOME") or caches / "pre-commit"), f"patch*-{os.getppid()}"),
         (Path(environ.get("PREK_HOME") or caches / "prek") / "patches", f"*-{os.getppid()}.patch"),
     ):
-        yield from (patch for patch in folder.glob(pattern) if patch.stat().st_mtime > since)
+        with suppress(OSError):  # the program that called us may be removing it
+            yield from (patch for patch in folder.glob(pattern) if patch.stat().st_mtime > since)
 
 
 def _named(patch: Path) -> list[str]:
-    """Let git read the patch: names may be quoted in it."""
+    """Return the names in a patch, read by git because they may be quoted."""
     try:
         answer = git.ask(Path.cwd(), "apply", "--numstat", "-z", str(patch))
     except git.Silent:

@@ -1,4 +1,4 @@
-"""A baseline: images that stay as they are, by the SHA-256 of their bytes. It helps old repositories to begin."""
+"""A baseline lists images that stay as they are, by the SHA-256 of their bytes: a start for old repositories."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_baseline(path: Path) -> frozenset[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
-        raise SettingsError(f"{shown(path)} can't be read as a baseline: {error.strerror}") from error
+        raise SettingsError(f"{shown(path)} can't be read as a baseline: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{shown(path)} is no baseline: it is not text") from error
     return frozenset(_hash(path, number, line) for number, line in enumerate(lines, 1) if line and line[0] != "#")

@@ -1,4 +1,4 @@
-"""The offline check: which images still wait to be shrunk. No engine, no cache, no decoder, no network."""
+"""The offline check: which images are not shrunk yet. No engine, no cache, no decoder, no network."""
 
 from __future__ import annotations
 
@@ -6,52 +6,54 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..core.errors import SettingsError
-from ..core.model import Outcome, Source, Status
-from .inspection import Examined, State, examine
+from ..core.model import Outcome, Reason, Source, Status
+from .inspection import Inspected, State, inspect
 
-UNFINISHED = "not shrunk"
+LEFT_ALONE = (State.READ_ONLY, State.UNSUPPORTED, State.BROKEN, State.UNREADABLE)
+"""States of images that imgshrink does not rewrite, whatever they gain."""
 
 
 @dataclass(frozen=True)
 class Checked:
     """What a check found.
 
-    `unfinished` is what fails it: complete, sealable, not small, and without a valid seal. Of the others, `small` are
-    under min_size, `listed` stand in the baseline, and `left` are what imgshrink does not shrink, with the reason.
+    `unfinished` fails it: complete images that can be sealed, are not small, and carry no valid seal. Of the others,
+    `small` are under min_size, `listed` stand in the baseline, and `left` are those that imgshrink leaves alone, with
+    the reason.
     """
 
     images: int
-    unfinished: tuple[Examined, ...]
+    unfinished: tuple[Inspected, ...]
     small: int
     listed: int
-    left: tuple[Examined, ...]
+    left: tuple[Inspected, ...]
 
 
 def check(sources: Iterable[Source], *, min_size: int, seal: str, baseline: frozenset[str] = frozenset()) -> Checked:
     """Check `sources`; those whose SHA-256 is in `baseline` pass. Raises `SettingsError` unless `seal` is `all`."""
     if seal != "all":
         raise SettingsError(f'check needs the seal in every shrunk image, and seal is "{seal}": set seal to "all"')
-    found = [examine(source, min_size) for source in sources]
-    waiting = [seen for seen in found if seen.state is State.OPEN]
+    found = [inspect(source, min_size, in_place=True) for source in sources]
+    waiting = [image for image in found if image.state is State.OPEN]
     return Checked(
         images=len(found),
-        unfinished=tuple(seen for seen in waiting if seen.digest not in baseline),
-        small=sum(seen.state is State.SMALL for seen in found),
-        listed=sum(seen.digest in baseline for seen in waiting),
-        left=tuple(seen for seen in found if seen.state in (State.UNSUPPORTED, State.BROKEN, State.UNREADABLE)),
+        unfinished=tuple(image for image in waiting if image.digest not in baseline),
+        small=sum(image.state is State.SMALL for image in found),
+        listed=sum(image.digest in baseline for image in waiting),
+        left=tuple(image for image in found if image.state in LEFT_ALONE),
     )
 
 
-def as_outcomes(found: Iterable[Examined]) -> list[Outcome]:
+def as_outcomes(found: Iterable[Inspected]) -> list[Outcome]:
     """Return what was found as outcomes that leave the files as they are, for reports."""
     return [
         Outcome(
-            seen.source.name,
+            image.source.name,
             Status.SKIPPED,
-            seen.size,
-            seen.size,
-            seen.info.format if seen.info else None,
-            reason=seen.reason or UNFINISHED,
+            image.size,
+            image.size,
+            image.info.format if image.info else None,
+            reason=image.reason or Reason.NOT_SHRUNK,
         )
-        for seen in found
+        for image in found
     ]

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from enum import Enum
 
+from ..core.errors import Unreadable
 from ..core.keys import content_hash
-from ..core.model import ImageInfo, Source
+from ..core.model import ImageInfo, Reason, Source
+from ..files.reader import read
+from ..image.carried import Carried, read_carried
 from ..image.limits import unsupported
 from ..image.seal import read_seal, unseal
 from ..image.sniff import describe, sniff
 
 
 class State(Enum):
-    """What the bytes of a file say about the work to do."""
+    """What a file says about the work to do."""
 
     OPEN = "open"
-    FINISHED = "finished"
+    SHRUNK = "shrunk"
     SMALL = "small"
+    READ_ONLY = "read-only"
     UNSUPPORTED = "unsupported"
     BROKEN = "broken"
     UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
-class Examined:
-    """One file as it was found. `digest` is the SHA-256 of its bytes, `content` that of its bytes without a seal."""
+class Inspected:
+    """One file as it was found. `digest` is the SHA-256 of its bytes, `content` that of its bytes without a seal.
+
+    `size` is bytes, 0 for a file that was not read. `reason` says why a file is not open. `carried` names what the
+    image carries for other programs, "" for nothing: where it may be rewritten, by `fingerprint`.
+    """
 
     source: Source
     state: State
@@ -34,30 +43,61 @@ class Examined:
     info: ImageInfo | None = None
     digest: str = ""
     content: str = ""
+    carried: str = ""
 
 
-def examine(source: Source, min_size: int) -> Examined:
-    """Read one file and say what is to be done with it; whatever is wrong with it is a state, never an exception."""
+def inspect(source: Source, min_size: int, *, in_place: bool = False) -> Inspected:
+    """Read one file and return its state; whatever is wrong with the file is a state, never an exception.
+
+    With `in_place` an image that its owner may not write is READ_ONLY instead of OPEN.
+    """
     try:
-        data = source.path.read_bytes()
-    except OSError as error:
-        return Examined(source, State.UNREADABLE, reason=f"can't be read: {error.strerror or error}")
-    info = sniff(data)
-    if info is None or not info.complete:
-        return Examined(source, State.BROKEN, len(data), describe(data), info)
-    sealed = read_seal(data)
-    if sealed is not None and finishes(sealed, source.recipe.quality):
-        return Examined(source, State.FINISHED, len(data), "already shrunk", info)
-    if len(data) < min_size:
-        return Examined(source, State.SMALL, len(data), "smaller than min_size", info)
-    if why := unsupported(info):
-        return Examined(source, State.UNSUPPORTED, len(data), why, info)
+        data = read(source.path)
+    except Unreadable as error:
+        return Inspected(source, State.UNSUPPORTED if error.large else State.UNREADABLE, reason=str(error))
+    state, reason, info = _judge(data, source, min_size)
+    if state is not State.OPEN:
+        return Inspected(source, state, len(data), reason, info)
+    if in_place and _is_read_only(source):
+        return Inspected(source, State.READ_ONLY, len(data), Reason.READ_ONLY, info)
+    carried = read_carried(data)
+    if carried.reason and source.recipe.keeps:
+        return Inspected(source, State.UNSUPPORTED, len(data), carried.reason, info)
     core = unseal(data)
     digest = content_hash(data)
     content = digest if len(core) == len(data) else content_hash(core)
-    return Examined(source, State.OPEN, len(data), "", info, digest, content)
+    return Inspected(source, State.OPEN, len(data), "", info, digest, content, carried.reason or fingerprint(carried))
 
 
-def finishes(made_with: int, wanted: int) -> bool:
-    """Whether an output made with one quality needs no more work at another: all but a lossless one may be finished."""
+def fingerprint(carried: Carried) -> str:
+    """Name what is copied byte for byte, "" for nothing."""
+    if not (carried.leading or carried.trailing):
+        return ""
+    return f"{content_hash(carried.leading)} {content_hash(carried.trailing)}"
+
+
+def _judge(data: bytes, source: Source, min_size: int) -> tuple[State, str, ImageInfo | None]:
+    info = sniff(data)
+    if info is None or not info.complete:
+        return State.BROKEN, describe(data), info
+    sealed = read_seal(data)
+    if sealed is not None and suffices(sealed, source.recipe.quality):
+        return State.SHRUNK, Reason.SHRUNK, info
+    if len(data) < min_size:
+        return State.SMALL, Reason.SMALL, info
+    if why := unsupported(info):
+        return State.UNSUPPORTED, why, info
+    return State.OPEN, "", info
+
+
+def _is_read_only(source: Source) -> bool:
+    """Whether the owner lacks the right to write: so git-lfs protects files that must be locked first."""
+    try:
+        return not source.path.stat().st_mode & stat.S_IWUSR
+    except OSError:
+        return False
+
+
+def suffices(made_with: int, wanted: int) -> bool:
+    """Whether an output made at one quality is shrunk at another too: lossless output counts for lossless alone."""
     return made_with != 100 or wanted == 100

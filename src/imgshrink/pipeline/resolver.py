@@ -1,4 +1,4 @@
-"""Resolving one content: what the cache knows of it, else the first engine of the list that answers. Thread-safe."""
+"""Resolves one content: from the cache, else by the first engine of its list that answers. Thread-safe."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..cache import Cache
-from ..core.errors import AccountError, Declined, EngineError, Rejected, ResultPending, Unavailable, UploadLimitReached
+from ..core.errors import (
+    AccountError,
+    Declined,
+    EngineError,
+    MachineTrouble,
+    Rejected,
+    ResultPending,
+    Unavailable,
+    UploadLimitReached,
+)
 from ..core.keys import cache_key, content_hash, done_key
-from ..core.model import Accept, Entry, ImageInfo, ImageKey, Judgement, NotSmaller, Recipe, Refuse, Verdict
+from ..core.model import Accept, Entry, ImageKey, Judgement, NotSmaller, Reason, Recipe, Refuse, Verdict
 from ..engines import Engine
-from ..image.sniff import sniff
-from ..image.timing import total_duration
-from .inspection import Examined, finishes
+from ..image.carried import read_carried
+from ..image.matching import can_replace
+from .inspection import Inspected, fingerprint, suffices
 
-LATE = "max_time was over"
-BUSY = "another process is still at work on it"
-NOBODY = "no engine could be asked"
-PENDING = "paid for, and still in work"
 MOST_FAILURES = 2
 SLOTS = 16
 VERIFYING = 8
@@ -41,17 +46,17 @@ class Locks(Protocol):
 
 @dataclass(frozen=True)
 class WorkItem(ImageKey):
-    """One content, the engines to ask about it in order, and every file that holds it."""
+    """One content, the engines to ask in order, and every file that holds it."""
 
     engines: tuple[str, ...]
-    files: tuple[Examined, ...]
+    files: tuple[Inspected, ...]
 
 
 @dataclass(frozen=True)
 class Resolution:
     """What is known of a content now. Without an `entry`, `reason` says why its files stay as they are.
 
-    `complete` is False when an engine that should have answered first could not: the image may gain more another time.
+    `complete` is False when an engine that comes first could not answer: the image may gain more another time.
     """
 
     entry: Entry | None
@@ -61,15 +66,19 @@ class Resolution:
     busy: bool = False
 
 
-class _Left(Exception):
-    """The image is left alone in this run."""
+class _LeftAlone(Exception):
+    """The image is left alone in this run, for `reason`."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Resolver:
     """Resolves one image through cache and engines, and tracks the engines' failures for the run.
 
-    Engines in `lookup_only` are not asked: only what the cache knows of them is used. `slots` bounds how many images an
-    engine holds at once, 16 where nothing is said. `wait` is how long another process's work is waited for, seconds;
+    Engines in `lookup_only` are not asked: only their cached results are used. `slots` bounds how many images an engine
+    holds at once, 16 by default. `wait` bounds the wait for another process that works on the same content, in seconds;
     after `end`, in monotonic seconds, nothing new is begun. Everything that waits watches `stop`.
     `owes` says whether an image is paid for at an engine: that engine is asked even when it is disabled, and no other.
     """
@@ -107,9 +116,9 @@ class Resolver:
         self.fallen_back: Counter[str] = Counter()
 
     def threads(self, items: Sequence[WorkItem]) -> int:
-        """Return how many threads can have work: for all slots of the engine that has the most, and some that verify.
+        """Return how many threads can have work: one for each slot of the largest engine, and some that verify.
 
-        One engine alone gets no more threads than slots: so images begin in the order of `items`.
+        A single engine gets no more threads than slots, so that images begin in the order of `items`.
         """
         names = {name for item in items for name in item.engines if name in self._engines} - self._lookup_only
         most = max((self._limits[name] for name in names), default=1)
@@ -117,8 +126,8 @@ class Resolver:
 
     def lookup(self, item: WorkItem) -> Resolution | None:
         """Return what the cache knows of `item`, or None when an engine has to be asked."""
-        done = self._cache.get(done_key(item.content))
-        if done is not None and done.verdict is Verdict.DONE and finishes(done.quality, item.recipe.quality):
+        done = self._cache.get(done_key(item.content)) if item.recipe.keeps else None
+        if done is not None and done.verdict is Verdict.DONE and suffices(done.quality, item.recipe.quality):
             return Resolution(done, from_cache=True)
         refusal: Entry | None = None
         for engine in self._order(item):
@@ -128,7 +137,7 @@ class Resolver:
             if entry is not None and entry.verdict is not Verdict.REFUSED:
                 return Resolution(entry, from_cache=True)
             refusal = entry or refusal
-        return Resolution(refusal, from_cache=refusal is not None, reason="" if refusal else NOBODY)
+        return Resolution(refusal, from_cache=refusal is not None, reason="" if refusal else Reason.UNSERVED)
 
     def first(self, item: WorkItem) -> str:
         """Return the name of the engine that will be asked first for `item`, "" if there is none."""
@@ -139,22 +148,24 @@ class Resolver:
         return any(engine.local for engine in itertools.islice(self._asked(item), 1))
 
     def resolve(self, item: WorkItem, data: bytes, *, wait: bool) -> Resolution:
-        """Ask engine after engine for `data`; without `wait`, a content that another process works on is `busy`."""
-        complete, why = True, NOBODY
+        """Ask engine after engine about `data`; without `wait`, content that another process works on is `busy`."""
+        complete, why = True, str(Reason.UNSERVED)
         refusal: Entry | None = None
         for engine in self._asked(item):
             try:
                 entry, from_cache = self._resolve_with(engine, item, data, wait=wait)
-            except _Left as left:
-                return Resolution(None, complete=False, reason=str(left), busy=str(left) == BUSY)
+            except _LeftAlone as left:
+                return Resolution(None, complete=False, reason=left.reason, busy=left.reason is Reason.BUSY)
             except ResultPending:
-                return Resolution(None, complete=False, reason=PENDING)
+                return Resolution(None, complete=False, reason=Reason.PENDING)
+            except MachineTrouble as error:
+                return Resolution(None, complete=False, reason=str(error))
             except UploadLimitReached as error:
                 complete, why = False, str(error)
                 continue
             except EngineError as error:
                 if self._owes(engine.name, item):
-                    return Resolution(None, complete=False, reason=PENDING)
+                    return Resolution(None, complete=False, reason=Reason.PENDING)
                 self._record_failure(engine, item, error)
                 complete = False
                 continue
@@ -179,7 +190,7 @@ class Resolver:
             slot.enter_context(self._slot(engine, item))
             with self._locks.hold(key, deadline=deadline, stop=self.stop) as held:
                 if not held:
-                    raise _Left(BUSY)
+                    raise _LeftAlone(Reason.BUSY)
                 known = self._known(engine, item)
                 if known is not None:
                     return known, True
@@ -190,13 +201,14 @@ class Resolver:
                 return entry, False
 
     def _ask_engine(self, engine: Engine, item: WorkItem, data: bytes, answered: Callable[[], None]) -> Entry:
-        """Ask, call `answered` so that the engine may take the next image, and judge."""
+        """Ask `engine`, call `answered` so that it may take the next image, and verify its answer."""
         now = int(time.time())
         try:
             candidate = engine.optimize(data, item.info, item.recipe)
             self._reached(engine)
             answered()
-            judgement = NotSmaller() if candidate == data else self._verify(data, candidate, item.recipe)
+            unchanged = candidate == data and item.recipe.keeps  # else dropping alone makes it smaller
+            judgement = NotSmaller() if unchanged else self._judge(engine, data, candidate, item.recipe)
         except Declined as error:
             judgement = Refuse(str(error))
         except Rejected as error:
@@ -212,6 +224,15 @@ class Resolver:
             case _:
                 return Entry(Verdict.NOT_SMALLER, b"", "", engine.name, now, self._verify_version, quality)
 
+    def _judge(self, engine: Engine, data: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
+        """Verify a candidate; one that is paid for and can't be judged on this machine now is left to the next run."""
+        try:
+            return self._verify(data, candidate, recipe)
+        except EngineError as error:
+            if engine.local:
+                raise
+            raise ResultPending(str(error)) from error
+
     def _reached(self, engine: Engine) -> None:
         with self._lock:
             self._failures[engine.name] = 0
@@ -224,7 +245,7 @@ class Resolver:
 
     def _known(self, engine: Engine, item: WorkItem) -> Entry | None:
         entry = self._cache.get(cache_key(item.content, item.recipe, engine.fingerprint))
-        if entry is None or (entry.verdict is Verdict.BETTER and not _fits(item.info, entry.data)):
+        if entry is None or (entry.verdict is Verdict.BETTER and not _fits(item, entry.data)):
             return None
         return entry
 
@@ -242,7 +263,7 @@ class Resolver:
 
     def _require_time(self) -> None:
         if self.stop.is_set() or (self._end is not None and time.monotonic() >= self._end):
-            raise _Left(LATE)
+            raise _LeftAlone(Reason.LATE)
 
     def _require_enabled(self, engine: Engine, item: WorkItem) -> None:
         """Raise `Unavailable` if the engine is disabled, unless it owes the result: collecting it costs nothing."""
@@ -262,13 +283,8 @@ class Resolver:
                 self.disabled[engine.name] = error
 
 
-def _fits(info: ImageInfo, payload: bytes) -> bool:
-    """Whether a cached payload can be a result for such an image: same format, size, effective duration and loop."""
-    found = sniff(payload)
-    if found is None or not found.complete:
+def _fits(item: WorkItem, payload: bytes) -> bool:
+    """Whether a cached payload can be a result for the item, what the image carries for other programs included."""
+    if item.recipe.keeps and item.files[0].carried not in ("", fingerprint(read_carried(payload))):
         return False
-    if (found.format, found.displayed, found.animated) != (info.format, info.displayed, info.animated):
-        return False
-    if not info.animated:
-        return True
-    return (total_duration(found.durations), found.loop) == (total_duration(info.durations), info.loop)
+    return can_replace(item.info, payload)

@@ -1,4 +1,4 @@
-"""Having originals back: what was kept when a file was replaced, else what git remembers of the same picture."""
+"""Finds the original of a shrunk file: the backup made when it was replaced, else a version that git holds."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.errors import Unreadable
 from ..core.keys import content_hash
 from ..files.atomic import replace
 from ..files.git import versions
 from ..files.originals import Originals
+from ..files.reader import read
 from ..image.seal import read_seal, unseal
 from ..image.sniff import sniff
 
 KEPT = "the kept original"
 GIT = "git"
 
-# same(original, output, quality): whether two images show the same picture
+# same(original, output, quality): whether verify accepts the output for the original
 Same = Callable[[bytes, bytes, int], bool]
 
 
 @dataclass(frozen=True)
 class Original:
-    """The original of what now stands at `path`, which holds `now`; `source` says where it was found."""
+    """The original of the file at `path`, which holds the bytes `now`; `source` says where it was found."""
 
     path: Path
     now: bytes
@@ -30,18 +32,18 @@ class Original:
     source: str
 
     def put_back(self) -> None:
-        """Put it in place of the file; raises `FileChanged` or `Unwritable`."""
+        """Replace the file by it; raises `FileChanged` or `Unwritable`."""
         replace(self.path, self.data, self.now)
 
 
 def find_original(path: Path, originals: Originals, same: Same) -> Original | None:
     """Return the original of the file at `path`, or None where none is known or the file is no output of ours.
 
-    `same` judges whether two images show the same picture: git may hold an older one only.
+    `same` decides whether a version from git belongs to the file: git may hold only an older image.
     """
     try:
-        now = path.read_bytes()
-    except OSError:
+        now = read(path, follow=False)
+    except Unreadable:
         return None
     kept = originals.find(path)
     if kept is not None:

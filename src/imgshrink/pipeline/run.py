@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..core.errors import EngineError, FileChanged, ImgshrinkError
-from ..core.model import Entry, Format, Outcome, Plan, Source, Status, Verdict
+from ..core.model import Entry, Format, Outcome, Plan, Reason, Source, Status, Verdict
 from ..image.seal import COST, seal, unseal, why_not_sealable
-from .inspection import Examined, State, examine
+from .inspection import Inspected, State, inspect
 from .resolver import Resolution, Resolver, WorkItem
-from .scheduler import CHANGED, grouped, read, resolve_all
+from .scheduler import group, read_again, resolve_all
 
-NOTHING_TO_GAIN = "nothing to gain"
 MIN_SAVED_BYTES = 100
 
 _LEFT = {
-    State.FINISHED: Status.KEPT,
+    State.SHRUNK: Status.KEPT,
     State.SMALL: Status.SKIPPED,
+    State.READ_ONLY: Status.SKIPPED,
     State.UNSUPPORTED: Status.SKIPPED,
     State.BROKEN: Status.SKIPPED,
     State.UNREADABLE: Status.FAILED,
@@ -27,7 +27,7 @@ _LEFT = {
 
 @dataclass(frozen=True)
 class Policy:
-    """What is done with results. No engine sees any of it, so changing it never costs an upload.
+    """What is done with results. No engine sees any of it, so a change never costs an upload.
 
     `min_saving` is per cent, the seal counted, and at least 100 bytes; `min_size` is bytes; `seal` is `all`, `outputs`
     or `none`. `in_place`: the files are the originals, and those that gain nothing are sealed too.
@@ -43,23 +43,23 @@ class Observer(Protocol):
     """Listens to a run; called in the thread that consumes it."""
 
     def planned(self, plan: Plan) -> None:
-        """Everything known is placed; `plan` is what remains to be done."""
+        """Everything known is placed; `plan` describes the work that remains."""
 
     def waiting(self) -> None:
-        """The run goes on; called about twice a second while nothing ends."""
+        """The run is still working; called about twice a second."""
 
     def replaced(self, source: Source, before: bytes, after: bytes) -> None:
-        """The file of `source` held `before`, and its result `after` is placed."""
+        """The file of `source` held `before` and now holds `after`."""
 
     def disabled(self, engine: str, error: EngineError, images: int) -> None:
-        """`engine` was given up because of `error`; `images` files went on without it."""
+        """`engine` was disabled because of `error`; `images` files were resolved without it."""
 
 
 class Destination(Protocol):
     """Puts a result where it belongs."""
 
     def __call__(self, source: Source, seen: bytes, data: bytes) -> None:
-        """Replace `seen` by `data`; raises `FileChanged` or `Unwritable`."""
+        """Replace the bytes `seen` by `data`; raises `FileChanged` or `Unwritable`."""
 
 
 def run(
@@ -74,14 +74,14 @@ def run(
 
     A consumer that stops cancels what has not begun. Whatever goes wrong with one image is that image's outcome.
     """
-    found: list[Examined] = []
+    found: list[Inspected] = []
     for source in sources:
-        seen = examine(source, policy.min_size)
-        found.append(seen)
-        if seen.state is not State.OPEN:
-            yield _left(seen, _LEFT[seen.state], seen.reason)
+        image = inspect(source, policy.min_size, in_place=policy.in_place)
+        found.append(image)
+        if image.state is not State.OPEN:
+            yield _left(image, _LEFT[image.state], image.reason)
     new: list[WorkItem] = []
-    for item in grouped(found):
+    for item in group(found):
         resolution = resolver.lookup(item)
         if resolution is None:
             new.append(item)
@@ -98,34 +98,34 @@ def run(
 
 
 def survey(sources: Iterable[Source], *, resolver: Resolver, policy: Policy) -> tuple[list[Survey], Plan]:
-    """Return what a run would find for each source, and what it would do. Writes nothing, asks nobody."""
-    found = [examine(source, policy.min_size) for source in sources]
-    items = grouped(found)
+    """Return what a run would find for each source, and its plan. Writes nothing, asks no engine."""
+    found = [inspect(source, policy.min_size, in_place=policy.in_place) for source in sources]
+    items = group(found)
     known_before = [resolver.lookup(item) for item in items]
     known = {
-        seen.source: resolution for item, resolution in zip(items, known_before, strict=True) for seen in item.files
+        image.source: resolution for item, resolution in zip(items, known_before, strict=True) for image in item.files
     }
     new = [item for item, resolution in zip(items, known_before, strict=True) if resolution is None]
-    return [Survey(seen, known.get(seen.source)) for seen in found], _plan(found, new, resolver)
+    return [Survey(image, known.get(image.source)) for image in found], _plan(found, new, resolver)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """One file and what the cache knows of it; `resolution` is None where nothing is known, or nothing to do."""
+    """One file and what the cache knows of it; `resolution` is None where nothing is known or nothing is to do."""
 
-    seen: Examined
+    seen: Inspected
     resolution: Resolution | None
 
 
-def _plan(found: Sequence[Examined], new: Sequence[WorkItem], resolver: Resolver) -> Plan:
+def _plan(found: Sequence[Inspected], new: Sequence[WorkItem], resolver: Resolver) -> Plan:
     asked: dict[str, list[WorkItem]] = {}
     for item in new:
         asked.setdefault(resolver.first(item), []).append(item)
     return Plan(
         images=len(found),
-        before=sum(seen.size for seen in found),
+        before=sum(image.size for image in found),
         new=sum(len(item.files) for item in new),
-        new_bytes=sum(seen.size for item in new for seen in item.files),
+        new_bytes=sum(image.size for item in new for image in item.files),
         asked=asked,
     )
 
@@ -137,54 +137,56 @@ def _settle(
     policy: Policy,
     observers: Sequence[Observer],
 ) -> Iterator[Outcome]:
-    for seen in item.files:
+    for image in item.files:
         if isinstance(resolution, BaseException):
-            yield _left(seen, Status.FAILED, f"{type(resolution).__name__}: {resolution}")
+            yield _left(image, Status.FAILED, f"{type(resolution).__name__}: {resolution}")
         elif resolution.entry is None:
-            yield _left(seen, Status.SKIPPED, resolution.reason)
+            yield _left(image, Status.SKIPPED, resolution.reason)
         else:
-            yield _apply(seen, resolution.entry, resolution, destination, policy, observers)
+            yield _apply(image, resolution.entry, resolution, destination, policy, observers)
 
 
 def _apply(
-    seen: Examined,
+    image: Inspected,
     entry: Entry,
     resolution: Resolution,
     destination: Destination,
     policy: Policy,
     observers: Sequence[Observer],
 ) -> Outcome:
-    data = read(seen)
+    data = read_again(image)
     if data is None:
-        return _left(seen, Status.SKIPPED, CHANGED)
-    status, result = decide(seen, data, entry, policy, complete=resolution.complete)
+        return _left(image, Status.SKIPPED, Reason.CHANGED)
+    status, result = decide(image, data, entry, policy, complete=resolution.complete)
     if result != data:
         try:
-            destination(seen.source, data, result)
+            destination(image.source, data, result)
         except FileChanged:
-            return _left(seen, Status.SKIPPED, CHANGED)
+            return _left(image, Status.SKIPPED, Reason.CHANGED)
         except (ImgshrinkError, OSError) as error:
-            return _left(seen, Status.FAILED, str(error))
+            return _left(image, Status.FAILED, str(error))
         for observer in observers:
-            observer.replaced(seen.source, data, result)
-    reason = "" if status is Status.OPTIMIZED else entry.reason or NOTHING_TO_GAIN
+            observer.replaced(image.source, data, result)
+    reason = "" if status is Status.OPTIMIZED else entry.reason or Reason.NOTHING_TO_GAIN
     return Outcome(
-        seen.source.name, status, len(data), len(result), _format(seen), entry.engine,
-        resolution.from_cache, reason,
+        image.source.name, status, len(data), len(result), _format(image), entry.engine,
+        resolution.from_cache, reason, status is Status.OPTIMIZED and _drops(image),
     )  # fmt: skip
 
 
-def decide(seen: Examined, data: bytes, entry: Entry, policy: Policy, *, complete: bool) -> tuple[Status, bytes]:
-    """Return what becomes of a file that holds `data`, given what is known of its content.
+def decide(image: Inspected, data: bytes, entry: Entry, policy: Policy, *, complete: bool) -> tuple[Status, bytes]:
+    """Return the status and the new bytes of a file that holds `data`, given what is known of its content.
 
-    An image that gains nothing is sealed only in place, under `seal: all`, when the resolution is `complete`.
+    An image that gains nothing is sealed only in place, under `seal: all`, when the resolution is `complete`. Data for
+    other programs that shall be dropped go however little that saves.
     """
-    quality = seen.source.recipe.quality
-    assert seen.info is not None
+    quality = image.source.recipe.quality
+    assert image.info is not None
     if entry.verdict is Verdict.BETTER:
         result = entry.data if policy.seal == "none" else seal(entry.data, quality)
-        cost = 0 if policy.seal == "none" else COST[seen.info.format]
-        if len(data) - len(entry.data) - cost >= max(MIN_SAVED_BYTES, len(data) * policy.min_saving / 100):
+        cost = 0 if policy.seal == "none" else COST[image.info.format]
+        needed = 1 if _drops(image) else max(MIN_SAVED_BYTES, len(data) * policy.min_saving / 100)
+        if len(data) - len(entry.data) - cost >= needed:
             return Status.OPTIMIZED, result
     if policy.in_place and policy.seal == "all" and complete and not why_not_sealable(data):
         made_with = entry.quality if entry.verdict is Verdict.DONE else quality
@@ -192,11 +194,15 @@ def decide(seen: Examined, data: bytes, entry: Entry, policy: Policy, *, complet
     return Status.KEPT, data
 
 
-def _left(seen: Examined, status: Status, reason: str) -> Outcome:
+def _drops(image: Inspected) -> bool:
+    return bool(image.carried) and not image.source.recipe.keeps
+
+
+def _left(image: Inspected, status: Status, reason: str) -> Outcome:
     return Outcome(
-        seen.source.name, status, seen.size, seen.size, _format(seen), reason=reason
+        image.source.name, status, image.size, image.size, _format(image), reason=reason
     )  # fmt: skip
 
 
-def _format(seen: Examined) -> Format | None:
-    return seen.info.format if seen.info else None
+def _format(image: Inspected) -> Format | None:
+    return image.info.format if image.info else None

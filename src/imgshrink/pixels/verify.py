@@ -9,11 +9,12 @@ from math import inf
 import pyvips
 
 from ..core.model import Accept, Format, ImageInfo, Judgement, NotSmaller, Recipe, Refuse
+from ..image.carried import Carried, read_carried
 from ..image.icc import channels
 from ..image.limits import VERIFY_VERSION, unsupported
-from ..image.metadata import Metadata, graft, read_metadata, reduce
+from ..image.matching import changed_structure
+from ..image.metadata import Metadata, dress, read_metadata
 from ..image.sniff import describe, sniff
-from ..image.timing import total_duration
 from .color import displayed, stored
 from .compare import Comparison, identical
 from .difference import Difference
@@ -29,14 +30,17 @@ _SAME_WORST, _SAME_MEAN = 0.5, 0.1
 
 
 def verify(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
-    """Judge a candidate; never raises, whatever the bytes are.
+    """Judge a candidate; whatever the bytes are, nothing is raised but lack of memory, which is no judgement.
 
-    Structure comes first and costs no decoder. What is accepted is reduced, and carries what the candidate lacked of
-    the original's profile, colour chunks, orientation and copyright.
+    Structure comes first and costs no decoder. What is accepted is reduced, has the original's notices and density, and
+    carries what the candidate lacked of its profile, colour chunks and orientation. Where the recipe keeps it, all that
+    the original carries for other programs is there too, and an original that must not be rewritten for it is refused.
     """
     try:
         return _judge(original, candidate, recipe)
-    except Exception as error:  # noqa: BLE001 - hostile bytes find every exception there is, and none may end a run
+    except Exception as error:
+        if isinstance(error, MemoryError) or "out of memory" in str(error):
+            raise MemoryError from error
         return Refuse(f"can't be compared: {_cause(error)}")
 
 
@@ -52,9 +56,12 @@ def _judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
         return Refuse(f"the original can't be read: {describe(original)}")
     if after is None or not after.complete:
         return Refuse(f"the result can't be read: {describe(candidate)}")
-    if len(reduce(candidate)) >= len(original):
+    carried = read_carried(original)
+    if carried.reason and recipe.keeps:
+        return Refuse(carried.reason)
+    if len(dress(candidate, original, keep=recipe.keeps)) >= len(original):
         return NotSmaller()
-    if reason := _changed_structure(before, after):
+    if reason := changed_structure(before, after) or unsupported(before) or unsupported(after):
         return Refuse(reason)
     kept = read_metadata(original)
     every = interpretations(kept, read_metadata(candidate), exact=recipe.lossless)
@@ -68,24 +75,7 @@ def _judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
     interpretation, look = _nearest(possible, looks, recipe, before.format)
     if look.excess(recipe.quality, before.format) > 1:
         return Refuse(_how_different(look, before, after, recipe))
-    return _finish(original, candidate, interpretation, kept)
-
-
-def _changed_structure(before: ImageInfo, after: ImageInfo) -> str:
-    """Return what no look at the pictures would excuse, "" if there is nothing."""
-    if after.format is not before.format:
-        return f"{before.format.value} became {after.format.value}"
-    if reason := unsupported(before) or unsupported(after):
-        return reason
-    if before.durations and not after.durations:
-        return "the animation is gone"
-    if (lasted := total_duration(before.durations)) != (lasts := total_duration(after.durations)):
-        return f"the animation's {lasted} ms became {lasts} ms"
-    if before.loop != after.loop:
-        return f"the number of plays changed from {before.loop} to {after.loop} (0 is for ever)"
-    if "cmyk" in (before.colour, after.colour) and before.colour != after.colour:
-        return f"{before.colour} became {after.colour}"
-    return ""
+    return _finish(original, interpretation.apply(candidate), interpretation, carried if recipe.keeps else None)
 
 
 def _turned(info: ImageInfo, interpretation: Interpretation) -> tuple[int, int]:
@@ -167,9 +157,11 @@ def _how_different(look: Difference, before: ImageInfo, after: ImageInfo, recipe
     return look.reason(recipe.quality, before.format)
 
 
-def _finish(original: bytes, candidate: bytes, interpretation: Interpretation, kept: Metadata) -> Judgement:
+def _finish(original: bytes, candidate: bytes, interpretation: Interpretation, carried: Carried | None) -> Judgement:
     """Give the candidate what it lacks, take from it what need not stay, and see whether anything is left to gain."""
-    data = reduce(graft(interpretation.apply(candidate), copyright=kept.copyright or None, density=kept.density))
+    data = dress(candidate, original, keep=carried is not None)
     if not interpretation.holds(data):
         return Refuse("the original's colours or orientation can't be carried over")
+    if carried is not None and read_carried(data) != carried:
+        return Refuse("what the original carries for other programs can't be carried over")
     return Accept(data) if len(data) < len(original) else NotSmaller()

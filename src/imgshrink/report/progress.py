@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..core.errors import AccountError, EngineError
 from ..core.model import Note, Outcome, Plan, Source
+from ..image.carried import REASON as CARRIED
 from ..settings.schema import Settings
 from . import messages
 from .summary import Summary, left, summarize
@@ -109,7 +110,7 @@ class ProgressReporter:
             quota_left=None if left is None else max(0, left - uploads),
         )
 
-    def notes(self, outcomes: Sequence[Outcome], others: Iterable[str] = (), *, next_run: str) -> list[Note]:
+    def notes(self, outcomes: Sequence[Outcome], others: Iterable[str | Note] = (), *, next_run: str) -> list[Note]:
         """Return the notes to print after the result; `others` are those of the parts that were used."""
         settings, summary = self._settings, self.summary(outcomes)
         notes = [Note(messages.key_empty(), failure=False)] if settings.key_empty and settings.engine == "auto" else []
@@ -122,8 +123,9 @@ class ProgressReporter:
         if settings.engine == "hosted" and settings.api_key is None and summary.unserved:
             notes.append(Note(messages.no_key(summary.unserved)))
         if rows := left(outcomes):
-            notes.append(Note(messages.left_alone(rows)))
-        return notes + [Note(text) for text in others]
+            on_purpose = all(row.reason.startswith(CARRIED) for row in rows)
+            notes.append(Note(messages.left_alone(rows), failure=not on_purpose))
+        return notes + [other if isinstance(other, Note) else Note(other) for other in others]
 
     def _left(self, now: float) -> float | None:
         passed = now - self._work_started

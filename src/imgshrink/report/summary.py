@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..core.model import Outcome, Status
-
-SMALL = "smaller than min_size"
-LATE = "max_time was over"
-NOBODY = "no engine could be asked"
-PENDING = "paid for, and still in work"
+from ..core.model import Outcome, Reason, Status
 
 
 @dataclass(frozen=True)
@@ -19,7 +14,8 @@ class Summary:
 
     Of the skipped images, `small` are under min_size, `late` were left when max_time was over, `unserved` had no
     engine, and `pending` wait for a result that is paid for. Of the optimized ones, `known` came from the cache.
-    `answered` counts the images that an engine worked on in this run.
+    `answered` counts the images that an engine worked on in this run, `dropped` those that lost what they carried for
+    other programs.
     """
 
     images: int = 0
@@ -41,6 +37,7 @@ class Summary:
     pending: int = 0
     known: int = 0
     answered: int = 0
+    dropped: int = 0
 
 
 def summarize(
@@ -48,7 +45,7 @@ def summarize(
 ) -> Summary:
     """Return the numbers of `outcomes`, which cost `uploads`."""
     rows = list(outcomes)
-    late = [row for row in rows if row.reason == LATE]
+    late = [row for row in rows if row.reason == Reason.LATE]
     statuses = {status.value: sum(row.status is status for row in rows) for status in Status}
     return Summary(
         images=len(rows),
@@ -59,19 +56,20 @@ def summarize(
         uploads=uploads,
         quota_left=quota_left,
         seconds=seconds,
-        small=sum(row.reason == SMALL for row in rows),
+        small=sum(row.reason == Reason.SMALL for row in rows),
         late=len(late),
         late_bytes=sum(row.before for row in late),
-        unserved=sum(row.reason == NOBODY for row in rows),
-        pending=sum(row.reason == PENDING for row in rows),
+        unserved=sum(row.reason == Reason.UNSERVED for row in rows),
+        pending=sum(row.reason == Reason.PENDING for row in rows),
         known=sum(row.status is Status.OPTIMIZED and row.from_cache for row in rows),
         answered=sum(bool(row.engine) and not row.from_cache for row in rows),
+        dropped=sum(row.dropped for row in rows),
     )
 
 
 def left(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Return the images that were left alone and are not counted apart, by path."""
-    apart = (SMALL, LATE, NOBODY, PENDING)
+    apart = (Reason.SMALL, Reason.LATE, Reason.UNSERVED, Reason.PENDING)
     rows = (row for row in outcomes if row.status in (Status.SKIPPED, Status.FAILED) and row.reason not in apart)
     return sorted(rows, key=lambda row: row.path)
 

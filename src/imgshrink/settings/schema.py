@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..core.model import DROP, KEEP
 from .credentials import API_URL
 from .folders import cache_folder, state_folder
+from .machine import processors
 from .parsers import (
     InvalidValue,
     Parser,
@@ -80,11 +82,6 @@ def override(given: RawValue) -> Override:
     return Override(**{name: PARTS[name](dataclasses.replace(given, value=value)) for name, value in row.items()})
 
 
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def setting(
     default: object,
     shown: str,
@@ -126,6 +123,12 @@ class Settings:
         choice("all", "outputs", "none"),
         "Which images get a seal: `all`, `outputs` (only shrunk ones) or `none`.",
     )
+    embedded: str = setting(
+        KEEP,
+        "keep",
+        choice(KEEP, DROP),
+        "What becomes of what images carry for other programs, such as editable diagrams: `keep` or `drop`.",
+    )
     include: tuple[str, ...] = setting((), "all", lines, "Shrink only images that match these gitignore patterns.")
     exclude: tuple[str, ...] = setting((), "none", lines, "Leave images alone that match these gitignore patterns.")
     overrides: tuple[Override, ...] = setting(
@@ -136,7 +139,11 @@ class Settings:
         places=FILES,
     )
     jobs: int = setting(
-        None, "CPU count", whole(1, 1024), "Number of worker processes for the codecs.", computed=processors
+        None,
+        "what CPUs and memory allow",
+        whole(1, 1024),
+        "Number of worker processes for the codecs.",
+        computed=processors,
     )
     max_uploads: int = setting(500, "500", whole(0, 10**9), "Most uploads in one run.")
     max_time: float | None = setting(

@@ -198,7 +198,8 @@ class Hosted:
             return None
 
     def _name(self, content: str, recipe: Recipe) -> str:
-        return cache_key(content, recipe, self.fingerprint)
+        """Return the image's name in the journal: what is carried for other programs is not uploaded, kept or not."""
+        return cache_key(content, Recipe(recipe.quality), self.fingerprint)
 
     def _client(self, ledger: Ledger) -> ApiClient:
         """Return the API of this run, made for the first image: this imports the HTTP client."""

@@ -62,7 +62,7 @@ class Upload:
 
     @cached_property
     def _reduced(self) -> bytes:
-        return reduce(self._data)
+        return reduce(self._data, notices=False)
 
     def _collect(self, row: Row, job: tinyjpg.Job | None) -> bytes | Action:
         """Return the result of an upload, or what to do if the API no longer has it; raises `EngineError` otherwise."""
