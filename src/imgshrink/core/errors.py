@@ -43,7 +43,12 @@ class Unwritable(ImgshrinkError):
 
 
 class EngineError(ImgshrinkError):
-    """An engine did not answer with bytes; `uploads` is how many uploads that cost."""
+    """An engine did not answer with bytes; `uploads` is how many uploads that cost.
+
+    `lasting`: the engine will not answer in this run, whatever the image.
+    """
+
+    lasting = False
 
     def __init__(self, message: str = "", *, uploads: int = 0) -> None:
         super().__init__(message)
@@ -66,10 +71,7 @@ class Rejected(EngineError):
 
 
 class Unavailable(EngineError):
-    """The engine can't be reached or answered nonsense; another time it may.
-
-    `lasting`: not in this run, whatever the image.
-    """
+    """The engine can't be reached or answered nonsense; another time it may."""
 
     def __init__(self, message: str = "", *, uploads: int = 0, lasting: bool = False) -> None:
         super().__init__(message, uploads=uploads)
@@ -95,6 +97,8 @@ class AccountError(EngineError):
     `failure` tells whether a strict run counts it. `kind` is `refused`, `quota`, `budget`, `memory` or "", for a report
     that knows how many images it concerns; `host` and `status` name who said so, `renews` is a date (2026-12-01) or "".
     """
+
+    lasting = True
 
     def __init__(
         self,

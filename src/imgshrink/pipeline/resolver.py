@@ -8,20 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..cache import Cache
-from ..core.errors import (
-    AccountError,
-    Declined,
-    EngineError,
-    MachineTrouble,
-    Rejected,
-    ResultPending,
-    Unavailable,
-    UploadLimitReached,
-)
+from ..core import errors
 from ..core.keys import cache_key, content_hash, done_key
 from ..core.model import Accept, Entry, ImageKey, Judgement, NotSmaller, Reason, Recipe, Refuse, Verdict
 from ..engines import Engine
@@ -112,7 +103,7 @@ class Resolver:
         self.stop = stop or threading.Event()
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
-        self.disabled: dict[str, EngineError] = {}
+        self.disabled: dict[str, errors.EngineError] = {}
         self.fallen_back: Counter[str] = Counter()
 
     def threads(self, items: Sequence[WorkItem]) -> int:
@@ -156,14 +147,14 @@ class Resolver:
                 entry, from_cache = self._resolve_with(engine, item, data, wait=wait)
             except _LeftAlone as left:
                 return Resolution(None, complete=False, reason=left.reason, busy=left.reason is Reason.BUSY)
-            except ResultPending:
+            except errors.ResultPending:
                 return Resolution(None, complete=False, reason=Reason.PENDING)
-            except MachineTrouble as error:
+            except errors.MachineTrouble as error:
                 return Resolution(None, complete=False, reason=str(error))
-            except UploadLimitReached as error:
+            except errors.UploadLimitReached as error:
                 complete, why = False, str(error)
                 continue
-            except EngineError as error:
+            except errors.EngineError as error:
                 if self._owes(engine.name, item):
                     return Resolution(None, complete=False, reason=Reason.PENDING)
                 self._record_failure(engine, item, error)
@@ -209,29 +200,28 @@ class Resolver:
             answered()
             unchanged = candidate == data and item.recipe.keeps  # else dropping alone makes it smaller
             judgement = NotSmaller() if unchanged else self._judge(engine, data, candidate, item.recipe)
-        except Declined as error:
+        except errors.Declined as error:
             judgement = Refuse(str(error))
-        except Rejected as error:
+        except errors.Rejected as error:
             if not error.remembered:
                 self._reached(engine)
             judgement = Refuse(str(error))
-        quality = item.recipe.quality
+        entry = Entry(Verdict.NOT_SMALLER, b"", "", engine.name, now, self._verify_version, item.recipe.quality)
         match judgement:
             case Accept(data=better):
-                return Entry(Verdict.BETTER, better, "", engine.name, now, self._verify_version, quality)
+                return replace(entry, verdict=Verdict.BETTER, data=better)
             case Refuse(reason=reason):
-                return Entry(Verdict.REFUSED, b"", reason, engine.name, now, self._verify_version, quality)
-            case _:
-                return Entry(Verdict.NOT_SMALLER, b"", "", engine.name, now, self._verify_version, quality)
+                return replace(entry, verdict=Verdict.REFUSED, reason=reason)
+        return entry
 
     def _judge(self, engine: Engine, data: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
         """Verify a candidate; one that is paid for and can't be judged on this machine now is left to the next run."""
         try:
             return self._verify(data, candidate, recipe)
-        except EngineError as error:
+        except errors.EngineError as error:
             if engine.local:
                 raise
-            raise ResultPending(str(error)) from error
+            raise errors.ResultPending(str(error)) from error
 
     def _reached(self, engine: Engine) -> None:
         with self._lock:
@@ -270,16 +260,15 @@ class Resolver:
         with self._lock:
             disabled = engine.name in self.disabled
         if disabled and not self._owes(engine.name, item):
-            raise Unavailable
+            raise errors.Unavailable
 
-    def _record_failure(self, engine: Engine, item: WorkItem, error: EngineError) -> None:
+    def _record_failure(self, engine: Engine, item: WorkItem, error: errors.EngineError) -> None:
         with self._lock:
             self.fallen_back[engine.name] += len(item.files)
             if engine.name in self.disabled:
                 return
             self._failures[engine.name] += 1
-            lasting = isinstance(error, AccountError) or (isinstance(error, Unavailable) and error.lasting)
-            if lasting or self._failures[engine.name] >= MOST_FAILURES:
+            if error.lasting or self._failures[engine.name] >= MOST_FAILURES:
                 self.disabled[engine.name] = error
 
 

@@ -131,7 +131,8 @@ TROUBLES = {
     "status broken": Trouble("status", replies(500), "2 images are paid for and still in work", 2, stays=True),
     "download broken": Trouble("download", resets, "2 images are paid for and still in work", 2, stays=True),
     "elsewhere": Trouble(
-        "download", replies(302, b"", {"Location": "https://192.0.2.1/a"}), "add it to TINYJPG_DOWNLOAD_HOSTS", 2
+        "download", replies(302, b"", {"Location": "https://192.0.2.1/a"}), "add it to TINYJPG_DOWNLOAD_HOSTS", 2,
+        stays=True,
     ),
 }  # fmt: skip
 
