@@ -42,11 +42,11 @@ _PALETTE = (
 )
 _TRANSFORM = (
     (1, 0.98, 1.00, 0.98, 1.50, 25, 25),
-    (40, 0.75, 0.22, 0.38, 0.42, 5, 6.5),
-    (60, 0.62, 0.16, 0.32, 0.30, 4.5, 6.5),
-    (70, 0.58, 0.132, 0.245, 0.21, 4.1, 6.0),
-    (80, 0.44, 0.097, 0.20, 0.16, 3.9, 6.6),
-    (90, 0.25, 0.036, 0.084, 0.066, 3.1, 5.1),
+    (40, 0.85, 0.26, 0.38, 0.42, 5, 9),
+    (60, 0.78, 0.20, 0.36, 0.30, 4.5, 8.5),
+    (70, 0.62, 0.145, 0.245, 0.21, 4.3, 7.5),
+    (80, 0.44, 0.097, 0.20, 0.16, 4.2, 6.6),
+    (90, 0.25, 0.036, 0.084, 0.066, 3.1, 6.3),
     (95, 0.14, 0.020, 0.045, 0.048, 2.9, 4.9),
     (99, 0.14, 0.020, 0.045, 0.048, 2.9, 4.9),
 )
@@ -54,7 +54,9 @@ STRUCTURE: Mapping[Format, Sequence[tuple[float, ...]]] = MappingProxyType(
     {Format.PNG: _PALETTE, Format.GIF: _PALETTE, Format.JPEG: _TRANSFORM, Format.WEBP: _TRANSFORM}
 )
 """The largest values of the tests of `structure`, by quality: PNG and GIF lose colours, JPEG and WebP lose frequencies,
-and the noise of the two is not the same."""
+and the noise of the two is not the same. Fitted on 2026-11-27 to about 2,600 honest results of 256 images, and counted on
+400 results of 95 others at 60, 80 and 90: PNG, GIF and WebP reach .70 of these limits, the builtin codecs .92, JPEGs of
+other encoders .97. Below 40 the rows are guesses: such images look different and are asked for."""
 
 
 def tolerance(quality: int) -> tuple[float, float]:
