@@ -163,27 +163,58 @@ def channels_exchanged(image: Image.Image, side: float, chance: random.Random) -
 
 
 ALTERATIONS = (
-    Alteration("mosaic", mosaic, (2, 3, 4, 8), 2),
-    Alteration("1/n of the resolution", resolution, (2, 3), 2),
-    Alteration("blur", blur, (0.7, 1, 1.5, 2, 3), 1.5),
-    Alteration("sharpened", sharpened, (50, 100, 200), 100),
+    Alteration("mosaic", mosaic, (2, 3, 4, 8), 3),
+    Alteration("1/n of the resolution", resolution, (2, 3, 4), 3),
+    Alteration("blur", blur, (0.7, 1, 1.5, 2, 3), 2),
+    Alteration("sharpened", sharpened, (50, 100, 200), 200),
     Alteration("shifted", shifted, (1, 2, 3), 1),
-    Alteration("levels left (bands)", posterized, (32, 16, 8), 8),
+    Alteration("levels left (bands)", posterized, (32, 16, 8, 4), 4),
     Alteration("brightness of all", brighter, (5, 10, 20), 10),
-    Alteration("saturation of all", saturated, (10, 20, 40), 40),
+    Alteration("saturation of all", saturated, (10, 20, 40, 60, 100), 100),
     Alteration("brightness of a part", brighter_part, (5, 10, 20, 30), 10),
     Alteration("hue of a part", hue_of_part, (10, 20, 40, 90), 40),
-    Alteration("saturation of a part", saturation_of_part, (10, 20, 40, 60), 40),
+    Alteration("saturation of a part", saturation_of_part, (10, 20, 40, 60), 60),
     Alteration("part painted over", patch_painted_over, (12, 16, 24), 12),
     Alteration("part moved", patch_moved, (1, 2, 3), 1),
-    Alteration("mosaic of a part", patch_mosaic, (3, 4, 8), 3),
+    Alteration("mosaic of a part", patch_mosaic, (3, 4, 8), 4),
     Alteration("icon erased", icon_erased, (8, 12, 16), 12),
     Alteration("icon mirrored", mirrored_part, (12, 16, 24), 16),
     Alteration("red and blue exchanged", channels_exchanged, (24, 48), 24),
-    Alteration("shadow dropped", shadow_dropped, (20, 40, 60, 110), 40),
+    Alteration("shadow dropped", shadow_dropped, (20, 40, 60, 110), 110),
     Alteration("more transparent", more_transparent, (10, 20, 40), 20),
     Alteration("JPEG of quality", badly_encoded, (20, 10), 10),
 )
+
+
+def visible(before: Image.Image, after: Image.Image) -> bool:
+    """Tell whether an alteration shows at all, on black or on white: nothing that an eye sees changes in a flat image.
+
+    100 pixels differ by 8 levels of luma, or by 24 of a channel, when both images are a little out of focus.
+    """
+    return any(_changed(_soft(before, ground), _soft(after, ground)) >= 100 for ground in ("black", "white"))
+
+
+def _soft(image: Image.Image, ground: str) -> Image.Image:
+    if image.mode == "RGBA":
+        below = Image.new("RGBA", image.size, ground)
+        below.alpha_composite(image)
+        image = below.convert("RGB")
+    return image.filter(ImageFilter.GaussianBlur(1))
+
+
+def _changed(before: Image.Image, after: Image.Image) -> int:
+    luma = ImageChops.difference(before.convert("L"), after.convert("L")).point(lambda value: 255 * (value >= 8))
+    bands = [band.point(lambda value: 255 * (value >= 24)) for band in ImageChops.difference(before, after).split()]
+    seen = luma
+    for band in bands:
+        seen = ImageChops.lighter(seen, band)
+    return seen.histogram()[255]
+
+
+def _chroma(part: Image.Image) -> Image.Image:
+    red, green, blue = part.split()
+    top = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    return ImageChops.subtract(top, ImageChops.darker(ImageChops.darker(red, green), blue))
 
 
 def _colours(image: Image.Image, change: Callable[[Image.Image], Image.Image]) -> Image.Image:
@@ -224,8 +255,7 @@ def _detailed(part: Image.Image) -> bool:
 
 
 def _colourful(part: Image.Image) -> bool:
-    _, saturation, value = part.convert("HSV").split()
-    return ImageStat.Stat(saturation).mean[0] > 80 and ImageStat.Stat(value).mean[0] > 80
+    return ImageStat.Stat(_chroma(part)).mean[0] > 70
 
 
 def _on_part(

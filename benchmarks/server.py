@@ -1,16 +1,19 @@
-"""The server under load, with the power cut in the middle: `python benchmarks/server.py [--seconds 60] [--clients 8]`.
+"""The server under load, with a power cut in the middle: `python benchmarks/server.py [--seconds 60] [--clients 8]`.
 
-Clients upload, poll and download as fast as they are served; halfway the server is killed and started again. Printed:
-images a second, how long they took, the memory over time, and whether every promise was kept (exit code 1 if not).
+Before the load: the time of `GET /api/v1/stats` over one connection, and of an upload beside 40 slow ones of another
+key. Then clients upload, poll and download as fast as they are served; halfway the server is killed and restarted.
+Printed: images per second, latency, memory over time, and whether every promise was kept (exit code 1 if not).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import os
 import random
 import secrets
+import socket
 import statistics
 import subprocess
 import sys
@@ -18,11 +21,16 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+SLOW = (
+    "POST /api/optimize HTTP/1.1\r\nHost: a\r\nX-API-Key: {}\r\nContent-Length: 9999\r\n"
+    "Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+)
 IMAGES = Path(__file__).resolve().parents[1] / "tests" / "images"
 
 
@@ -50,6 +58,10 @@ class Server:
                 return
         raise SystemExit((self.data.parent / "log").read_text())
 
+    def add_key(self, name: str) -> str:
+        command = [sys.executable, "-m", "imgshrink", "server", "--data", str(self.data), "keys", "add", name]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]
+
     def memory(self) -> tuple[int, int]:
         """Bytes in memory of the server, and of its workers together."""
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
@@ -66,7 +78,7 @@ def resident(pid: int) -> int:
 
 @dataclass
 class Load:
-    """What all clients did and saw."""
+    """The requests of all clients, and their results."""
 
     server: Server
     images: list[bytes]
@@ -78,37 +90,37 @@ class Load:
     broken: list[str] = field(default_factory=list)
 
     def client(self, number: int) -> None:
-        dice = random.Random(number)
+        randomness = random.Random(number)
         with httpx.Client(timeout=30, headers={"X-API-Key": self.server.key}) as client:
             while not self.over.is_set():
-                begun, image = time.monotonic(), dice.choice(self.images)
-                data = self.ended_data(client, self.upload(client, image), dice)
+                started, image = time.monotonic(), randomness.choice(self.images)
+                data = self.ended_data(client, self.upload(client, image), randomness)
                 self.ended[data["status"]] += 1
-                self.seconds.append(time.monotonic() - begun)
+                self.seconds.append(time.monotonic() - started)
                 if data["status"] == "completed":
-                    got = self.ask(client, "GET", data["optimized_url"]).content
+                    got = self.request(client, "GET", data["optimized_url"]).content
                     if not len(got) == data["optimized_size"] <= len(image):
                         self.broken.append(f"image {data['image_id']}: {len(got)} bytes, not {data['optimized_size']}")
 
     def upload(self, client: httpx.Client, image: bytes) -> int:
         headers = {"Idempotency-Key": secrets.token_hex(16)}
-        reply = self.ask(client, "POST", "/api/optimize", headers=headers, files={"image": image}).json()
+        reply = self.request(client, "POST", "/api/optimize", headers=headers, files={"image": image}).json()
         number = int(reply["data"]["image_id"])
         if number in self.accepted:
             self.broken.append(f"image {number} was given to two uploads")
         self.accepted[number] = time.monotonic()
         return number
 
-    def ended_data(self, client: httpx.Client, number: int, dice: random.Random) -> dict:
+    def ended_data(self, client: httpx.Client, number: int, randomness: random.Random) -> dict:
         for wait in itertools.chain((0.05, 0.1, 0.2), itertools.repeat(0.3)):
-            time.sleep(wait * dice.uniform(1, 1.3))
-            data = self.ask(client, "GET", f"/api/status/{number}").json()["data"]
+            time.sleep(wait * randomness.uniform(1, 1.3))
+            data = self.request(client, "GET", f"/api/status/{number}").json()["data"]
             if data["status"] != "processing":
                 return data
         raise AssertionError
 
-    def ask(self, client: httpx.Client, method: str, path: str, **more: object) -> httpx.Response:
-        """One request, again and again while the server is away."""
+    def request(self, client: httpx.Client, method: str, path: str, **more: object) -> httpx.Response:
+        """Send one request, repeated while the server is down."""
         url = path if path.startswith("http") else self.server.url + path
         while True:
             try:
@@ -134,6 +146,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "data", given.jobs)
         server.start()
+        quiet(server)
         load = Load(server, [path.read_bytes() for place in given.images for path in files(place)])
         memory = run(load, given.seconds, given.clients)
         kept = report(load, memory, given.seconds)
@@ -143,18 +156,42 @@ def main() -> int:
     return 0 if kept and code == 0 else 1
 
 
+def quiet(server: Server) -> None:
+    """Print the latency of an idle server."""
+    with httpx.Client(headers={"X-API-Key": server.key}) as client:
+        times = [timed(lambda: client.get(server.url + "/api/v1/stats")) for _ in range(300)]
+    cuts = statistics.quantiles(times, n=20)
+    print(f"GET /api/v1/stats: median {1000 * cuts[9]:.1f} ms, 95 % within {1000 * cuts[18]:.1f} ms")
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    image, headers = (IMAGES / "still.png").read_bytes(), {"X-API-Key": server.add_key("other")}
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            slow = stack.enter_context(socket.create_connection((host, int(port))))
+            slow.sendall(SLOW.format(server.key).encode())
+        time.sleep(1)
+        times = [timed(lambda: httpx.post(server.url + "/api/optimize", headers=headers, files={"image": image}))]
+    print(f"an upload beside 40 slow ones of another key: {1000 * times[0]:.0f} ms")
+
+
+def timed(request: Callable[[], httpx.Response]) -> float:
+    """Return the seconds of a request that succeeds."""
+    started = time.monotonic()
+    request().raise_for_status()
+    return time.monotonic() - started
+
+
 def files(place: Path) -> list[Path]:
     suffixes = (".png", ".jpg", ".gif", ".webp")
     return [path for path in sorted(place.rglob("*")) if path.suffix in suffixes] if place.is_dir() else [place]
 
 
 def run(load: Load, seconds: float, clients: int) -> list[tuple[float, int, int]]:
-    """Run the load, kill and start the server halfway; return seconds, bytes of the server, bytes of its workers."""
+    """Run the load, kill and restart the server halfway; return seconds, bytes of the server, bytes of its workers."""
     threads = [threading.Thread(target=load.client, args=(number,), daemon=True) for number in range(clients)]
     for thread in threads:
         thread.start()
-    begun, memory, killed = time.monotonic(), [], False
-    while (now := time.monotonic() - begun) < seconds:
+    started, memory, killed = time.monotonic(), [], False
+    while (now := time.monotonic() - started) < seconds:
         time.sleep(0.5)
         memory.append((now, *load.server.memory()))
         if now >= seconds / 2 and not killed:
@@ -162,7 +199,7 @@ def run(load: Load, seconds: float, clients: int) -> list[tuple[float, int, int]
             load.server.process.kill()
             load.server.process.wait()
             load.server.start()
-            print(f"killed at {now:.0f} s with {len(load.accepted) - load.ended.total()} images in work, started again")
+            print(f"killed at {now:.0f} s with {len(load.accepted) - load.ended.total()} images in work, restarted")
     load.over.set()
     for thread in threads:
         thread.join(120)

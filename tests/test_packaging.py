@@ -69,13 +69,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_wheel_holds_the_package_and_nothing_else(wheel):
-    """The wheel holds every module, the marker for type checkers, the licence, and no tests, pictures or scripts."""
+    """The wheel holds every module, its data files and the licence, and no tests, images or scripts."""
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"imgshrink", next(top for top in tops if top.endswith(".dist-info"))}
     modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
-    assert "imgshrink/py.typed" in names
+    assert {"imgshrink/py.typed", "imgshrink/report/html_page.css", "imgshrink/report/html_page.js"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

@@ -98,7 +98,7 @@ def _all_shrunk(settings: Settings, names: Sequence[str]) -> bool:
     """Fast path: decide from the bytes alone, before importing anything heavy."""
     if settings.include or settings.exclude or settings.overrides or settings.notes:
         return False
-    sources = (Source(Path(name), name, Recipe(settings.quality), ()) for name in names)
+    sources = (Source(Path(name), name, Recipe(settings.quality, settings.embedded), ()) for name in names)
     return all(inspect(source, settings.min_size).state in (State.SHRUNK, State.SMALL) for source in sources)
 
 

@@ -71,7 +71,7 @@ class Selection:
             self._unplaced += 1
         if self._settings.privacy or rules.settings.privacy or not upload:
             engine = "builtin"
-        return Source(path, name, Recipe(quality), ENGINES[engine])
+        return Source(path, name, Recipe(quality, rules.settings.embedded), ENGINES[engine])
 
     def notes(self, named: Sequence[Path] | None = None) -> list[str]:
         """Return lines about rules that did not reach: patterns that matched no image, images that they can't reach.

@@ -166,6 +166,8 @@ class Session:
         from .files.locks import FileLocks
 
         names = frozenset(engine.name for engine in self.engines)
+        if "hosted" in names:
+            self.hosted.end = end
         unpaid = frozenset() if self.settings.api_key else frozenset({"hosted"})
         return Resolver(
             self.engines,
@@ -177,6 +179,7 @@ class Session:
             verify_version=VERIFY_VERSION,
             end=end,
             stop=self.stop,
+            owes=lambda name, image: name == "hosted" and self.hosted.owes(image.content, image.recipe),
         )
 
     @cached_property
@@ -215,7 +218,7 @@ class Session:
             journal=settings.state_dir / "journal.sqlite3",
             max_uploads=settings.max_uploads,
             can_remember=self._can_remember,
-            claims=FileLocks(settings.state_dir / "claims"),
+            locks=FileLocks(settings.state_dir / "claims"),
             stop=self.stop,
         )
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .core import errors
-from .core.model import Accept, Judgement, NotSmaller, Recipe, Refuse
+from .core.model import DROP, KEEP, Accept, Judgement, NotSmaller, Recipe, Refuse
 
 if TYPE_CHECKING:
     from .workers.pool import WorkerPool
@@ -56,11 +56,11 @@ def optimize_verified(data: bytes, *, quality: int) -> bytes:
     return judgement.data if isinstance(judgement, Accept) else data
 
 
-def verify(original: bytes, candidate: bytes, *, quality: int) -> tuple[bytes, bytes]:
+def verify(original: bytes, candidate: bytes, *, quality: int, embedded: str = KEEP) -> tuple[bytes, bytes]:
     """Return the judgement as its kind, `accept`, `not-smaller` or `refuse`, and the bytes or the reason."""
     from .pixels.verify import verify as judge
 
-    judgement = judge(original, candidate, Recipe(quality))
+    judgement = judge(original, candidate, Recipe(quality, embedded))
     if isinstance(judgement, Accept):
         return b"accept", judgement.data
     if isinstance(judgement, NotSmaller):
@@ -101,7 +101,9 @@ def remote_verify(workers: WorkerPool) -> Callable[[bytes, bytes, Recipe], Judge
 
     def verify(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
         try:
-            kind, payload = workers.call("verify", original, candidate, quality=recipe.quality)
+            kind, payload = workers.call(
+                "verify", original, candidate, quality=recipe.quality, embedded=recipe.embedded
+            )
         except errors.Rejected as error:
             return Refuse(str(error))
         if kind == b"accept":
@@ -114,13 +116,14 @@ def remote_verify(workers: WorkerPool) -> Callable[[bytes, bytes, Recipe], Judge
 def same_picture(workers: WorkerPool) -> Callable[[bytes, bytes, int], bool]:
     """Return whether verify accepts an output for an original, judged in a worker at the quality of the output's seal.
 
-    False where this machine could not judge.
+    What the original carries for other programs makes no difference: it may have been dropped. False where this machine
+    could not judge.
     """
     judge = remote_verify(workers)
 
     def same(original: bytes, output: bytes, quality: int) -> bool:
         try:
-            return isinstance(judge(original, output, Recipe(quality)), Accept)
+            return isinstance(judge(original, output, Recipe(quality, DROP)), Accept)
         except errors.EngineError:
             return False
 

@@ -253,7 +253,7 @@ def test_another_process_opens_it_for_ever(stored: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(store, "WAIT", 0.1)
     garbage(stored)
     key = f"open {stored / local.FOLDER}"
-    with FileLocks(stored / "claims").claim(key, deadline=None, stop=threading.Event()):
+    with FileLocks(stored / "claims").hold(key, deadline=None, stop=threading.Event()):
         is_bypassed(make(stored), "another process")
 
 

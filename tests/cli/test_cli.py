@@ -510,7 +510,7 @@ def test_explain(project: Path) -> None:
     run("optimize", "docs", cwd=project)
     done = run("explain", "docs/photo.jpg", cwd=project).stdout
     assert "state    shrunk" in done
-    assert "mark     shrunk by imgshrink at quality 70, unchanged since" in done
+    assert "seal     shrunk by imgshrink at quality 70, unchanged since" in done
     assert f"quality  70 (quality in {project / 'imgshrink.toml'})" in done
     assert "undo     imgshrink restore docs/photo.jpg" in done
     assert "excluded" in run("explain", "docs/animated.webp", cwd=project).stdout

@@ -107,8 +107,10 @@ def test_finished_file_without_an_original(photo: Path, session: Session) -> Non
     assert row("undo", photo, session).startswith("no backup is kept; imgshrink restore ")
 
 
-STRIPPED = "! .pre-commit-config.yaml: oxipng --strip takes our mark away, and we put it back: leave one of them out"
-REPEATED = "! .pre-commit-config.yaml: oxipng works on the same images: leave one of them out"
+STRIPPED = (
+    "! .pre-commit-config.yaml: oxipng --strip removes the seal, and imgshrink adds it again: use only one of them"
+)
+REPEATED = "! .pre-commit-config.yaml: oxipng works on the same images: use only one of them"
 
 
 @pytest.mark.parametrize(

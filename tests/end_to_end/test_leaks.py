@@ -22,20 +22,22 @@ from imgshrink.core import tinyjpg
 from imgshrink.core.errors import EngineError, SettingsError
 from imgshrink.core.model import Recipe
 from imgshrink.engines.hosted.engine import Hosted
-from imgshrink.engines.hosted.http import Transport, _why
-from imgshrink.engines.hosted.polling import Timing
-from imgshrink.engines.hosted.response import TransportError
+from imgshrink.engines.hosted.http import Transport, _check_result, _reason
+from imgshrink.engines.hosted.polling import RetryPolicy, Timing
+from imgshrink.engines.hosted.replies import TransportError
 from imgshrink.engines.hosted.secret import Secret
-from imgshrink.engines.hosted.urls import read_api
+from imgshrink.engines.hosted.urls import is_private, read_api
 from imgshrink.image.sniff import sniff
 from lying_server import Fault, LyingServer, hangs, lying_server, raw, replies, resets, says, upload_name
 from patience import ENDLESS, PATIENCE, until
 
 KEY = "tj_secret_0123456789"
-NEVER_LATE = Timing(connect=ENDLESS, read=ENDLESS, answer=ENDLESS, question=ENDLESS, persistence=ENDLESS)
+NEVER_LATE = Timing(
+    connect=ENDLESS, read=ENDLESS, answer=ENDLESS, question=ENDLESS, retry=RetryPolicy(persistence=ENDLESS)
+)
 QUICK = Timing(
-    connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01, backoff=0.01, persistence=1.0,
-    pause=0.5,
+    connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01,
+    retry=RetryPolicy(persistence=1.0, backoff=0.01, longest_wait=0.5),
 )  # fmt: skip
 REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -180,6 +182,37 @@ def test_private_networks(host: str, stranger: LyingServer) -> None:
     transport.close()
     assert caught.value.forbidden
     assert b"".join(begun) == b""
+
+
+LOCAL_NETWORK = (
+    "10.0.0.5", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+    "fd00::1", "fe80::1", "::ffff:192.168.1.1", "64:ff9b::a00:5", "not an address",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", LOCAL_NETWORK)
+def test_local_networks(address: str) -> None:
+    """No result comes from a private address, loopback or not, unless the API is at one."""
+    assert "private network" in _check_result("93.184.216.34", address)
+    assert "private network" in _check_result("", address)
+    assert _check_result("127.0.0.1", address) == ""
+    assert _check_result("93.184.216.34", "93.184.216.35") == ""
+
+
+def test_a_server_in_the_local_network() -> None:
+    """A server at this machine's own address in its network is connected to, and asked for nothing."""
+    address = own_address()
+    if not is_private(address):
+        pytest.skip("needs a private network address beside loopback")
+    with socket.create_server((address, 0)) as listener:
+        listener.settimeout(30)
+        destination = f"{address}:{listener.getsockname()[1]}"
+        transport = Transport(read_api("https://www.tinyjpg.co"), Secret(KEY), (destination,), threading.Event(), QUICK)
+        with pytest.raises(TransportError, match="in a private network") as caught:
+            transport.download(f"https://{destination}/x", 100, time.monotonic() + 30)
+        transport.close()
+        assert caught.value.forbidden
+        assert listener.accept()[0].recv(1) == b""
 
 
 def own_address() -> str:
@@ -339,8 +372,10 @@ def test_a_key_that_a_reply_spells_its_own_way(
 def test_a_key_at_the_end_of_a_long_error(api: LyingServer, hosted: Make, private_photo: bytes) -> None:
     """The key is taken out before a text is cut: no part of it is left at the end."""
     key = "tj_abcdefghijklmn"
-    transport = hosted(key=key)._client().transport
-    why = _why(ValueError("x" * 190 + key), transport._key)
+    engine = hosted(key=key)
+    assert engine._ledger is not None
+    transport = engine._client(engine._ledger).transport
+    why = _reason(ValueError("x" * 190 + key), transport._key)
     assert "tj_" not in why
 
 

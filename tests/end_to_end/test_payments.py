@@ -10,7 +10,21 @@ import pytest
 
 from cli_with_api import Person
 from fakes import png, rows_of
-from lying_server import Connection, Fault, LyingServer, Seen, resets
+from lying_server import (
+    Connection,
+    Fault,
+    LyingServer,
+    Seen,
+    continues,
+    drips,
+    drips_a_body,
+    hangs,
+    replies,
+    resets,
+    says,
+    sends_half,
+    stays_processing,
+)
 from patience import ENDLESS, PATIENCE, until
 from sample_images import first_frame, grey_animation
 
@@ -20,12 +34,6 @@ pytestmark = pytest.mark.slow
 def accepts(connection: Connection, server: LyingServer, seen: Seen) -> None:
     """Take the job in without a word."""
     server.accept(seen)
-
-
-def sends_half(connection: Connection, server: LyingServer, seen: Seen) -> None:
-    """Send half of a result."""
-    result = server.jobs[1].result
-    connection.raw(f"HTTP/1.1 200 OK\r\nContent-Length: {len(result)}\r\n\r\n".encode() + result[: len(result) // 2])
 
 
 def answers(step: str, later: float) -> Fault:
@@ -53,11 +61,19 @@ MOMENTS: dict[str, tuple[str, Callable[[Person], Fault], int, int]] = {
 }
 
 
+@pytest.mark.parametrize("engine", ["auto", "hosted"])
 @pytest.mark.parametrize(("step", "kill", "posts", "in_all"), MOMENTS.values(), ids=MOMENTS)
 def test_killed(
-    step: str, kill: Callable[[Person], Fault], posts: int, in_all: int, server: LyingServer, person: Person
+    step: str,
+    kill: Callable[[Person], Fault],
+    posts: int,
+    in_all: int,
+    engine: str,
+    server: LyingServer,
+    person: Person,
 ) -> None:
     """Killed at any step and run again: one upload in all, or two where the first was cut, and that is said."""
+    person.environ["IMGSHRINK_ENGINE"] = engine
     person.has({"a.png": png(1)})
     server.next(step, kill(person))
     assert person.killed("optimize", "docs") in (-9, 0)
@@ -146,7 +162,7 @@ def test_a_fork(server: LyingServer, person: Person) -> None:
     code, said = person.run("optimize", "docs")
     assert (code, len(server.seen)) == (0, asked)
     assert "TINYJPG_API_KEY is empty" in said
-    assert "2 shrunk (1 known, 1 new)" in said
+    assert "2 shrunk (1 from the cache, 1 new)" in said
 
 
 def test_pending_is_collected(server: LyingServer, person: Person) -> None:
@@ -174,3 +190,106 @@ def test_two_images_cut_off(server: LyingServer, person: Person) -> None:
     assert server.posts <= 3
     assert "brought no usable answer (broke off (" in said
     assert all(len(person.holds(f"{number}.png")) < len(png(number)) for number in range(3))
+
+
+STEPS: dict[str, tuple[str, Fault]] = {
+    "waiting for the job": ("status", stays_processing),
+    "waiting for the status": ("status", hangs),
+    "in a status that drips": ("status", drips),
+    "in the download": ("download", drips_a_body),
+}
+
+
+@pytest.mark.parametrize("engine", ["auto", "hosted"])
+@pytest.mark.parametrize(("step", "fault"), STEPS.values(), ids=STEPS)
+def test_interrupted(step: str, fault: Fault, engine: str, server: LyingServer, person: Person) -> None:
+    """Ctrl-C while a result is collected leaves the image as it is, and the next run collects it."""
+    person.environ["IMGSHRINK_ENGINE"] = engine
+    person.has({"a.png": png(1)})
+    server.always[step] = fault
+    process = person.start("optimize", "docs")
+    until(lambda: server.count("GET", "/api/status/" if step == "status" else "/direct-file/"))
+    process.send_signal(2)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert person.holds("a.png") == png(1)
+    server.always.clear()
+    code, said = person.run("optimize", "docs")
+    assert (code, server.posts) == (0, 1), said
+    assert len(person.holds("a.png")) < len(png(1))
+
+
+ENDLESS_API: dict[str, tuple[str, Fault]] = {
+    "drips": ("status", drips),
+    "hangs": ("status", hangs),
+    "says 100 Continue": ("status", continues),
+    "stays in processing": ("status", stays_processing),
+    "drips a result": ("download", drips_a_body),
+    "hangs at the download": ("download", hangs),
+    "hangs at the upload": ("upload", hangs),
+    "drips at the upload": ("upload", drips),
+    "says 100 Continue at the upload": ("upload", continues),
+}
+
+
+@pytest.mark.parametrize(("step", "fault"), ENDLESS_API.values(), ids=ENDLESS_API)
+def test_max_time(step: str, fault: Fault, server: LyingServer, person: Person) -> None:
+    """With `max_time: 10` a run ends within 14 seconds of its beginning, whatever the API does; what is paid waits."""
+    person.environ["IMGSHRINK_MAX_TIME"] = "10"
+    person.has({f"{number}.png": png(number) for number in range(3)})
+    server.always[step] = fault
+    begun = time.monotonic()
+    code, said = person.run("optimize", "docs")
+    assert time.monotonic() - begun < 14
+    assert code == 0, said
+    assert [person.holds(f"{number}.png") for number in range(3)] == [png(number) for number in range(3)]
+    server.always.clear()
+    del person.environ["IMGSHRINK_MAX_TIME"]
+    code, said = person.run("optimize", "docs")
+    assert (code, server.posts) == (0, 6 if step == "upload" else 3), said
+    assert all(len(person.holds(f"{number}.png")) < len(png(number)) for number in range(3))
+
+
+def test_where_a_result_waits_is_said(server: LyingServer, person: Person) -> None:
+    """`usage` counts the paid images that wait, `explain` says where one waits; both know when it was collected."""
+    person.has({"a.png": png(1), "b.png": png(2)})
+    server.always["usage"] = says(200, {"success": True, "data": {}})
+    server.always["status"] = replies(401)
+    said = person.run("optimize", "docs")[1]
+    assert "2 images are paid for" in said
+    assert "could not be collected: 127.0.0.1:" in said
+    assert "paid for, not collected yet      2\n" in person.run("usage")[1]
+    explained = person.run("explain", "docs/a.png")[1]
+    assert f"paid for, and not collected yet: it waits at 127.0.0.1:{server.port}" in explained
+    server.always.pop("status")
+    assert person.run("warm", "docs")[0] == 0
+    assert "paid for, not collected yet      0\n" in person.run("usage")[1]
+    assert "waits at" not in person.run("explain", "docs/a.png")[1]
+    assert server.posts == 2
+
+
+@pytest.mark.parametrize("value", ["1000000000", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_an_api_that_asks_to_wait_for_years(value: str, server: LyingServer, person: Person) -> None:
+    """A `Retry-After` of years costs nobody half a minute: the engine is given up at once, and that is said."""
+    server.always["upload"] = replies(429, b"", {"Retry-After": value})
+    person.has({"a.png": png(1)})
+    code, said = person.run("optimize", "docs")
+    assert (code, server.posts) == (0, 1)
+    assert "asks to wait for" in said
+    assert "days: 1 new image went to the built-in codecs" in said
+    assert len(person.holds("a.png")) < len(png(1))
+
+
+def test_one_result_for_two_images(server: LyingServer, person: Person) -> None:
+    """An API that gives two images one id does not get one image's result into both files; one line says so."""
+
+    def same_id(connection: Connection, server: LyingServer, seen: Seen) -> None:
+        data = server.accept(seen) | {"image_id": 1}
+        connection.json(200, {"success": True, "data": data})
+
+    server.always["upload"] = same_id
+    person.has({"a.png": png(1), "b.png": png(2)})
+    code, said = person.run("optimize", "docs")
+    assert (code, server.posts) == (0, 2)
+    assert said.count("gave one image id to different images") == 1
+    assert [rows_of(person.holds(name)) for name in ("a.png", "b.png")] == [rows_of(png(1)), rows_of(png(2))]

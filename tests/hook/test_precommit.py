@@ -128,8 +128,8 @@ def test_partly_staged_images_are_reported(repository):
     assert done.returncode == 1
     assert "Rolling back fixes" in done.stdout
     assert (
-        "imgshrink: docs/a.png and docs/b.jpg have unstaged changes too; git add them or stash them, "
-        "else pre-commit takes our result back each time"
+        "imgshrink: docs/a.png and docs/b.jpg have both staged and unstaged changes, "
+        "so pre-commit undid the shrinking. Stage or stash the rest, then commit again."
     ) in done.stdout
     assert {name: (repository / name).read_bytes() for name in unstaged} == unstaged
     assert "git restore" not in done.stdout
@@ -140,8 +140,8 @@ def test_all_results_are_said_to_be_taken_back(repository):
     """One image with unstaged changes takes the others' results back too; nothing is advised that would lose them."""
     (repository / "docs/a.png").write_bytes(OTHER_PNG.read_bytes())
     done = commit(repository)
-    assert "docs/a.png has unstaged changes too" in done.stdout
-    assert "else pre-commit takes all our results back each time" in done.stdout
+    assert "docs/a.png has both staged and unstaged changes" in done.stdout
+    assert "so pre-commit undid the shrinking of all images." in done.stdout
     assert (repository / "docs/b.jpg").read_bytes() == JPEG.read_bytes()
     assert "restore" not in done.stdout
 
@@ -153,7 +153,7 @@ def test_prek_runs_the_same_hook(repository):
     assert run(program("prek"), "install", "--overwrite", cwd=repository).returncode == 0
     first = commit(repository)
     assert "imgshrink: 2 images shrunk" in first.stdout
-    assert "imgshrink: docs/a.png has unstaged changes too; git add it or stash them" in first.stdout
+    assert "imgshrink: docs/a.png has both staged and unstaged changes" in first.stdout
     git(repository, "add", "-u")
     assert commit(repository).returncode == 1
     git(repository, "add", "-u")
@@ -178,7 +178,7 @@ def test_unstaged_changes_of_other_files_are_not_reported(repository):
     git(repository, "add", "notes.txt")
     (repository / "notes.txt").write_text("two\n")
     done = commit(repository)
-    assert "unstaged changes too" not in done.stdout
+    assert "unstaged changes" not in done.stdout
     assert (repository / "notes.txt").read_text() == "two\n"
     assert read_seal((repository / "docs/a.png").read_bytes()) == 80
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image_builder import dense, oriented, tiff
-from imgshrink.image.exif import Density, Exif, number, read, text, write
+from imgshrink.image.exif import Density, Exif, comments, number, read, text, write
 
 NOTICE = (0x8298, 2, 12, struct.pack(">I", 26))
 
@@ -115,48 +115,67 @@ def test_nothing_to_say_writes_nothing() -> None:
 @pytest.mark.parametrize("order", "<>")
 def test_density_in_both_byte_orders(order: str) -> None:
     """Dots an inch and the size to show are read from the two directories that hold them."""
-    assert read(dense(100, 50, (288, 2), order=order)).density == Density((288, 2), (288, 2), 100, 50)
+    assert read(dense(100, 50, (288, 2), order=order)).density == Density((288, 2), (288, 2), 2, 100, 50)
 
 
 @pytest.mark.parametrize(
     "incomplete",
-    [dense(100, 50, unit=3), dense(0, 50), dense(100, 50, (0, 1)), dense(100, 50, (1, 0)), dense(100, 50)[:-1], b""],
-    ids=["centimetres", "no width", "no dots", "division by zero", "cut", "nothing"],
+    [dense(100, 50, unit=4), dense(100, 50, (0, 1)), dense(100, 50, (1, 0)), dense(100, 50)[:-1], b""],
+    ids=["unknown unit", "no dots", "division by zero", "cut", "nothing"],
 )
 def test_incomplete_density_is_none(incomplete: bytes) -> None:
-    """Browsers need inches, both fractions and both sizes; without one of them there is no density."""
+    """A density needs both fractions and a unit that exists."""
     assert read(incomplete).density is None
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (dense(100, 50, unit=3), Density((144, 1), (144, 1), 3, 100, 50)),
+        (dense(0, 50), Density((144, 1), (144, 1))),
+        (dense(100, 0), Density((144, 1), (144, 1))),
+    ],
+    ids=["centimetres", "no width", "no height"],
+)
+def test_density_that_corrects_nothing_is_read(data: bytes, expected: Density) -> None:
+    """A density in another unit or without a size to show is one for print and for documents."""
+    assert read(data).density == expected
+    assert not expected.corrects(200, 100)
 
 
 @pytest.mark.parametrize(
     ("density", "expected"),
     [
-        (Density((144, 1), (144, 1), 100, 50), True),
-        (Density((288, 2), (1440, 10), 100, 50), True),
-        (Density((36, 1), (36, 1), 400, 200), True),
-        (Density((145, 1), (144, 1), 99, 50), True),
-        (Density((72, 1), (72, 1), 200, 100), False),
-        (Density((300, 1), (300, 1), 200, 100), False),
-        (Density((144, 1), (144, 1), 100, 51), False),
+        (Density((144, 1), (144, 1), 2, 100, 50), True),
+        (Density((288, 2), (1440, 10), 2, 100, 50), True),
+        (Density((36, 1), (36, 1), 2, 400, 200), True),
+        (Density((145, 1), (144, 1), 2, 99, 50), True),
+        (Density((72, 1), (72, 1), 2, 200, 100), False),
+        (Density((300, 1), (300, 1), 2, 200, 100), False),
+        (Density((144, 1), (144, 1), 2, 100, 51), False),
     ],
 )
 def test_density_that_corrects(density: Density, expected: bool) -> None:
-    """A picture of 200x100 is shown at another size exactly where density and written size agree on it."""
+    """An image of 200x100 is shown at another size exactly where density and written size agree on it."""
     assert density.corrects(200, 100) is expected
 
 
 FRACTIONS = st.tuples(st.integers(1, 2**32 - 1), st.integers(1, 2**32 - 1))
-DENSITIES = st.builds(Density, FRACTIONS, FRACTIONS, st.integers(1, 2**32 - 1), st.integers(1, 2**32 - 1))
+UNITS, SIDES = st.integers(0, 3), st.integers(1, 2**32 - 1)
+DENSITIES = st.builds(Density, FRACTIONS, FRACTIONS, UNITS) | st.builds(
+    Density, FRACTIONS, FRACTIONS, UNITS, SIDES, SIDES
+)
 NOTICES = st.text(max_size=2100).map(lambda said: text(said.encode("utf-8", "replace")))
 
 
-@given(st.builds(Exif, st.integers(1, 8), NOTICES, st.none() | DENSITIES))
+@given(st.builds(Exif, st.integers(1, 8), NOTICES, st.none() | DENSITIES, NOTICES))
 def test_what_is_written_is_read(exif: Exif) -> None:
-    """Writing and reading gives orientation, notice and density back."""
+    """Writing and reading gives orientation, notice, artist and density back."""
     assert exif == read(write(exif))
 
 
 @given(st.binary(max_size=64) | st.binary(max_size=64).map(lambda junk: b"II*\0\x08\0\0\0" + junk))
 def test_reading_never_raises(junk: bytes) -> None:
-    """Whatever the bytes, an orientation between 1 and 8 comes out."""
+    """Whatever the bytes, an orientation between 1 and 8 and six comments come out."""
     assert 1 <= read(junk).orientation <= 8
+    assert len(list(comments(junk))) == 6

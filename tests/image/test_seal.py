@@ -31,6 +31,7 @@ from image_builder import (
     vp8x,
     webp,
 )
+from imgshrink.core.model import Format
 from imgshrink.image.containers import identify, parts
 from imgshrink.image.seal import COST, read_seal, seal, unseal, why_not_sealable
 from imgshrink.image.sniff import sniff
@@ -185,7 +186,7 @@ UNSEALABLE = [
     (b"<html>", "HTML page"),
     (jpeg()[:-1], "file ends early"),
     (png(behind=chunk(b"IDAT", checksum_off_by=1)), "file is damaged"),
-    (jpeg(multi_picture(2)), "holds 2 pictures (MPF): rewriting it would lose all but the first"),
+    (jpeg(multi_picture(2)), "holds 2 images (MPF): rewriting it would lose all but the first"),
     (jpeg(SIGNATURE_SEGMENT), "signed (C2PA): any change would break the signature"),
     (png(chunk(b"caBX", b"x")), "signed (C2PA): any change would break the signature"),
     (webp(vp8x(), vp8(), riff_chunk(b"C2PA", b"x")), "signed (C2PA): any change would break the signature"),
@@ -252,3 +253,40 @@ def test_corpus_cut_and_flipped(corpus: list[Path]) -> None:
             for changed in (sealed[:at], sealed[:at] + bytes((sealed[at] ^ 0x10,)) + sealed[at + 1 :]):
                 assert read_seal(changed) is None, (path, at)
                 assert unseal(seal(changed, 70)) == unseal(changed), (path, at)
+
+
+PLACES = {
+    "JPEG": (jpeg(segment(0xE0), segment(0xE1), segment(0xDB), segment(0xE5)), 2 + 4 + 4),
+    "PNG": (png(), len(png()) - 12),
+    "GIF": (gif(), len(gif()) - 1),
+    "WebP": (webp(vp8()), len(webp(vp8()))),
+}
+SIZES = slice(12, None)  # behind the RIFF's size
+
+
+@pytest.mark.parametrize(("bare", "place"), PLACES.values(), ids=PLACES.keys())
+def test_offset_of_the_seal(bare: bytes, place: int) -> None:
+    """The seal stands at this very offset, in a JPEG behind the run of APPn and before all else."""
+    sealed = seal(bare, 80)
+    behind = place + len(sealed) - len(bare)
+    assert b"imgshrink1 q80 " in sealed[place:behind]
+    assert (sealed[:place] + sealed[behind:])[SIZES] == bare[SIZES]
+
+
+@pytest.mark.parametrize("place", [2, 6, 14, 18])
+def test_seal_elsewhere_in_a_jpeg(place: int) -> None:
+    """The same seal before or between the application segments, or behind a table, is none."""
+    bare, right = PLACES["JPEG"]
+    text = seal(bare, 80)[right : right + COST[Format.JPEG]]
+    assert read_seal(bare[:right] + text + bare[right:]) == 80
+    assert read_seal(bare[:place] + text + bare[place:]) is None
+
+
+def test_seal_of_the_first_version_stays_valid() -> None:
+    """What was sealed by the first version is sealed for every later one, byte for byte."""
+    sealed = bytes.fromhex(
+        "ffd8ffe00002fffe0021696d67736872696e6b31207138302066343464663063646435363536623539"
+        "ffdb0002ffc0000b080008000801011100ffda0008010100003f0012ff0034ffd9"
+    )
+    assert read_seal(sealed) == 80
+    assert seal(unseal(sealed), 80) == sealed

@@ -59,7 +59,7 @@ def test_sources_are_never_touched(built):
 def test_first_build_says_what_is_new_and_what_it_saved(built):
     """The first build announces the new images, then says the sum."""
     _, first, _ = built
-    assert first[0].startswith("6 of 6 images are new (")
+    assert first[0].startswith("6 new images (304 kB)")
     assert first[0].endswith("shrinking them with the built-in codecs; later builds reuse the results")
     assert re.fullmatch(
         r"304 kB -> \d+ kB, \d+ % smaller\. (\d) shrunk \(0 from the cache, \1 new\), \d had nothing to gain, "
@@ -189,7 +189,7 @@ def test_unexpected_exception_becomes_one_line_and_an_untouched_site(tmp_path):
     done = build(site, "--strict")
     assert done.returncode == 0
     reason = "RuntimeError: something nobody thought of"
-    assert lines(done) == [f"an error of its own, the images stay as they are: {reason}. Please report it"]
+    assert lines(done) == [f"internal error, the images stay as they are: {reason}. Please report it"]
     assert (site / "site/a.png").read_bytes() == PNG.read_bytes()
 
 

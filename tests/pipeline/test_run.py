@@ -373,7 +373,7 @@ def test_busy_is_waited_for_at_the_end(bench: Bench) -> None:
     bench.locks = Free(taken=1)
     bench.put("a.png", BIG)
     assert bench.run()["a.png"].status is Status.OPTIMIZED
-    assert len(bench.locks.claimed) == 2
+    assert len(bench.locks.held) == 2
 
 
 def test_busy_for_too_long_is_left(bench: Bench) -> None:
@@ -387,13 +387,13 @@ def test_busy_for_too_long_is_left(bench: Bench) -> None:
     assert [engine.asked for engine in bench.engines] == [[], []]
 
 
-def test_second_look_under_the_claim(bench: Bench) -> None:
+def test_second_look_under_the_lock(bench: Bench) -> None:
     """What another process has stored meanwhile is not computed again."""
 
     class Meanwhile(Free):
-        def claim(self, key: str, **kind: object):  # type: ignore[no-untyped-def,override]
+        def hold(self, key: str, **kind: object):  # type: ignore[no-untyped-def,override]
             bench.cache.put(key, Entry(Verdict.BETTER, deflated(BIG), engine="builtin"))
-            return super().claim(key, **kind)  # type: ignore[arg-type]
+            return super().hold(key, **kind)  # type: ignore[arg-type]
 
     bench.locks = Meanwhile()
     bench.put("a.png", BIG)

@@ -203,17 +203,6 @@ def test_leases_that_can_not_be_renewed(served: Callable[..., Served], tmp_path:
     assert server.ended(number)["status"] == "completed"
 
 
-def test_two_servers_share_the_work(served: Callable[..., Served], tmp_path: Path) -> None:
-    """Two servers over one folder begin every image once between them."""
-    first = served(seconds=0.05)
-    with Served(tmp_path / "other", seconds=0.05, asked=str(tmp_path / "asked"), limits=SOON) as second:
-        second.kill()
-        second.start(data=str(first.data))
-        numbers = [first.accepted(image) for image in images(12)]
-        assert {first.ended(number)["status"] for number in numbers} == {"completed"}
-    assert asked(tmp_path) == 12
-
-
 def test_orderly_end_finishes(served: Callable[..., Served], tmp_path: Path) -> None:
     """A stopped server finishes running jobs, starts no more, and exits with 0."""
     server = served(seconds=0.7, jobs=1, grace=20)

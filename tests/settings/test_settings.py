@@ -269,7 +269,7 @@ def test_unreadable_project_file(unprivileged: Path) -> None:
         ("qualty", "is not a setting of imgshrink: did you mean quality?"),
         ("min-size", "is not a setting of imgshrink: did you mean min_size?"),
         ("xyzzy", "is not a setting of imgshrink: known are engine, quality"),
-        ("on_serve", "has no meaning there: it belongs into mkdocs.yml or the variable IMGSHRINK_ON_SERVE"),
+        ("on_serve", "has no meaning there: set it in mkdocs.yml or the variable IMGSHRINK_ON_SERVE"),
         ("TINYJPG_API_KEY", "set the environment variable TINYJPG_API_KEY, or put it into your own config.toml"),
         ("api_url", "set the environment variable TINYJPG_API_URL, or put it into your own config.toml"),
         ("download-hosts", "set the environment variable TINYJPG_DOWNLOAD_HOSTS, or put it into your own config.toml"),

@@ -106,12 +106,12 @@ class Free:
 
     def __init__(self, taken: int = 0) -> None:
         self.taken = taken
-        self.claimed: list[str] = []
+        self.held: list[str] = []
 
     @contextmanager
-    def claim(self, key: str, *, deadline: float | None, stop: threading.Event) -> Iterator[bool]:
-        """Claim `key`."""
-        self.claimed.append(key)
+    def hold(self, key: str, *, deadline: float | None, stop: threading.Event) -> Iterator[bool]:
+        """Hold `key`."""
+        self.held.append(key)
         self.taken -= 1
         yield self.taken < 0
 

@@ -51,7 +51,7 @@ THIRD_PARTY = {
     "files.locks": {"filelock"},
     "files.patterns": {"pathspec"},
     "settings": {"platformdirs"},
-    "server": {"starlette", "uvicorn", "h11", "python_multipart"},
+    "server": {"starlette", "uvicorn", "h11", "python_multipart", "filelock"},
     "cli": {"click", "mkdocs"},
     "cli.exclude": {"tomlkit"},
     "mkdocs_plugin": {"mkdocs", "jinja2"},

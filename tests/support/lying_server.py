@@ -316,6 +316,31 @@ def drips_a_body(connection: Connection, server: LyingServer, seen: Seen) -> Non
         time.sleep(0.02)
 
 
+def continues(connection: Connection, server: LyingServer, seen: Seen) -> None:
+    """Say `100 Continue` for ever."""
+    for _ in range(10_000):
+        connection.raw(b"HTTP/1.1 100 Continue\r\n\r\n")
+        time.sleep(0.02)
+
+
+def stays_processing(connection: Connection, server: LyingServer, seen: Seen) -> None:
+    """Answer a status request: the job is still in work, and nobody need ask again soon."""
+    data = {"image_id": int(seen.path.rpartition("/")[2]), "status": "processing"}
+    connection.json(200, {"success": True, "data": data}, {"Retry-After": "1000"})
+
+
+def sends_half(connection: Connection, server: LyingServer, seen: Seen) -> None:
+    """Send half of a result, and hang up."""
+    result = server.jobs[int(seen.path.rpartition("/")[2])].result
+    connection.raw(f"HTTP/1.1 200 OK\r\nContent-Length: {len(result)}\r\n\r\n".encode() + result[: len(result) // 2])
+
+
+def sends_half_unsaid(connection: Connection, server: LyingServer, seen: Seen) -> None:
+    """Send half of a result as if it were the whole."""
+    result = server.jobs[int(seen.path.rpartition("/")[2])].result
+    connection.raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + result[: len(result) // 2])
+
+
 def _headers(stream: object) -> Iterator[tuple[str, str]]:
     while line := stream.readline().decode("latin-1").strip():  # type: ignore[attr-defined]
         name, _, value = line.partition(":")

@@ -144,7 +144,7 @@ def _make(folder: Path) -> None:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Any:  # noqa: ANN401  a generator for contextmanager
     locks = FileLocks(folder.parent / "claims")
-    with locks.claim(f"open {os.fspath(folder)}", deadline=time.monotonic() + WAIT, stop=threading.Event()) as ours:
+    with locks.hold(f"open {os.fspath(folder)}", deadline=time.monotonic() + WAIT, stop=threading.Event()) as ours:
         if not ours:
             raise OSError("another process has been opening it for too long")
         yield

@@ -28,7 +28,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@settings_options("quality", "min_size", "seal", "include", "exclude", "strict")
+@settings_options("quality", "min_size", "seal", "embedded", "include", "exclude", "strict")
 @click.option("--baseline", type=FILE, help="Let the images pass that this file lists.")
 @click.option(
     "--write-baseline",

@@ -52,7 +52,7 @@ def describe(path: Path, session: Session) -> Iterator[str]:
     if session.selection.excluded(path):
         yield _row("excluded", _sources(session, "exclude", "include"))
     if seen.state is State.OPEN:
-        yield _row("result", _result(seen, answer))
+        yield _row("result", _result(seen, answer, session))
     yield _row("quality", f"{seen.source.recipe.quality} ({_sources(session, 'quality', 'overrides')})")
     yield _row("engines", f"{', then '.join(seen.source.engines)} ({_sources(session, 'engine', 'overrides')})")
     yield from _undo(path, seen, session)
@@ -83,9 +83,19 @@ def _seal(path: Path, seen: Inspected) -> str:
     return f"none, and none is possible: {reason}" if reason else "none"
 
 
-def _result(seen: Inspected, answer: Resolution | None) -> str:
+def _waiting(seen: Inspected, session: Session) -> str:
+    """Return where a result waits that is paid for and not known yet, "" where none does."""
+    asked = "hosted" in seen.source.engines and bool(session.settings.api_key)
+    if not asked or not session.hosted.awaits(seen.content, seen.source.recipe):
+        return ""
+    return f"paid for, and not collected yet: it waits at {session.hosted.host}, and the next run collects it"
+
+
+def _result(seen: Inspected, answer: Resolution | None, session: Session) -> str:
     if answer is None or answer.entry is None:
-        return "none yet: " + ("no engine is available" if answer else "the next run makes one")
+        return _waiting(seen, session) or "none yet: " + (
+            "no engine is available" if answer else "the next run makes one"
+        )
     return _verdict(seen, answer.entry)
 
 

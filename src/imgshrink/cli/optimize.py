@@ -14,8 +14,8 @@ from .restore import start_again
 from .run import find_images, run_over
 
 SETTINGS = (
-    "engine", "quality", "min_saving", "min_size", "include", "exclude", "jobs", "max_uploads", "max_time",
-    "cache_dir", "cache_size", "strict", "report",
+    "engine", "quality", "min_saving", "min_size", "embedded", "include", "exclude", "jobs", "max_uploads",
+    "max_time", "cache_dir", "cache_size", "strict", "report",
 )  # fmt: skip
 EXISTING = click.Path(path_type=Path)
 

@@ -18,18 +18,21 @@ QUOTA = {"left": "quota left", "limit": "quota a month", "used": "used this mont
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the replies of the API as JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the API's replies and the count of waiting results as JSON."
+)
 def usage(*, as_json: bool) -> None:
-    """Show how much of the API key's quota is used, and how much is left."""
+    """Show how much of the API key's quota is used and left, and how many paid results wait to be collected."""
     settings = settings_of({})
     if settings.api_key is None:
         raise SettingsError("there is no API key: set TINYJPG_API_KEY, or put it into your own config.toml")
     with Session(settings) as session:
         stats, used = session.hosted.ask(STATS), session.hosted.ask(USAGE)
+        waiting = session.hosted.waiting()
     if as_json:
-        print_result(json.dumps({"stats": stats, "usage": used}, indent=1))
+        print_result(json.dumps({"stats": stats, "usage": used, "waiting": waiting}, indent=1))
         return
     quota = read_quota(stats)
     known = [(words, value) for name, words in QUOTA.items() if (value := getattr(quota, name)) not in (None, "")]
-    for name, value in [*known, *rows(used)]:
+    for name, value in [*known, ("paid for, not collected yet", waiting), *rows(used)]:
         print_result(f"{shown(name):<32} {shown(str(value))}")

@@ -55,11 +55,25 @@ class Declined(EngineError):
 
 
 class Rejected(EngineError):
-    """The engine took the image and can't serve it; asking again would bring the same answer."""
+    """The engine took the image and can't serve it; asking again would bring the same answer.
+
+    `remembered`: this is known from an earlier run, and the engine was not called.
+    """
+
+    def __init__(self, message: str = "", *, uploads: int = 0, remembered: bool = False) -> None:
+        super().__init__(message, uploads=uploads)
+        self.remembered = remembered
 
 
 class Unavailable(EngineError):
-    """The engine can't be reached or answered nonsense; another time it may."""
+    """The engine can't be reached or answered nonsense; another time it may.
+
+    `lasting`: not in this run, whatever the image.
+    """
+
+    def __init__(self, message: str = "", *, uploads: int = 0, lasting: bool = False) -> None:
+        super().__init__(message, uploads=uploads)
+        self.lasting = lasting
 
 
 class UploadLimitReached(EngineError):

@@ -7,6 +7,9 @@ from dataclasses import fields
 
 from .model import Recipe
 
+_ALWAYS_NAMED = {"quality"}
+"""Fields of the first recipe; a later one is named only where it is not the default, so that older keys stay."""
+
 
 def content_hash(data: bytes) -> str:
     """SHA-256 of the bytes, as 64 hex digits."""
@@ -15,7 +18,11 @@ def content_hash(data: bytes) -> str:
 
 def cache_key(content: str, recipe: Recipe, fingerprint: str) -> str:
     """Name what an engine makes of a content: `content` is its `content_hash`, `fingerprint` the engine's."""
-    asked = [f"{field.name}={getattr(recipe, field.name)!r}" for field in fields(recipe)]
+    asked = [
+        f"{field.name}={value!r}"
+        for field in fields(recipe)
+        if (value := getattr(recipe, field.name)) != field.default or field.name in _ALWAYS_NAMED
+    ]
     return _digest("result", content, fingerprint, *asked)
 
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+KEEP, DROP = "keep", "drop"
+
+
 class Format(str, Enum):
     """An image format that imgshrink treats; the value is the word people see."""
 
@@ -85,14 +88,23 @@ class ImageInfo:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything asked for that can change the output bytes. `quality` is 1..100; 100 is lossless."""
+    """Everything asked for that can change the output bytes. `quality` is 1..100; 100 is lossless.
+
+    `embedded` is what becomes of data that an image carries for other programs: `keep` or `drop`.
+    """
 
     quality: int = 80
+    embedded: str = KEEP
 
     @property
     def lossless(self) -> bool:
         """No pixel that a viewer sees may change."""
         return self.quality == 100
+
+    @property
+    def keeps(self) -> bool:
+        """What an image carries for other programs stays, or the image is left alone."""
+        return self.embedded == KEEP
 
 
 class Verdict(str, Enum):
@@ -177,7 +189,8 @@ class Outcome:
     """What became of one file. `path` is the source path people know; sizes are bytes on disk before and after.
 
     `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED: a
-    `Reason`, or what an engine or verify said.
+    `Reason`, or what an engine or verify said. `dropped`: the file has lost what it carried for other programs, as was
+    asked for.
     """
 
     path: str
@@ -188,6 +201,7 @@ class Outcome:
     engine: str = ""
     from_cache: bool = False
     reason: str = ""
+    dropped: bool = False
 
 
 @dataclass(frozen=True)

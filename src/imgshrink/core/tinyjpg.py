@@ -1,4 +1,4 @@
-"""The TinyJPG API as data, as both sides write it: routes, requests, replies, errors. No socket, no clock."""
+"""The TinyJPG API's protocol, shared by client and server: routes, requests, replies, errors. No socket, no clock."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ QUALITY_RANGE = "The quality must be between 1 and 100."
 
 @dataclass(frozen=True)
 class Job:
-    """One image at the API, as its replies tell: sizes in bytes, `processing_time` in seconds."""
+    """One image at the API, as its replies describe it: sizes in bytes, `processing_time` in seconds."""
 
     image_id: int
     status: str
@@ -51,7 +51,7 @@ class Job:
 
 
 def accepted(job: Job) -> Json:
-    """Return the reply to an upload; the estimate is half of the original's size, as published."""
+    """Return the reply to an upload; the estimate is half of the original's size, as in the published API."""
     data: Json = {
         "image_id": job.image_id,
         "original_url": job.original_url,
@@ -64,7 +64,7 @@ def accepted(job: Job) -> Json:
 
 
 def progress(job: Job) -> Json:
-    """Return the reply to a status request: results only once completed, `message` only where there is one."""
+    """Return the reply to a status request: result fields only once completed, `message` only if there is one."""
     data: Json = {"image_id": job.image_id, "status": job.status, "original_size": job.original_size}
     if job.status == COMPLETED:
         data["optimized_size"] = job.optimized_size
@@ -78,7 +78,7 @@ def progress(job: Job) -> Json:
 
 
 def refusal(message: str, errors: Mapping[str, Sequence[str]] | None = None) -> Json:
-    """Return the error envelope; `errors` maps a field to its messages and is left out where there are none."""
+    """Return the error envelope; `errors` maps a field to its messages and is omitted if empty."""
     envelope: Json = {"success": False, "message": message}
     if errors:
         envelope["errors"] = {field: list(messages) for field, messages in errors.items()}
@@ -86,20 +86,20 @@ def refusal(message: str, errors: Mapping[str, Sequence[str]] | None = None) -> 
 
 
 def saved(before: int, after: int) -> float:
-    """Return the per cent saved, two digits behind the point."""
+    """Return the percentage saved, rounded to two decimals."""
     return round(100 * (before - after) / before, 2) if before else 0.0
 
 
 @dataclass(frozen=True)
 class Upload:
-    """One POST: its body and the content type that belongs to it."""
+    """The body of one upload and its content type."""
 
     content_type: str
     body: bytes
 
 
 def upload(image: bytes, extension: str, media_type: str, quality: int, token: str) -> Upload:
-    """Return the form of an upload: equal arguments give equal bytes, and its file name is made of `token` (hex)."""
+    """Return the form of an upload: equal arguments give equal bytes; its file name is made from `token` (hex)."""
     boundary = f"imgshrink-{token}"
     head = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="quality"\r\n\r\n{quality}\r\n'
@@ -111,7 +111,7 @@ def upload(image: bytes, extension: str, media_type: str, quality: int, token: s
 
 
 def clean_key(value: str | None) -> str | None:
-    """Return a key without white space around it, None for an empty one; SettingsError, unquoted, for a bad one."""
+    """Return a key without surrounding white space, None if empty; raises SettingsError, without quoting a bad key."""
     key = (value or "").strip()
     if not key:
         return None

@@ -1,4 +1,7 @@
-"""One process at a time for one key: a file lock each, which the system takes back from a process that dies."""
+"""One holder at a time for one key: between threads, and between processes by a file lock for each key.
+
+The operating system releases the file locks of a process that dies.
+"""
 
 from __future__ import annotations
 
@@ -21,64 +24,106 @@ STALE = 86400
 
 
 class FileLocks:
-    """Hands out claims on keys, between all processes that name the same `folder`."""
+    """Locks by key, between all processes that use the same `folder`; without a folder, between threads only."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._lock = threading.Lock()
+        self._threads = _ThreadLocks()
+        self._guard = threading.Lock()
         self._ready: bool | None = None
 
     @contextmanager
-    def claim(self, key: str, *, deadline: float | None, stop: threading.Event) -> Iterator[bool]:
-        """Hold `key` for the context: True if it is ours, False if others held it until `deadline` or `stop`.
+    def hold(self, key: str, *, deadline: float | None, stop: threading.Event) -> Iterator[bool]:
+        """Hold `key` for the context: True if it is held, False if others held it until `deadline` or `stop`.
 
-        `deadline` is monotonic seconds, None for no end; one try is always made. Where the folder can't be written,
-        everything is ours: without coordination, but never in the way.
+        `deadline` is in monotonic seconds, None for no limit; at least one attempt is made. Where the folder can't be
+        written, only the threads of this process exclude each other, so that a read-only home blocks nobody.
         """
-        lock = self._file_lock(key)
-        held = lock is None or self._acquire(lock, deadline, stop)
+        with self._threads.hold(key, deadline, stop) as first:
+            lock = self._file_lock(key) if first else None
+            held = first and (lock is None or _acquire(lock, deadline, stop))
+            try:
+                yield held
+            finally:
+                if lock is not None and lock.is_locked:
+                    lock.release()
+
+    def _file_lock(self, key: str) -> BaseFileLock | None:
+        folder = self._folder
+        if folder is None or not self._prepared(folder):
+            return None
+        name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        return _file_lock(folder / f"{name}.lock")
+
+    def _prepared(self, folder: Path) -> bool:
+        with self._guard:
+            if self._ready is None:
+                self._ready = _prepare(folder)
+            return self._ready
+
+
+class _ThreadLocks:
+    """Locks by key between the threads of this process."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held: set[str] = set()
+
+    @contextmanager
+    def hold(self, key: str, deadline: float | None, stop: threading.Event) -> Iterator[bool]:
+        held = self._acquire(key, deadline, stop)
         try:
             yield held
         finally:
-            if lock is not None and lock.is_locked:
-                lock.release()
+            if held:
+                self._release(key)
 
-    def _file_lock(self, key: str) -> BaseFileLock | None:
-        if not self._prepared():
-            return None
-        name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-        return _file_lock(self._folder / f"{name}.lock")
-
-    def _acquire(self, lock: BaseFileLock, deadline: float | None, stop: threading.Event) -> bool:
-        from filelock import Timeout
-
-        while True:
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                left = POLL if deadline is None else deadline - time.monotonic()
-                if left <= 0 or stop.wait(min(left, POLL)):
+    def _acquire(self, key: str, deadline: float | None, stop: threading.Event) -> bool:
+        with self._changed:
+            while key in self._held:
+                left = _left(deadline)
+                if left <= 0 or stop.is_set():
                     return False
-            except (OSError, NotImplementedError):
-                return True
-            else:
-                _touch(Path(lock.lock_file))
-                return True
-
-    def _prepared(self) -> bool:
-        with self._lock:
-            if self._ready is None:
-                self._ready = self._prepare()
-            return self._ready
-
-    def _prepare(self) -> bool:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (self._folder / ".gitignore").write_text("*\n", encoding="ascii")
-        except OSError:
-            return False
-        _sweep(self._folder, before=time.time() - STALE)
+                self._changed.wait(left)
+            self._held.add(key)
         return True
+
+    def _release(self, key: str) -> None:
+        with self._changed:
+            self._held.remove(key)
+            self._changed.notify_all()
+
+
+def _left(deadline: float | None) -> float:
+    """Return the seconds until the next attempt, 0 or less once `deadline` has passed."""
+    return POLL if deadline is None else min(POLL, deadline - time.monotonic())
+
+
+def _acquire(lock: BaseFileLock, deadline: float | None, stop: threading.Event) -> bool:
+    from filelock import Timeout
+
+    while True:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            left = _left(deadline)
+            if left <= 0 or stop.wait(left):
+                return False
+        except (OSError, NotImplementedError):
+            return True
+        else:
+            _touch(Path(lock.lock_file))
+            return True
+
+
+def _prepare(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / ".gitignore").write_text("*\n", encoding="ascii")
+    except OSError:
+        return False
+    _sweep(folder, before=time.time() - STALE)
+    return True
 
 
 def _file_lock(path: Path) -> BaseFileLock:
@@ -97,7 +142,7 @@ def _touch(path: Path) -> None:
 
 
 def _sweep(folder: Path, *, before: float) -> None:
-    """Remove the lock files that nobody has held since `before`, each while it is held by us."""
+    """Remove the lock files that have not been used since `before`, each while it is held."""
     from filelock import Timeout
 
     for path in folder.glob("*.lock"):
@@ -109,39 +154,3 @@ def _sweep(folder: Path, *, before: float) -> None:
                     path.unlink()
                 finally:
                     lock.release()
-
-
-TICK = 0.1
-
-
-class KeyedLock:
-    """Hands out turns by name; who waits for one watches the stop."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._changed = threading.Condition()
-        self._taken: set[str] = set()
-
-    @contextmanager
-    def turn(self, name: str) -> Iterator[bool]:
-        """Enter with True once the turn is ours, with False when the run was stopped before."""
-        ours = self._take(name)
-        try:
-            yield ours
-        finally:
-            if ours:
-                self._give_back(name)
-
-    def _take(self, name: str) -> bool:
-        with self._changed:
-            while name in self._taken:
-                if self._stop.is_set():
-                    return False
-                self._changed.wait(TICK)
-            self._taken.add(name)
-        return True
-
-    def _give_back(self, name: str) -> None:
-        with self._changed:
-            self._taken.remove(name)
-            self._changed.notify_all()

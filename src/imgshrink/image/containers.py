@@ -27,8 +27,8 @@ _JPEG_BARE = {"TEM", "SOI", "EOI", *(f"RST{n}" for n in range(8))}
 _JPEG_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _JPEG_FILL = re.compile(rb"\xff*")
 _GIF_EXTENSIONS = {0x01: "text", 0xF9: "graphic", 0xFE: "comment", 0xFF: "application"}
-_PNG_PICTURE_CHUNKS = {"acTL", "fcTL", "fdAT"}
-_WEBP_PICTURE_CHUNKS = {"VP8 ", "VP8L", "ANMF"}
+_PNG_PIXEL_CHUNKS = {"acTL", "fcTL", "fdAT"}
+_WEBP_PIXEL_CHUNKS = {"VP8 ", "VP8L", "ANMF"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def parts(data: bytes, format: Format) -> Iterator[Part]:
 def end(data: bytes, format: Format, walked: Sequence[Part] | None = None) -> int | None:
     """Return the offset just behind the container, None where it is incomplete or broken.
 
-    Complete means: the end is reached through the structure, there is a picture, and the checksums of the PNG chunks
+    Complete means: the end is reached through the structure, there are pixels, and the checksums of the PNG chunks
     that carry it are right. `walked` is `parts(data, format)` where the caller has it already.
     """
     found = tuple(parts(data, format)) if walked is None else walked
@@ -223,8 +223,8 @@ def _png_whole(data: bytes, found: Sequence[Part]) -> bool:
     header, last = found[1], found[-1]
     if header.end - header.start != 25 or last.end - last.start != 12:
         return False
-    picture = (part for part in found if part.kind[0].isupper() or part.kind in _PNG_PICTURE_CHUNKS)
-    return all(checksum_right(data, part) for part in picture)
+    needed = (part for part in found if part.kind[0].isupper() or part.kind in _PNG_PIXEL_CHUNKS)
+    return all(checksum_right(data, part) for part in needed)
 
 
 def checksum_right(data: bytes, part: Part) -> bool:
@@ -239,7 +239,7 @@ def _gif_whole(data: bytes, found: Sequence[Part]) -> bool:  # noqa: ARG001 - th
 
 def _webp_whole(data: bytes, found: Sequence[Part]) -> bool:
     finish = 8 + int.from_bytes(data[4:8], "little")
-    return found[-1].end == finish and any(part.kind in _WEBP_PICTURE_CHUNKS for part in found)
+    return found[-1].end == finish and any(part.kind in _WEBP_PIXEL_CHUNKS for part in found)
 
 
 _STEPS: dict[Format, Callable[[bytes, Part | None], Part | None]] = {

@@ -1,28 +1,63 @@
-"""Copyright notices wherever an image may carry them: EXIF, XMP, IPTC, PNG text, GIF comments."""
+"""Notices, the names of people and licences, wherever an image may carry them: EXIF, XMP, IPTC, PNG text, comments."""
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from html import unescape
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import islice
 
-from . import exif
+from ..core.model import Format
+from . import exif, iptc, xmp
 from .containers import Part
 
-XMP_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
-XMP_PNG = b"XML:com.adobe.xmp\0"
-XMP_GIF = b"\x0bXMP DataXMP"
-PHOTOSHOP = b"Photoshop 3.0\0"
-_JPEG_HOLDERS = {"APP1": (b"Exif\0", XMP_JPEG), "APP13": (PHOTOSHOP,)}
+PNG_TEXTS = ("tEXt", "zTXt", "iTXt")
 _MOST_INFLATED = 1 << 20
 _MOST_NOTICES = 10
-_RIGHTS_ELEMENT = re.compile(rb"<dc:rights\b[^>]{0,200}>")
-_RIGHTS_ATTRIBUTE = re.compile(rb"dc:rights\s{0,9}=\s{0,9}(?:\"([^\"]{0,2000})\"|'([^']{0,2000})')")
-_LIST_ITEM = re.compile(rb"<rdf:li\b[^>]{0,200}>([^<]{0,2000})<")
+_IN_XMP = {
+    "copyright": "dc:rights", "creator": "dc:creator", "credit": "photoshop:Credit",
+    "statement": "xmpRights:WebStatement", "terms": "xmpRights:UsageTerms", "licence": "cc:license",
+    "source_type": "Iptc4xmpExt:DigitalSourceType",
+}  # fmt: skip
+_IN_IPTC = {iptc.BY_LINE: "creator", iptc.CREDIT: "credit", iptc.COPYRIGHT: "copyright"}
+_PNG_NOTICES = {b"Copyright": "copyright", b"Author": "creator"}
 _GIF_NOTICE = re.compile(r"copyright|©|\(c\)", re.IGNORECASE)
 _GIF_LABEL = "Copyright: "
+
+
+@dataclass(frozen=True)
+class Notices:
+    """Who made an image and what may be done with it; "" for what is not said.
+
+    `statement` is the address of a licence's page, `terms` are its words, `licence` is its address at Creative Commons.
+    `source_type` is IPTC's digital source type: how an image came to be, generated ones among them.
+    """
+
+    copyright: str = ""
+    creator: str = ""
+    credit: str = ""
+    statement: str = ""
+    terms: str = ""
+    licence: str = ""
+    source_type: str = ""
+
+    def packet(self, *without: str) -> bytes:
+        """Return an XMP packet of these fields but those named, b"" where nothing is left."""
+        said = {_IN_XMP[field.name]: getattr(self, field.name) for field in fields(self) if field.name not in without}
+        return xmp.write({name: value for name, value in said.items() if value})
+
+
+def read_notices(data: bytes, walked: Sequence[Part], format: Format, *, texts: bool = True) -> Notices:
+    """Read all notices of a container; without `texts` not those in PNG texts and GIF comments."""
+    found: dict[str, list[str]] = {}
+    for name, value in _found(data, walked, format):
+        found.setdefault(name, []).append(value)
+    if texts:
+        for part in islice((part for part in walked if is_text_notice(data, part)), _MOST_NOTICES):
+            name, value = _text_notice(data, part)
+            found.setdefault(name, []).append(value)
+    return Notices(**{name: join(values) for name, values in found.items()})
 
 
 def join(texts: Iterable[str]) -> str:
@@ -36,39 +71,58 @@ def join(texts: Iterable[str]) -> str:
     return exif.text("; ".join(said).encode("utf-8", "replace"))
 
 
-def of_jpeg(data: bytes, walked: Sequence[Part]) -> Iterator[str]:
-    """Notices in EXIF, XMP and IPTC."""
-    segments = (part for part in walked if data.startswith(_JPEG_HOLDERS.get(part.kind, ()), part.body))
-    for part in islice(segments, _MOST_NOTICES):
+def _found(data: bytes, walked: Sequence[Part], format: Format) -> Iterator[tuple[str, str]]:
+    """Yield field and value of the notices in the first ten holders, however many a hostile file has."""
+    holders = (part for part in walked if _holder(data, part, format))
+    for part in islice(holders, _MOST_NOTICES):
         body = data[part.body : part.body_end]
-        if part.kind == "APP13":
-            yield from _in_photoshop(body)
+        kind = _holder(data, part, format)
+        if kind == "exif":
+            read = exif.read(body)
+            yield from (("copyright", read.copyright), ("creator", read.artist))
+        elif kind == "iptc":
+            yield from ((_IN_IPTC[number], exif.text(value)) for number, value in iptc.notices(body))
         else:
-            yield _in_xmp(body) if body.startswith(XMP_JPEG) else exif.read(body).copyright
+            yield from _in_xmp(xmp.read(png_text(data, part) if format is Format.PNG else body))
 
 
-def of_png(data: bytes, walked: Sequence[Part]) -> Iterator[str]:
-    """Notices in EXIF and XMP; those in text chunks are `of_png_text`."""
-    chunks = (part for part in walked if part.kind == "eXIf" or is_png_xmp(data, part))
-    for part in islice(chunks, _MOST_NOTICES):
-        body = data[part.body : part.body_end]
-        yield exif.read(body).copyright if part.kind == "eXIf" else _in_xmp(png_text(data, part))
+def _in_xmp(properties: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((name, properties.get(known, "")) for name, known in _IN_XMP.items())
 
 
-def of_png_text(data: bytes, walked: Sequence[Part]) -> Iterator[str]:
-    """Notices in text chunks with the keyword Copyright."""
-    chunks = (part for part in walked if is_png_notice(data, part))
-    return (exif.text(png_text(data, part)) for part in islice(chunks, _MOST_NOTICES))
+def _holder(data: bytes, part: Part, format: Format) -> str:
+    """Return what of `exif`, `xmp`, `iptc` a part holds, "" for none."""
+    if format is Format.JPEG:
+        starts = (("APP1", b"Exif\0", "exif"), ("APP1", xmp.JPEG, "xmp"), ("APP13", iptc.PHOTOSHOP, "iptc"))
+        return next(
+            (kind for name, start, kind in starts if part.kind == name and data.startswith(start, part.body)), ""
+        )
+    if is_xmp(data, part):
+        return "xmp"
+    return "exif" if part.kind in ("eXIf", "EXIF") else ""
 
 
-def is_png_notice(data: bytes, part: Part) -> bool:
-    """Tell whether a chunk is a text with the keyword Copyright."""
-    return part.kind in ("tEXt", "zTXt", "iTXt") and data.startswith(b"Copyright\0", part.body)
+def is_xmp(data: bytes, part: Part) -> bool:
+    """Tell whether a part holds an XMP packet, the extension of a JPEG's among them."""
+    return part.kind == "XMP " or data.startswith(_XMP_STARTS.get(part.kind, ()), part.body)
 
 
-def is_png_xmp(data: bytes, part: Part) -> bool:
-    """Tell whether a chunk is a text that holds an XMP packet."""
-    return part.kind == "iTXt" and data.startswith(XMP_PNG, part.body)
+def is_text_notice(data: bytes, part: Part) -> bool:
+    """Tell whether a part is a PNG text with the keyword Copyright or Author, or a GIF comment about copyright."""
+    if part.kind in PNG_TEXTS:
+        return png_keyword(data, part) in _PNG_NOTICES
+    return part.kind == "extension:comment" and bool(_GIF_NOTICE.search(exif.text(gif_blocks(data, part))))
+
+
+def _text_notice(data: bytes, part: Part) -> tuple[str, str]:
+    if part.kind in PNG_TEXTS:
+        return _PNG_NOTICES[png_keyword(data, part)], exif.text(png_text(data, part))
+    return "copyright", exif.text(gif_blocks(data, part)).removeprefix(_GIF_LABEL)
+
+
+def png_keyword(data: bytes, part: Part) -> bytes:
+    """The keyword of a text chunk."""
+    return data[part.body : part.body_end].partition(b"\0")[0]
 
 
 def png_text(data: bytes, part: Part) -> bytes:
@@ -93,20 +147,6 @@ def inflate(data: bytes, most: int) -> bytes:
     return inflated if stream.eof else b""
 
 
-def of_gif(data: bytes, walked: Sequence[Part]) -> Iterator[str]:
-    """Notices in XMP, and comments that speak of copyright."""
-    for part in walked:
-        if part.kind == "extension:application" and data.startswith(XMP_GIF, part.body):
-            yield _in_xmp(data[part.body : part.body_end])
-        elif is_gif_notice(data, part):
-            yield _gif_comment(data, part).removeprefix(_GIF_LABEL)
-
-
-def is_gif_notice(data: bytes, part: Part) -> bool:
-    """Tell whether a part is a comment that speaks of copyright."""
-    return part.kind == "extension:comment" and bool(_GIF_NOTICE.search(_gif_comment(data, part)))
-
-
 def gif_comment(notice: str) -> bytes:
     """A comment extension that says the notice, b"" for none."""
     if not notice:
@@ -117,51 +157,15 @@ def gif_comment(notice: str) -> bytes:
     return b"!\xfe" + b"".join(bytes((len(block),)) + block for block in blocks) + b"\0"
 
 
-def _gif_comment(data: bytes, part: Part) -> str:
+def gif_blocks(data: bytes, part: Part) -> bytes:
+    """The content of a GIF extension's sub-blocks."""
     at, blocks = part.body, []
     while at < part.body_end:
         blocks.append(data[at + 1 : at + 1 + data[at]])
         at += data[at] + 1
-    return exif.text(b"".join(blocks))
+    return b"".join(blocks)
 
 
-def of_webp(data: bytes, walked: Sequence[Part]) -> Iterator[str]:
-    """Notices in EXIF and XMP."""
-    for part in islice((part for part in walked if part.kind in ("EXIF", "XMP ")), _MOST_NOTICES):
-        body = data[part.body : part.body_end]
-        yield exif.read(body).copyright if part.kind == "EXIF" else _in_xmp(body)
-
-
-def _in_xmp(packet: bytes) -> str:
-    """The first language of `dc:rights`, as an element or an attribute (XMP specification, part 1)."""
-    element = _RIGHTS_ELEMENT.search(packet)
-    if element:
-        value = packet[element.end() : element.end() + 4000].partition(b"</dc:rights>")[0]
-        item = _LIST_ITEM.search(value)
-        return _unescaped(item[1] if item else value.partition(b"<")[0])
-    attribute = _RIGHTS_ATTRIBUTE.search(packet)
-    return _unescaped(attribute[1] or attribute[2] or b"") if attribute else ""
-
-
-def _unescaped(value: bytes) -> str:
-    return exif.text(unescape(exif.text(value)).encode("utf-8", "replace"))
-
-
-def _in_photoshop(body: bytes) -> Iterator[str]:
-    """IPTC's copyright notice (2:116) in the image resource 0x0404."""
-    at = len(PHOTOSHOP)
-    while body.startswith(b"8BIM", at) and at + 7 <= len(body):
-        name_end = at + 6 + (body[at + 6] + 2 & ~1)
-        size = int.from_bytes(body[name_end : name_end + 4], "big")
-        if body[at + 4 : at + 6] == b"\x04\x04":
-            yield from _in_iptc(body[name_end + 4 : name_end + 4 + size])
-        at = name_end + 4 + size + (size & 1)
-
-
-def _in_iptc(records: bytes) -> Iterator[str]:
-    at = 0
-    while records[at : at + 1] == b"\x1c" and at + 5 <= len(records):
-        size = int.from_bytes(records[at + 3 : at + 5], "big")
-        if records[at + 1 : at + 3] == b"\x02\x74":
-            yield exif.text(records[at + 5 : at + 5 + size])
-        at += 5 + size
+_XMP_STARTS: Mapping[str, tuple[bytes, ...]] = {
+    "APP1": (xmp.JPEG, xmp.JPEG_EXTENSION), "iTXt": (xmp.PNG,), "extension:application": (xmp.GIF,),
+}  # fmt: skip

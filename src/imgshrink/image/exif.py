@@ -3,50 +3,79 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
-_COPYRIGHT, _EXIF_DIRECTORY, _WIDTH, _HEIGHT = 0x8298, 0x8769, 0xA002, 0xA003
-_ASCII, _SHORT, _LONG, _RATIONAL = 2, 3, 4, 5
-_SIZES = {_ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8}
-_INCHES = 2
+_ARTIST, _COPYRIGHT, _EXIF_DIRECTORY, _WIDTH, _HEIGHT = 0x013B, 0x8298, 0x8769, 0xA002, 0xA003
+_DESCRIPTION, _MAKE, _MODEL, _SOFTWARE, _USER_COMMENT, _WINDOWS_COMMENT = 0x010E, 0x010F, 0x0110, 0x0131, 0x9286, 0x9C9C
+_BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 1, 2, 3, 4, 5, 7
+_SIZES = {_BYTE: 1, _ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8, _UNDEFINED: 1}
+_CODE = 8
+"""Bytes before a user comment that name its character code (EXIF 2.32, 4.6.5)."""
+
+_INCHES, _CENTIMETRES = 2, 3
 _LONGEST = 2000
 _MOST_ENTRIES = 1000
 
 
 @dataclass(frozen=True)
 class Density:
-    """Dots an inch as fractions, and the width and height in CSS pixels that a browser derives from them."""
+    """Dots a `unit` as fractions: 1 is no unit, 2 an inch, 3 a centimetre, 0 where none is written.
+
+    `width` and `height` are the CSS pixels that a browser derives from them, 0 where none are written.
+    """
 
     x: tuple[int, int]
     y: tuple[int, int]
-    width: int
-    height: int
+    unit: int = _INCHES
+    width: int = 0
+    height: int = 0
 
     def corrects(self, width: int, height: int) -> bool:
-        """Tell whether browsers show a picture of so many pixels at another size.
+        """Tell whether browsers show a image of so many pixels at another size.
 
         They do where its size at 72 dots an inch, rounded, is the written one (HTML, density-corrected natural size).
         """
+        if self.unit != _INCHES or not all((self.width, self.height)):
+            return False
         derived = _at_72(width, self.x), _at_72(height, self.y)
         return derived == (self.width, self.height) != (width, height)
 
 
 @dataclass(frozen=True)
 class Exif:
-    """`orientation` is 1..8, 1 where none or nonsense is written; `copyright` is the notice, "" for none."""
+    """`orientation` is 1..8, 1 where none or nonsense is written; `copyright` and `artist` are "" for none."""
 
     orientation: int = 1
     copyright: str = ""
     density: Density | None = None
+    artist: str = ""
 
 
 def read(data: bytes) -> Exif:
     """Read a TIFF structure of either byte order, with or without the `Exif` prefix that JPEG puts before it."""
-    tiff = data[6:] if data.startswith(b"Exif\0") else data
+    tiff = _unprefixed(data)
     orientation = number(tiff, _ORIENTATION)
-    notice = text(_value(tiff, _COPYRIGHT, _ASCII))
-    return Exif(orientation if 1 <= orientation <= 8 else 1, notice, _read_density(tiff))
+    return Exif(
+        orientation if 1 <= orientation <= 8 else 1,
+        text(_value(tiff, _COPYRIGHT, _ASCII)),
+        _read_density(tiff),
+        text(_value(tiff, _ARTIST, _ASCII)),
+    )
+
+
+def comments(data: bytes) -> Iterator[bytes]:
+    """Yield the texts in which programs keep data of their own, of UTF-16 the bytes that are not 0."""
+    tiff = _unprefixed(data)
+    for tag in (_DESCRIPTION, _MAKE, _MODEL, _SOFTWARE):
+        yield _value(tiff, tag, _ASCII)
+    yield _value(tiff, _WINDOWS_COMMENT, _BYTE).replace(b"\0", b"")
+    yield _value(tiff, _USER_COMMENT, _UNDEFINED, number(tiff, _EXIF_DIRECTORY))[_CODE:].replace(b"\0", b"")
+
+
+def _unprefixed(data: bytes) -> bytes:
+    return data[6:] if data.startswith(b"Exif\0") else data
 
 
 def number(tiff: bytes, tag: int, directory: int | None = None) -> int:
@@ -70,20 +99,23 @@ def text(value: bytes) -> str:
 def write(exif: Exif) -> bytes:
     """Write the smallest TIFF structure that says the same; b"" where there is nothing to say."""
     entries: list[tuple[int, int, bytes]] = []
+    density = exif.density
     if exif.orientation != 1:
         entries.append((_ORIENTATION, _SHORT, struct.pack(">H", exif.orientation)))
-    if exif.density:
-        entries.append((_X_RESOLUTION, _RATIONAL, struct.pack(">II", *exif.density.x)))
-        entries.append((_Y_RESOLUTION, _RATIONAL, struct.pack(">II", *exif.density.y)))
-        entries.append((_RESOLUTION_UNIT, _SHORT, struct.pack(">H", _INCHES)))
-    if exif.copyright:
-        entries.append((_COPYRIGHT, _ASCII, exif.copyright.encode("utf-8", "replace") + b"\0"))
+    if density:
+        entries.append((_X_RESOLUTION, _RATIONAL, struct.pack(">II", *density.x)))
+        entries.append((_Y_RESOLUTION, _RATIONAL, struct.pack(">II", *density.y)))
+    if density and density.unit:
+        entries.append((_RESOLUTION_UNIT, _SHORT, struct.pack(">H", density.unit)))
+    for tag, said in ((_ARTIST, exif.artist), (_COPYRIGHT, exif.copyright)):
+        if said:
+            entries.append((tag, _ASCII, said.encode("utf-8", "replace") + b"\0"))
     head = b"MM\0*\0\0\0\x08"
-    if not exif.density:
+    if not density or not density.width:
         return head + _directory(entries, 8) if entries else b""
     behind = 8 + len(_directory([*entries, (_EXIF_DIRECTORY, _LONG, bytes(4))], 8))
     first = _directory([*entries, (_EXIF_DIRECTORY, _LONG, struct.pack(">I", behind))], 8)
-    sizes = [(_WIDTH, exif.density.width), (_HEIGHT, exif.density.height)]
+    sizes = [(_WIDTH, density.width), (_HEIGHT, density.height)]
     return head + first + _directory([(tag, _LONG, struct.pack(">I", size)) for tag, size in sizes], behind)
 
 
@@ -99,12 +131,15 @@ def _directory(entries: list[tuple[int, int, bytes]], at: int) -> bytes:
 
 def _read_density(tiff: bytes) -> Density | None:
     fractions = [_value(tiff, tag, _RATIONAL) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
-    if number(tiff, _RESOLUTION_UNIT) != _INCHES or [len(fraction) for fraction in fractions] != [8, 8]:
+    if [len(fraction) for fraction in fractions] != [8, 8]:
         return None
     x, y = ((_whole(tiff, one[:4]), _whole(tiff, one[4:])) for one in fractions)
     directory = number(tiff, _EXIF_DIRECTORY)
     width, height = number(tiff, _WIDTH, directory), number(tiff, _HEIGHT, directory)
-    return Density(x, y, width, height) if all((*x, *y, width, height)) else None
+    unit = number(tiff, _RESOLUTION_UNIT)
+    if not all((*x, *y)) or unit > _CENTIMETRES:
+        return None
+    return Density(x, y, unit, width, height) if width and height else Density(x, y, unit)
 
 
 def _at_72(pixels: int, resolution: tuple[int, int]) -> int:
@@ -120,12 +155,12 @@ def _value(tiff: bytes, wanted: int, kind_wanted: int, directory: int | None = N
     """The bytes of a directory's first entry with this tag and type, b"" where there is none in the data."""
     if tiff[:4] not in (b"II*\0", b"MM\0*"):
         return b""
-    mark = "<" if tiff.startswith(b"II") else ">"
+    order = "<" if tiff.startswith(b"II") else ">"
     start = _whole(tiff, tiff[4:8]) if directory is None else directory
     count = _whole(tiff, tiff[start : start + 2])
     inside = (len(tiff) - start - 2) // 12
     for at in range(start + 2, start + 2 + 12 * min(count, inside, _MOST_ENTRIES), 12):
-        tag, kind, values, place = struct.unpack_from(f"{mark}HHII", tiff, at)
+        tag, kind, values, place = struct.unpack_from(f"{order}HHII", tiff, at)
         if (tag, kind) == (wanted, kind_wanted):
             size = values * _SIZES[kind]
             return tiff[at + 8 : at + 8 + size] if size <= 4 else tiff[place : place + size]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ..core.model import Format
 from . import copyright
+from .carried import Carried, notice_texts, read_carried
 from .containers import Part, checksum_right, identify, parts
-from .exif import Density, Exif, text
+from .copyright import Notices, read_notices
+from .exif import Density, Exif
 from .rewrite import Change, is_jpeg_profile, rewrite
 from .sniff import PNG_COLOUR_CHUNKS, read_exif, sniff
 
@@ -21,16 +23,18 @@ _MOST_ICC = 16 << 20
 class Metadata:
     """What of an image's metadata must not be lost.
 
-    `icc` is the profile, inflated, b"" for none; `copyright` all notices in one text; `colour` the bodies of the PNG
-    colour chunks other than iCCP whose checksum is right; `density` is there only where browsers show another size for
-    it.
+    `icc` is the profile, inflated, b"" for none; `colour` the bodies of the PNG colour chunks other than iCCP whose
+    checksum is right; `density` is that of EXIF, with a width and height only where browsers show another size for it.
+    `scale` is the density that the container itself gives, as it is written there: five bytes of JFIF, nine of pHYs,
+    the aspect ratio of a GIF; b"" for none.
     """
 
     icc: bytes = b""
     orientation: int = 1
-    copyright: str = ""
+    notices: Notices = field(default_factory=Notices)
     colour: Mapping[str, bytes] = field(default_factory=lambda: _NOTHING)
     density: Density | None = None
+    scale: bytes = b""
 
 
 def read_metadata(data: bytes) -> Metadata:
@@ -39,31 +43,49 @@ def read_metadata(data: bytes) -> Metadata:
     if format is None:
         return Metadata()
     walked = tuple(parts(data, format))
-    info, found = sniff(data), read_exif(data, walked)
-    corrected = info and found.density and found.density.corrects(info.width, info.height)
-    texts = [*_NOTICES[format](data, walked), *(copyright.of_png_text(data, walked) if format is Format.PNG else ())]
+    found = read_exif(data, walked)
     return Metadata(
         icc=_PROFILES[format](data, walked),
         orientation=found.orientation,
-        copyright=copyright.join(texts),
+        notices=read_notices(data, walked, format),
         colour=_read_colour(data, walked, format),
-        density=found.density if corrected else None,
+        density=_effective(data, found.density),
+        scale=_SCALES[format](data, walked),
     )
 
 
-def reduce(data: bytes) -> bytes:
+def reduce(data: bytes, *, notices: bool = True) -> bytes:
     """Return the image without GPS, thumbnails, camera data, XMP, text and comments, seal and bytes behind the end.
 
-    ICC and colour chunks, orientation, copyright notices, density and what the picture needs stay; EXIF shrinks to
+    ICC and colour chunks, orientation, density and what the image needs stay, with `notices` those too; EXIF shrinks to
     what of these it holds. Incomplete, multi-picture and signed images come back unchanged.
     """
+    if notices:
+        return dress(data, data, keep=False)
     walked = _rewritable(data)
     if walked is None:
         return data
-    format, found = walked
-    present = read_metadata(data)
-    kept = Exif(present.orientation, copyright.join(_NOTICES[format](data, found)), present.density)
-    return rewrite(data, format, found, Change(reduced=True, exif=kept))
+    kept = read_metadata(data)
+    bare = Exif(kept.orientation, density=kept.density)
+    return rewrite(data, *walked, Change(reduced=True, exif=bare, scale=kept.scale))
+
+
+def dress(data: bytes, original: bytes, *, keep: bool) -> bytes:
+    """Return `data`, reduced, with the notices and the density of `original` in place of its own.
+
+    With `keep` also with what the original carries for other programs, byte for byte. Colours and orientation are those
+    of `data`. Incomplete, multi-picture and signed images come back unchanged, and so does one of another format.
+    """
+    walked, model = _rewritable(data), _rewritable(original)
+    if walked is None or model is None or walked[0] is not model[0]:
+        return data
+    format, found = model
+    own, wanted = read_exif(data, walked[1]), read_exif(original, found)
+    notices = read_notices(original, found, format, texts=False)
+    new = Exif(own.orientation, notices.copyright, _effective(original, wanted.density), notices.creator)
+    texts = _without_reason(read_carried(original)) if keep else notice_texts(original, found, format)
+    scale = _SCALES[format](original, found)
+    return rewrite(data, *walked, Change(reduced=True, exif=new, notices=notices, carried=texts, scale=scale))
 
 
 def graft(
@@ -71,33 +93,29 @@ def graft(
     *,
     icc: bytes | None = None,
     orientation: int | None = None,
-    copyright: str | None = None,
     colour: Mapping[str, bytes] | None = None,
-    density: Density | None = None,
 ) -> bytes:
     """Return the image with exactly these in place of its own; None leaves what is there, an empty one removes it.
 
-    Where something of EXIF changes it shrinks to what is kept, and with the copyright all other notices go. What a
-    format can't hold (ICC and orientation in a GIF, PNG colour chunks elsewhere) is left out. Incomplete, multi-picture
-    and signed images come back unchanged.
+    Where the orientation changes EXIF shrinks to what is kept. What a format can't hold (ICC and orientation in a GIF,
+    PNG colour chunks elsewhere) is left out. Incomplete, multi-picture and signed images come back unchanged.
     """
     walked = _rewritable(data)
     if walked is None:
         return data
-    format, found = walked
     present = read_metadata(data)
-    said = text((copyright or "").encode("utf-8", "replace"))
-    notice = copyright is not None and said != present.copyright
-    other = orientation not in (None, present.orientation) or density not in (None, present.density)
-    kept = said if notice else present.copyright
-    new = Exif(orientation or present.orientation, kept, density or present.density)
+    own = read_exif(data, walked[1])
+    turned = orientation not in (None, present.orientation)
     change = Change(
         icc=None if icc is None or icc == present.icc else icc,
-        exif=new if notice or other else None,
-        notice=notice,
+        exif=replace(own, orientation=orientation, density=present.density) if orientation and turned else None,
         colour=None if colour is None or dict(colour) == dict(present.colour) else colour,
     )
-    return data if change == Change() else rewrite(data, format, found, change)
+    return data if change == Change() else rewrite(data, *walked, change)
+
+
+def _without_reason(found: Carried) -> Carried:
+    return replace(found, reason="")
 
 
 def _rewritable(data: bytes) -> tuple[Format, Sequence[Part]] | None:
@@ -105,6 +123,14 @@ def _rewritable(data: bytes) -> tuple[Format, Sequence[Part]] | None:
     if info is None or not info.complete or info.pictures > 1 or info.signed:
         return None
     return info.format, tuple(parts(data, info.format))
+
+
+def _effective(data: bytes, density: Density | None) -> Density | None:
+    """Return the density without the width and height that change nothing."""
+    info = sniff(data) if density else None
+    if density is None or (info and density.corrects(info.width, info.height)):
+        return density
+    return replace(density, width=0, height=0)
 
 
 def _jpeg_profile(data: bytes, walked: Sequence[Part]) -> bytes:
@@ -137,15 +163,26 @@ def _read_colour(data: bytes, walked: Sequence[Part], format: Format) -> Mapping
     return MappingProxyType(found)
 
 
-_NOTICES: dict[Format, Callable[[bytes, Sequence[Part]], Iterable[str]]] = {
-    Format.JPEG: copyright.of_jpeg,
-    Format.PNG: copyright.of_png,
-    Format.GIF: copyright.of_gif,
-    Format.WEBP: copyright.of_webp,
-}
+def _jpeg_scale(data: bytes, walked: Sequence[Part]) -> bytes:
+    """JFIF's unit and two densities (T.871, 10.1)."""
+    found = (data[part.body : part.body_end] for part in walked if part.kind == "APP0")
+    return next((body[7:12] for body in found if body.startswith(b"JFIF\0") and len(body) >= 14), b"")
+
+
+def _png_scale(data: bytes, walked: Sequence[Part]) -> bytes:
+    found = (part for part in walked if part.kind == "pHYs" and checksum_right(data, part))
+    return next((data[part.body : part.body_end] for part in found if part.body_end - part.body == 9), b"")
+
+
 _PROFILES: dict[Format, Callable[[bytes, Sequence[Part]], bytes]] = {
     Format.JPEG: _jpeg_profile,
     Format.PNG: _png_profile,
     Format.GIF: lambda _data, _walked: b"",
     Format.WEBP: _webp_profile,
+}
+_SCALES: dict[Format, Callable[[bytes, Sequence[Part]], bytes]] = {
+    Format.JPEG: _jpeg_scale,
+    Format.PNG: _png_scale,
+    Format.GIF: lambda data, _walked: data[12:13],
+    Format.WEBP: lambda _data, _walked: b"",
 }

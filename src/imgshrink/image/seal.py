@@ -1,8 +1,8 @@
-"""The seal: a short mark inside an image that says it is finished, bound to every other byte of the file.
+"""The seal: a short text inside an image that says it is shrunk, bound to every other byte of the file.
 
     imgshrink1 q80 4f1d2c9a6b3e8071
 
-is the mark's version, the quality, and the first 16 hex digits of the SHA-256 of the file without the mark. The mark is
+is the seal's version, the quality, and the first 16 hex digits of the SHA-256 of the file without the seal. It is
 bookkeeping, not security: anyone can write one, or another quality into it.
 """
 
@@ -23,23 +23,23 @@ from .sniff import describe, sniff
 COST: Mapping[Format, int] = MappingProxyType({Format.JPEG: 35, Format.PNG: 52, Format.GIF: 35, Format.WEBP: 40})
 """Bytes that a seal of a two-digit quality adds."""
 
-_MARK = rb"imgshrink1 q(100|[1-9][0-9]?) [0-9a-f]{16}"
+_SEAL = rb"imgshrink1 q(100|[1-9][0-9]?) [0-9a-f]{16}"
 _KINDS = {Format.JPEG: "COM", Format.PNG: "tEXt", Format.GIF: "extension:comment", Format.WEBP: "imgs"}
 _BODIES = {
-    Format.JPEG: re.compile(_MARK),
-    Format.PNG: re.compile(rb"Software\0" + _MARK),
-    Format.GIF: re.compile(rb"[\x1e-\x20]" + _MARK),
-    Format.WEBP: re.compile(_MARK),
+    Format.JPEG: re.compile(_SEAL),
+    Format.PNG: re.compile(rb"Software\0" + _SEAL),
+    Format.GIF: re.compile(rb"[\x1e-\x20]" + _SEAL),
+    Format.WEBP: re.compile(_SEAL),
 }
 _CLOSING = {Format.PNG: "IEND", Format.GIF: "trailer"}
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The marks at the seal's place, valid or stale, and `place`: where in the unsealed data a seal belongs."""
+    """The seals at the place of one, valid or stale, and `place`: where in the unsealed data a seal belongs."""
 
     format: Format
-    marks: Sequence[Part]
+    seals: Sequence[Part]
     place: int
 
 
@@ -49,8 +49,8 @@ def seal(data: bytes, quality: int) -> bytes:
     if found is None:
         return data
     bare = _without(data, found)
-    mark = _encode(found.format, quality, bare)
-    return _sized(bare[: found.place] + mark + bare[found.place :], found.format, len(mark))
+    text = _encode(found.format, quality, bare)
+    return _sized(bare[: found.place] + text + bare[found.place :], found.format, len(text))
 
 
 def why_not_sealable(data: bytes) -> str:
@@ -59,24 +59,24 @@ def why_not_sealable(data: bytes) -> str:
     if info is None or not info.complete:
         return describe(data)
     if info.pictures > 1:
-        return f"holds {info.pictures} pictures (MPF): rewriting it would lose all but the first"
+        return f"holds {info.pictures} images (MPF): rewriting it would lose all but the first"
     return "signed (C2PA): any change would break the signature" if info.signed else ""
 
 
 def read_seal(data: bytes) -> int | None:
     """Return the quality of a valid seal; None where there is none, or the file was changed since."""
     found = _find(data)
-    if found is None or len(found.marks) != 1 or found.marks[0].start != found.place:
+    if found is None or len(found.seals) != 1 or found.seals[0].start != found.place:
         return None
-    mark = data[found.marks[0].start : found.marks[0].end]
-    quality = int(mark[mark.index(b" q") + 2 :].split(b" ")[0])
-    return quality if mark == _encode(found.format, quality, _without(data, found)) else None
+    text = data[found.seals[0].start : found.seals[0].end]
+    quality = int(text[text.index(b" q") + 2 :].split(b" ")[0])
+    return quality if text == _encode(found.format, quality, _without(data, found)) else None
 
 
 def unseal(data: bytes) -> bytes:
-    """Return the image without the mark at the seal's place, valid or stale; `data` itself where there is none."""
+    """Return the image without the seal at its place, valid or stale; `data` itself where there is none."""
     found = _find(data)
-    return data if found is None or not found.marks else _without(data, found)
+    return data if found is None or not found.seals else _without(data, found)
 
 
 def _find(data: bytes) -> _Found | None:
@@ -90,32 +90,32 @@ def _find(data: bytes) -> _Found | None:
         return None
     if format is Format.WEBP and walked[-1].end != 8 + int.from_bytes(data[4:8], "little"):
         return None
-    marks = list(takewhile(lambda part: _is_mark(data, part, format), reversed(walked)))[::-1]
-    return _Found(format, marks, marks[0].start if marks else walked[-1].end)
+    seals = list(takewhile(lambda part: _is_seal(data, part, format), reversed(walked)))[::-1]
+    return _Found(format, seals, seals[0].start if seals else walked[-1].end)
 
 
 def _find_behind_applications(data: bytes) -> _Found:
-    """A mark among the application segments was at the place once, before others were put behind it."""
-    place, marks = 0, []
+    """Find seals up to the end of the application segments: others may have been put behind one since."""
+    place, seals = 0, []
     for part in parts(data, Format.JPEG):
-        if _is_mark(data, part, Format.JPEG):
-            marks.append(part)
+        if _is_seal(data, part, Format.JPEG):
+            seals.append(part)
         elif part.kind.startswith(("SOI", "APP")):
             place += part.end - part.start
         else:
             break
-    return _Found(Format.JPEG, marks, place)
+    return _Found(Format.JPEG, seals, place)
 
 
-def _is_mark(data: bytes, part: Part, format: Format) -> bool:
+def _is_seal(data: bytes, part: Part, format: Format) -> bool:
     return part.kind == _KINDS[format] and bool(_BODIES[format].fullmatch(data, part.body, part.body_end))
 
 
 def _without(data: bytes, found: _Found) -> bytes:
     pieces, at = [], 0
-    for mark in found.marks:
-        pieces.append(data[at : mark.start])
-        at = mark.end
+    for part in found.seals:
+        pieces.append(data[at : part.start])
+        at = part.end
     bare = b"".join([*pieces, data[at:]])
     return _sized(bare, found.format, len(bare) - len(data))
 
@@ -128,12 +128,12 @@ def _sized(data: bytes, format: Format, growth: int) -> bytes:
 
 
 def _encode(format: Format, quality: int, bare: bytes) -> bytes:
-    mark = b"imgshrink1 q%d %s" % (quality, hashlib.sha256(bare).hexdigest()[:16].encode("ascii"))
+    text = b"imgshrink1 q%d %s" % (quality, hashlib.sha256(bare).hexdigest()[:16].encode("ascii"))
     if format is Format.JPEG:
-        return b"\xff\xfe" + (len(mark) + 2).to_bytes(2, "big") + mark
+        return b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text
     if format is Format.PNG:
-        chunk = b"tEXtSoftware\0" + mark
+        chunk = b"tEXtSoftware\0" + text
         return (len(chunk) - 4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
     if format is Format.GIF:
-        return b"!\xfe" + bytes([len(mark)]) + mark + b"\0"
-    return b"imgs" + len(mark).to_bytes(4, "little") + mark + b"\0" * (len(mark) & 1)
+        return b"!\xfe" + bytes([len(text)]) + text + b"\0"
+    return b"imgs" + len(text).to_bytes(4, "little") + text + b"\0" * (len(text) & 1)

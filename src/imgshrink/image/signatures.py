@@ -18,8 +18,8 @@ _FOREIGN = (
 _FTYP = ((b"avif", "AVIF"), (b"avis", "AVIF"), (b"hei", "HEIC"), (b"hev", "HEIC"), (b"mif1", "HEIF"), (b"", "video"))
 
 
-def name(data: bytes) -> str:
-    """Say what the bytes are, by their first kilobyte."""
+def name(data: bytes, *, unknown: str = "not an image that imgshrink knows") -> str:
+    """Say what the bytes are, by their first kilobyte; `unknown` where nobody can say."""
     if not data:
         return "empty file"
     if data[4:8] == b"ftyp":
@@ -32,4 +32,4 @@ def name(data: bytes) -> str:
         return "HTML page"
     if text.startswith(b"<"):
         return "SVG" if b"<svg" in text else "XML"
-    return "not an image that imgshrink knows"
+    return unknown

@@ -40,7 +40,7 @@ def describe(data: bytes) -> str:
 
 
 def multi_picture_count(data: bytes, walked: Sequence[Part]) -> int:
-    """Count the pictures that a JPEG's MPF segment lists (CIPA DC-007), 1 where there is none."""
+    """Count the images that a JPEG's MPF segment lists (CIPA DC-007), 1 where there is none."""
     for part in walked:
         if part.kind == "APP2" and data[part.body : part.body + 4] == b"MPF\0":
             return max(1, exif.number(data[part.body + 4 : part.body_end], 0xB001))

@@ -10,6 +10,7 @@ from ..core.errors import Unreadable
 from ..core.keys import content_hash
 from ..core.model import ImageInfo, Reason, Source
 from ..files.reader import read
+from ..image.carried import Carried, read_carried
 from ..image.limits import unsupported
 from ..image.seal import read_seal, unseal
 from ..image.sniff import describe, sniff
@@ -31,7 +32,8 @@ class State(Enum):
 class Inspected:
     """One file as it was found. `digest` is the SHA-256 of its bytes, `content` that of its bytes without a seal.
 
-    `size` is bytes, 0 for a file that was not read. `reason` says why a file is not open.
+    `size` is bytes, 0 for a file that was not read. `reason` says why a file is not open. `carried` names what the
+    image carries for other programs, "" for nothing: where it may be rewritten, by `fingerprint`.
     """
 
     source: Source
@@ -41,6 +43,7 @@ class Inspected:
     info: ImageInfo | None = None
     digest: str = ""
     content: str = ""
+    carried: str = ""
 
 
 def inspect(source: Source, min_size: int, *, in_place: bool = False) -> Inspected:
@@ -57,10 +60,20 @@ def inspect(source: Source, min_size: int, *, in_place: bool = False) -> Inspect
         return Inspected(source, state, len(data), reason, info)
     if in_place and _is_read_only(source):
         return Inspected(source, State.READ_ONLY, len(data), Reason.READ_ONLY, info)
+    carried = read_carried(data)
+    if carried.reason and source.recipe.keeps:
+        return Inspected(source, State.UNSUPPORTED, len(data), carried.reason, info)
     core = unseal(data)
     digest = content_hash(data)
     content = digest if len(core) == len(data) else content_hash(core)
-    return Inspected(source, State.OPEN, len(data), "", info, digest, content)
+    return Inspected(source, State.OPEN, len(data), "", info, digest, content, carried.reason or fingerprint(carried))
+
+
+def fingerprint(carried: Carried) -> str:
+    """Name what is copied byte for byte, "" for nothing."""
+    if not (carried.leading or carried.trailing):
+        return ""
+    return f"{content_hash(carried.leading)} {content_hash(carried.trailing)}"
 
 
 def _judge(data: bytes, source: Source, min_size: int) -> tuple[State, str, ImageInfo | None]:

@@ -25,8 +25,9 @@ from ..core.errors import (
 from ..core.keys import cache_key, content_hash, done_key
 from ..core.model import Accept, Entry, ImageKey, Judgement, NotSmaller, Reason, Recipe, Refuse, Verdict
 from ..engines import Engine
+from ..image.carried import read_carried
 from ..image.matching import can_replace
-from .inspection import Inspected, suffices
+from .inspection import Inspected, fingerprint, suffices
 
 MOST_FAILURES = 2
 SLOTS = 16
@@ -37,10 +38,10 @@ Verify = Callable[[bytes, bytes, Recipe], Judgement]
 
 
 class Locks(Protocol):
-    """Locks on keys, shared by all processes."""
+    """Locks by key, between threads and processes."""
 
-    def claim(self, key: str, *, deadline: float | None, stop: threading.Event) -> AbstractContextManager[bool]:
-        """Enter with True once `key` is locked by us, with False once `deadline` (monotonic seconds) has passed."""
+    def hold(self, key: str, *, deadline: float | None, stop: threading.Event) -> AbstractContextManager[bool]:
+        """Enter with True once `key` is held, with False if others held it until `deadline` (monotonic seconds)."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Resolver:
     Engines in `lookup_only` are not asked: only their cached results are used. `slots` bounds how many images an engine
     holds at once, 16 by default. `wait` bounds the wait for another process that works on the same content, in seconds;
     after `end`, in monotonic seconds, nothing new is begun. Everything that waits watches `stop`.
+    `owes` says whether an image is paid for at an engine: that engine is asked even when it is disabled, and no other.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Resolver:
         wait: float = 300.0,
         end: float | None = None,
         stop: threading.Event | None = None,
+        owes: Callable[[str, ImageKey], bool] = lambda _, __: False,
     ) -> None:
         self._engines = {engine.name: engine for engine in engines}
         self._cache = cache
@@ -105,6 +108,7 @@ class Resolver:
         self._verify_version = verify_version
         self._wait = wait
         self._end = end
+        self._owes = owes
         self.stop = stop or threading.Event()
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
@@ -122,7 +126,7 @@ class Resolver:
 
     def lookup(self, item: WorkItem) -> Resolution | None:
         """Return what the cache knows of `item`, or None when an engine has to be asked."""
-        done = self._cache.get(done_key(item.content))
+        done = self._cache.get(done_key(item.content)) if item.recipe.keeps else None
         if done is not None and done.verdict is Verdict.DONE and suffices(done.quality, item.recipe.quality):
             return Resolution(done, from_cache=True)
         refusal: Entry | None = None
@@ -160,6 +164,8 @@ class Resolver:
                 complete, why = False, str(error)
                 continue
             except EngineError as error:
+                if self._owes(engine.name, item):
+                    return Resolution(None, complete=False, reason=Reason.PENDING)
                 self._record_failure(engine, item, error)
                 complete = False
                 continue
@@ -176,17 +182,19 @@ class Resolver:
 
     def _resolve_with(self, engine: Engine, item: WorkItem, data: bytes, *, wait: bool) -> tuple[Entry, bool]:
         key = cache_key(item.content, item.recipe, engine.fingerprint)
-        self._require_enabled(engine)
+        self._require_enabled(engine, item)
         deadline = time.monotonic() + self._wait if wait else time.monotonic()
+        if self._end is not None:
+            deadline = min(deadline, self._end)
         with ExitStack() as slot:
-            slot.enter_context(self._slot(engine))
-            with self._locks.claim(key, deadline=deadline, stop=self.stop) as ours:
-                if not ours:
+            slot.enter_context(self._slot(engine, item))
+            with self._locks.hold(key, deadline=deadline, stop=self.stop) as held:
+                if not held:
                     raise _LeftAlone(Reason.BUSY)
                 known = self._known(engine, item)
                 if known is not None:
                     return known, True
-                self._require_enabled(engine)
+                self._require_enabled(engine, item)
                 self._require_time()
                 entry = self._ask_engine(engine, item, data, slot.close)
                 self._remember(key, entry)
@@ -199,9 +207,13 @@ class Resolver:
             candidate = engine.optimize(data, item.info, item.recipe)
             self._reached(engine)
             answered()
-            judgement = NotSmaller() if candidate == data else self._judge(engine, data, candidate, item.recipe)
-        except (Declined, Rejected) as error:
-            self._reached(engine)
+            unchanged = candidate == data and item.recipe.keeps  # else dropping alone makes it smaller
+            judgement = NotSmaller() if unchanged else self._judge(engine, data, candidate, item.recipe)
+        except Declined as error:
+            judgement = Refuse(str(error))
+        except Rejected as error:
+            if not error.remembered:
+                self._reached(engine)
             judgement = Refuse(str(error))
         quality = item.recipe.quality
         match judgement:
@@ -233,15 +245,15 @@ class Resolver:
 
     def _known(self, engine: Engine, item: WorkItem) -> Entry | None:
         entry = self._cache.get(cache_key(item.content, item.recipe, engine.fingerprint))
-        if entry is None or (entry.verdict is Verdict.BETTER and not can_replace(item.info, entry.data)):
+        if entry is None or (entry.verdict is Verdict.BETTER and not _fits(item, entry.data)):
             return None
         return entry
 
     @contextmanager
-    def _slot(self, engine: Engine) -> Iterator[None]:
+    def _slot(self, engine: Engine, item: WorkItem) -> Iterator[None]:
         slot = self._slots[engine.name]
         while not slot.acquire(timeout=POLL):
-            self._require_enabled(engine)
+            self._require_enabled(engine, item)
             self._require_time()
         try:
             self._require_time()
@@ -253,10 +265,12 @@ class Resolver:
         if self.stop.is_set() or (self._end is not None and time.monotonic() >= self._end):
             raise _LeftAlone(Reason.LATE)
 
-    def _require_enabled(self, engine: Engine) -> None:
+    def _require_enabled(self, engine: Engine, item: WorkItem) -> None:
+        """Raise `Unavailable` if the engine is disabled, unless it owes the result: collecting it costs nothing."""
         with self._lock:
-            if engine.name in self.disabled:
-                raise Unavailable
+            disabled = engine.name in self.disabled
+        if disabled and not self._owes(engine.name, item):
+            raise Unavailable
 
     def _record_failure(self, engine: Engine, item: WorkItem, error: EngineError) -> None:
         with self._lock:
@@ -264,5 +278,13 @@ class Resolver:
             if engine.name in self.disabled:
                 return
             self._failures[engine.name] += 1
-            if isinstance(error, AccountError) or self._failures[engine.name] >= MOST_FAILURES:
+            lasting = isinstance(error, AccountError) or (isinstance(error, Unavailable) and error.lasting)
+            if lasting or self._failures[engine.name] >= MOST_FAILURES:
                 self.disabled[engine.name] = error
+
+
+def _fits(item: WorkItem, payload: bytes) -> bool:
+    """Whether a cached payload can be a result for the item, what the image carries for other programs included."""
+    if item.recipe.keeps and item.files[0].carried not in ("", fingerprint(read_carried(payload))):
+        return False
+    return can_replace(item.info, payload)

@@ -170,26 +170,32 @@ def _apply(
     reason = "" if status is Status.OPTIMIZED else entry.reason or Reason.NOTHING_TO_GAIN
     return Outcome(
         image.source.name, status, len(data), len(result), _format(image), entry.engine,
-        resolution.from_cache, reason,
+        resolution.from_cache, reason, status is Status.OPTIMIZED and _drops(image),
     )  # fmt: skip
 
 
 def decide(image: Inspected, data: bytes, entry: Entry, policy: Policy, *, complete: bool) -> tuple[Status, bytes]:
     """Return the status and the new bytes of a file that holds `data`, given what is known of its content.
 
-    An image that gains nothing is sealed only in place, under `seal: all`, when the resolution is `complete`.
+    An image that gains nothing is sealed only in place, under `seal: all`, when the resolution is `complete`. Data for
+    other programs that shall be dropped go however little that saves.
     """
     quality = image.source.recipe.quality
     assert image.info is not None
     if entry.verdict is Verdict.BETTER:
         result = entry.data if policy.seal == "none" else seal(entry.data, quality)
         cost = 0 if policy.seal == "none" else COST[image.info.format]
-        if len(data) - len(entry.data) - cost >= max(MIN_SAVED_BYTES, len(data) * policy.min_saving / 100):
+        needed = 1 if _drops(image) else max(MIN_SAVED_BYTES, len(data) * policy.min_saving / 100)
+        if len(data) - len(entry.data) - cost >= needed:
             return Status.OPTIMIZED, result
     if policy.in_place and policy.seal == "all" and complete and not why_not_sealable(data):
         made_with = entry.quality if entry.verdict is Verdict.DONE else quality
         return Status.SEALED, seal(unseal(data), made_with)
     return Status.KEPT, data
+
+
+def _drops(image: Inspected) -> bool:
+    return bool(image.carried) and not image.source.recipe.keeps
 
 
 def _left(image: Inspected, status: Status, reason: str) -> Outcome:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..core.errors import Unreadable
 from ..core.keys import content_hash
-from ..core.model import Reason
+from ..core.model import KEEP, Reason, Recipe
 from ..files.reader import read
 from ..image.seal import unseal
 from .inspection import Inspected, State
@@ -28,7 +29,7 @@ def group(found: Iterable[Inspected]) -> list[WorkItem]:
     groups: dict[tuple[object, ...], list[Inspected]] = {}
     for image in found:
         if image.state is State.OPEN:
-            groups.setdefault((image.content, image.source.recipe, image.source.engines), []).append(image)
+            groups.setdefault((image.content, _recipe(image), image.source.engines), []).append(image)
     return [_work_item(tuple(files)) for files in groups.values()]
 
 
@@ -104,4 +105,10 @@ def _is_busy(future: Future[Resolution]) -> bool:
 def _work_item(files: tuple[Inspected, ...]) -> WorkItem:
     first = files[0]
     assert first.info is not None
-    return WorkItem(first.content, first.source.recipe, first.info, first.size, first.source.engines, files)
+    return WorkItem(first.content, _recipe(first), first.info, first.size, first.source.engines, files)
+
+
+def _recipe(image: Inspected) -> Recipe:
+    """Return the recipe without what makes no difference for this content, so that its results are found."""
+    recipe = image.source.recipe
+    return recipe if image.carried else replace(recipe, embedded=KEEP)

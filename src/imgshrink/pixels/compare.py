@@ -165,7 +165,7 @@ class _Ground:
 
     def places(self) -> dict[str, Place]:
         """Return the place that counts of each test."""
-        return {name: found[-1] for name, found in self.windows.items()}
+        return {name: found[-1] for name, found in self.windows.items() if found}
 
 
 def _look(strip: Strip, rows: tuple[int, int]) -> _Look:

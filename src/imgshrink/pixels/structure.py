@@ -117,10 +117,11 @@ def _areas(cells: pyvips.Image, strip: Strip, cell: int) -> _Grid:
 def _largest(windows: pyvips.Image, count: int, grid: _Grid, top: int) -> list[Place]:
     _, found = windows.max(size=count, out_array=True, x_array=True, y_array=True)
     columns, rows = found["x_array"], found["y_array"]
-    return [
+    places = (
         Place(value, (grid.left + x) * grid.cell, top + (grid.top + y) * grid.cell)
         for value, x, y in zip(found["out_array"], columns, rows, strict=True)
-    ]
+    )
+    return sorted(places, reverse=True)
 
 
 def _tests(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:

@@ -9,10 +9,11 @@ from math import inf
 import pyvips
 
 from ..core.model import Accept, Format, ImageInfo, Judgement, NotSmaller, Recipe, Refuse
+from ..image.carried import Carried, read_carried
 from ..image.icc import channels
 from ..image.limits import VERIFY_VERSION, unsupported
 from ..image.matching import changed_structure
-from ..image.metadata import Metadata, graft, read_metadata, reduce
+from ..image.metadata import Metadata, dress, read_metadata
 from ..image.sniff import describe, sniff
 from .color import displayed, stored
 from .compare import Comparison, identical
@@ -31,8 +32,9 @@ _SAME_WORST, _SAME_MEAN = 0.5, 0.1
 def verify(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
     """Judge a candidate; whatever the bytes are, nothing is raised but lack of memory, which is no judgement.
 
-    Structure comes first and costs no decoder. What is accepted is reduced, and carries what the candidate lacked of
-    the original's profile, colour chunks, orientation and copyright.
+    Structure comes first and costs no decoder. What is accepted is reduced, has the original's notices and density, and
+    carries what the candidate lacked of its profile, colour chunks and orientation. Where the recipe keeps it, all that
+    the original carries for other programs is there too, and an original that must not be rewritten for it is refused.
     """
     try:
         return _judge(original, candidate, recipe)
@@ -54,7 +56,10 @@ def _judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
         return Refuse(f"the original can't be read: {describe(original)}")
     if after is None or not after.complete:
         return Refuse(f"the result can't be read: {describe(candidate)}")
-    if len(reduce(candidate)) >= len(original):
+    carried = read_carried(original)
+    if carried.reason and recipe.keeps:
+        return Refuse(carried.reason)
+    if len(dress(candidate, original, keep=recipe.keeps)) >= len(original):
         return NotSmaller()
     if reason := changed_structure(before, after) or unsupported(before) or unsupported(after):
         return Refuse(reason)
@@ -70,7 +75,7 @@ def _judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
     interpretation, look = _nearest(possible, looks, recipe, before.format)
     if look.excess(recipe.quality, before.format) > 1:
         return Refuse(_how_different(look, before, after, recipe))
-    return _finish(original, candidate, interpretation, kept)
+    return _finish(original, interpretation.apply(candidate), interpretation, carried if recipe.keeps else None)
 
 
 def _turned(info: ImageInfo, interpretation: Interpretation) -> tuple[int, int]:
@@ -152,9 +157,11 @@ def _how_different(look: Difference, before: ImageInfo, after: ImageInfo, recipe
     return look.reason(recipe.quality, before.format)
 
 
-def _finish(original: bytes, candidate: bytes, interpretation: Interpretation, kept: Metadata) -> Judgement:
+def _finish(original: bytes, candidate: bytes, interpretation: Interpretation, carried: Carried | None) -> Judgement:
     """Give the candidate what it lacks, take from it what need not stay, and see whether anything is left to gain."""
-    data = reduce(graft(interpretation.apply(candidate), copyright=kept.copyright or None, density=kept.density))
+    data = dress(candidate, original, keep=carried is not None)
     if not interpretation.holds(data):
         return Refuse("the original's colours or orientation can't be carried over")
+    if carried is not None and read_carried(data) != carried:
+        return Refuse("what the original carries for other programs can't be carried over")
     return Accept(data) if len(data) < len(original) else NotSmaller()

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..core.model import Outcome, Status
+from .messages import dropped
 from .quoting import folder_of, pathspec, quoted, shown
 from .summary import savings
 from .tables import LISTED, sizes, table
@@ -49,6 +50,8 @@ def summed_up(rows: Iterable[Outcome]) -> list[str]:
     shrunk = savings(rows)
     sealed = sum(row.status is Status.SEALED for row in rows)
     gained = [_headline(shrunk), *table(shrunk)] if shrunk else []
+    if lost := sum(row.dropped for row in rows):
+        gained.append(f"imgshrink: {dropped(lost)}")
     return gained + ([_sealed(sealed)] if sealed else [])
 
 

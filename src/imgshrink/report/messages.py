@@ -42,6 +42,8 @@ def result(summary: Summary) -> str:
     if not summary.images:
         return "no images found"
     ending = f"{counted(summary.uploads, 'upload')}, {span(summary.seconds)}"
+    if summary.dropped:
+        ending += f". {dropped(summary.dropped)}"
     saving = f"{size(summary.before)} -> {size(summary.after)}, {share(summary.before, summary.after)} smaller. "
     sizes = saving if summary.optimized else ""
     if summary.answered or summary.late or summary.unserved or summary.pending:
@@ -83,6 +85,12 @@ def _parts(summary: Summary) -> list[str]:
         f"{summary.skipped + summary.failed - summary.small} left alone",
     ]
     return [*parts, f"{summary.small} under min_size"] if summary.small else parts
+
+
+def dropped(images: int) -> str:
+    """Say how many images lost what they carried for other programs, as was asked for."""
+    them = "it" if images == 1 else "they"
+    return f"{counted(images, 'image')} lost what {them} carried for other programs (embedded: drop)"
 
 
 def left_alone(rows: Sequence[Outcome]) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..core.errors import AccountError, EngineError
 from ..core.model import Note, Outcome, Plan, Source
+from ..image.carried import REASON as CARRIED
 from ..settings.schema import Settings
 from . import messages
 from .summary import Summary, left, summarize
@@ -122,7 +123,8 @@ class ProgressReporter:
         if settings.engine == "hosted" and settings.api_key is None and summary.unserved:
             notes.append(Note(messages.no_key(summary.unserved)))
         if rows := left(outcomes):
-            notes.append(Note(messages.left_alone(rows)))
+            on_purpose = all(row.reason.startswith(CARRIED) for row in rows)
+            notes.append(Note(messages.left_alone(rows), failure=not on_purpose))
         return notes + [other if isinstance(other, Note) else Note(other) for other in others]
 
     def _left(self, now: float) -> float | None:

@@ -14,7 +14,8 @@ class Summary:
 
     Of the skipped images, `small` are under min_size, `late` were left when max_time was over, `unserved` had no
     engine, and `pending` wait for a result that is paid for. Of the optimized ones, `known` came from the cache.
-    `answered` counts the images that an engine worked on in this run.
+    `answered` counts the images that an engine worked on in this run, `dropped` those that lost what they carried for
+    other programs.
     """
 
     images: int = 0
@@ -36,6 +37,7 @@ class Summary:
     pending: int = 0
     known: int = 0
     answered: int = 0
+    dropped: int = 0
 
 
 def summarize(
@@ -61,6 +63,7 @@ def summarize(
         pending=sum(row.reason == Reason.PENDING for row in rows),
         known=sum(row.status is Status.OPTIMIZED and row.from_cache for row in rows),
         answered=sum(bool(row.engine) and not row.from_cache for row in rows),
+        dropped=sum(row.dropped for row in rows),
     )
 
 

@@ -1,31 +1,24 @@
-"""Bounds the number of connections and the time that the head of a request may take.
+"""One connection: bounds on their number and on the time of a head, and error replies of the parser in the envelope.
 
 uvicorn's options bound neither. Of 400 half-open connections it closes none in 30 s; `limit_concurrency` then replies
-503 to all other clients, and at the limit of open files none is accepted.
+503 to all other clients, and at the limit of open files none is accepted. Its parser's error replies are text/plain.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from http import HTTPStatus
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .errors import plain
 from .limits import Limits
+from .middleware import CLOSE, HEADERS, LINGER_SECONDS
 
 RESERVE = 256
 """File descriptors reserved for the database, images, workers and the log."""
-
-
-def protocol(limits: Limits) -> type[asyncio.Protocol]:
-    """Return the protocol class of a server with these `limits` and the open files that the system allows."""
-
-    class LimitedConnection(Connection):
-        limit = connection_limit(limits.connections)
-        head_seconds = limits.head_seconds
-
-    return LimitedConnection
 
 
 class Connection(H11Protocol):
@@ -33,18 +26,23 @@ class Connection(H11Protocol):
 
     limit: int
     head_seconds: float
+    closing = False
+    """Whether the server shuts down: connections that were still being accepted then are aborted."""
     _timer: asyncio.TimerHandle | None = None
+    _rejected = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Start the timer for the first head."""
         super().connection_made(transport)
-        if len(self.connections) > self.limit:
+        if self.closing or len(self.connections) > self.limit:
             transport.abort()
         else:
             self._start_timer()
 
     def data_received(self, data: bytes) -> None:
         """Parse data; stop the timer when a head is complete, restart it when another one begins."""
+        if self._rejected:
+            return
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._stop_timer()
@@ -56,6 +54,29 @@ class Connection(H11Protocol):
         self._stop_timer()
         super().connection_lost(exc)
 
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Reply in the envelope to a request that the parser rejects, discard what still arrives, and close.
+
+        uvicorn calls it where it handles the parser's error, which has the status.
+        """
+        self._rejected = True
+        self._unset_keepalive_if_required()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._reject(getattr(sys.exc_info()[1], "error_status_hint", 400))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _reject(self, status: int) -> None:
+        reply = plain(status)
+        headers = [*self.server_state.default_headers, *reply.raw_headers, *HEADERS, CLOSE]
+        head = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
+        for event in (head, h11.Data(data=bytes(reply.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(self.head_seconds, self.transport.abort)
 
@@ -63,6 +84,16 @@ class Connection(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def protocol(limits: Limits) -> type[Connection]:
+    """Return the protocol class of a server with these `limits` and the open files that the system allows."""
+
+    class LimitedConnection(Connection):
+        limit = connection_limit(limits.connections)
+        head_seconds = limits.head_seconds
+
+    return LimitedConnection
 
 
 def connection_limit(wanted: int) -> int:

@@ -21,6 +21,7 @@ TOO_LARGE = "The request is larger than {} bytes"
 SLOW = "The upload took too long"
 TOO_MANY = "Too many requests"
 BUSY = "The server is busy"
+SHUTTING_DOWN = "The server is shutting down"
 TROUBLE = "Server error"
 
 TEXTS = {

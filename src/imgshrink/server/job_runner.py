@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from ..core.errors import Declined, EngineError, Unavailable
-from ..core.model import Accept, Judgement, Recipe, Refuse
+from ..core.model import DROP, Accept, Judgement, Recipe, Refuse
 from ..engines import Engine
 from ..image.sniff import sniff
 from .blobs import STRAY_SECONDS, BlobStore
@@ -110,7 +110,7 @@ class JobRunner:
 
     def _optimize(self, job: Job) -> bytes:
         data = self._blobs.original(job.original_name).read_bytes()
-        info, recipe = sniff(data), Recipe(job.quality)
+        info, recipe = sniff(data), Recipe(job.quality, DROP)
         if info is None:
             raise _FinalFailure("the image can't be read")
         judgement = self._verify(data, self._engine.optimize(data, info, recipe), recipe)

@@ -13,12 +13,13 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .errors import BUSY, ApiError
+from .errors import BUSY, RETRY_SECONDS, SHUTTING_DOWN, ApiError
 from .limits import Limits
 
 log = logging.getLogger("imgshrink.access")
 
 LINGER_SECONDS = 2.0
+CLOSE = (b"connection", b"close")
 BODY_HEADERS = (b"content-length", b"transfer-encoding")
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -48,6 +49,8 @@ class RequestMiddleware:
                 await ApiError(503, BUSY, retry_after=1).response()(scope, exchange.receive, exchange.send)
             else:
                 await self._app(scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:  # uvicorn's, at the end of the grace period
+            await exchange.cancel()
         finally:
             self._running -= 1
             log.info("%s", exchange.log_line())
@@ -62,6 +65,7 @@ class _Exchange:
         declared = {name: value for name, value in scope["headers"] if name in BODY_HEADERS}
         self._arrived = declared in ({}, {b"content-length": b"0"})
         self._status = 0
+        self._linger_seconds = LINGER_SECONDS
         self._sent = 0
 
     async def receive(self) -> Message:
@@ -72,7 +76,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            early = [] if self._arrived else [(b"connection", b"close")]
+            early = [] if self._arrived else [CLOSE]
             await self._send({**message, "headers": [*message.get("headers", []), *HEADERS, *early]})
             return
         self._sent += len(message.get("body", b""))
@@ -83,9 +87,17 @@ class _Exchange:
         await self._linger()
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    async def cancel(self) -> None:
+        """Reply 503 without lingering if there was no reply yet."""
+        if not self._status:
+            self._linger_seconds = 0
+            await ApiError(503, SHUTTING_DOWN, retry_after=RETRY_SECONDS).response()(
+                self._scope, self.receive, self.send
+            )
+
     async def _linger(self) -> None:
         try:
-            async with asyncio.timeout(LINGER_SECONDS):
+            async with asyncio.timeout(self._linger_seconds):
                 while not self._arrived:
                     await self.receive()
         except TimeoutError:

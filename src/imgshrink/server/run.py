@@ -19,7 +19,8 @@ from starlette.types import ASGIApp
 from ..core.errors import SettingsError
 from ..engines import Engine
 from .app import create_app
-from .connection import protocol
+from .connection import Connection, protocol
+from .data_lock import locked
 from .database import Database
 from .job_runner import Verify
 from .keys import Keys
@@ -58,26 +59,36 @@ def serve(
 
     The first start with `data` creates a key and announces it. Raises `StartError` before it listens.
     """
-    listener = _listen(address)
-    try:
+    with locked(data), open_listener(address) as listener:
         public_url = _public_url(address, listener)
         app = create_app(engine, verify, data=data, public_url=public_url, limits=limits, jobs=jobs, grace=grace)
         _announce_key(data, announce)
         _log_to_stderr()
-        server = uvicorn.Server(_config(app, limits, grace))
+        server = _Server(app, protocol(limits), grace)
         with _stopped_by_signals(server):
             listener.listen(BACKLOG)
             announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, data in {data}")
             server.run(sockets=[listener])
-    finally:
-        listener.close()
 
 
-def _config(app: ASGIApp, limits: Limits, grace: float) -> uvicorn.Config:
+class _Server(uvicorn.Server):
+    """Closes the connections that are being accepted when it shuts down; uvicorn would wait for them."""
+
+    def __init__(self, app: ASGIApp, connection: type[Connection], grace: float) -> None:
+        super().__init__(_config(app, connection, grace))
+        self._connection = connection
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, wait for running requests within the grace period, then end the application."""
+        self._connection.closing = True
+        await super().shutdown(sockets)
+
+
+def _config(app: ASGIApp, connection: type[Connection], grace: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http=protocol(limits),
+        http=connection,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -105,10 +116,12 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _listen(address: Address) -> socket.socket:
+def open_listener(address: Address) -> socket.socket:
+    """Return a bound socket. asyncio sets TCP_NODELAY only on connections of sockets with the protocol named."""
     try:
-        family, _, _, _, address_info = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        family, kind, proto, _, address_info = found[0]
+        listener = socket.socket(family, kind, proto)
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address_info)

@@ -11,7 +11,7 @@ from .project import find_project
 if TYPE_CHECKING:
     from .schema import Settings
 
-PER_IMAGE = ("engine", "quality", "include", "exclude", "overrides")
+PER_IMAGE = ("engine", "quality", "embedded", "include", "exclude", "overrides")
 """The settings that a nested project file decides for the images below it; the others hold for a whole run."""
 
 

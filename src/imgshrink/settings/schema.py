@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..core.model import DROP, KEEP
 from .credentials import API_URL
 from .folders import cache_folder, state_folder
 from .machine import processors
@@ -121,6 +122,12 @@ class Settings:
         "all",
         choice("all", "outputs", "none"),
         "Which images get a seal: `all`, `outputs` (only shrunk ones) or `none`.",
+    )
+    embedded: str = setting(
+        KEEP,
+        "keep",
+        choice(KEEP, DROP),
+        "What becomes of what images carry for other programs, such as editable diagrams: `keep` or `drop`.",
     )
     include: tuple[str, ...] = setting((), "all", lines, "Shrink only images that match these gitignore patterns.")
     exclude: tuple[str, ...] = setting((), "none", lines, "Leave images alone that match these gitignore patterns.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import io
 import random
 import socket
@@ -22,10 +23,10 @@ from PIL import Image
 from imgshrink.core.errors import AccountError, Declined, EngineError, Unavailable
 from imgshrink.core.keys import cache_key, content_hash
 from imgshrink.core.model import Format, ImageInfo, Recipe
-from imgshrink.engines.hosted.budget import Account
+from imgshrink.engines.hosted.budget import Pause
 from imgshrink.engines.hosted.engine import Hosted
 from imgshrink.engines.hosted.journal import UPLOADED, Journal
-from imgshrink.engines.hosted.polling import Timing
+from imgshrink.engines.hosted.polling import RetryPolicy, Timing
 from imgshrink.engines.hosted.quota import Quota
 from imgshrink.files.locks import FileLocks
 from imgshrink.image.metadata import reduce
@@ -50,12 +51,12 @@ from patience import ENDLESS, PATIENCE, until
 KEY = "tj_0123456789abcdef"
 RECIPE = Recipe()
 NEVER_LATE = Timing(
-    *(ENDLESS,) * 6, first=0.01, backoff=0.5, persistence=ENDLESS, pause=ENDLESS
+    *(ENDLESS,) * 6, first=0.01, retry=RetryPolicy(persistence=ENDLESS, longest_wait=ENDLESS)
 )  # nothing but a stop ends an exchange
 STEPS = {"status": "/status/", "download": "/direct-file/"}
 QUICK = Timing(
-    connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01, backoff=0.01, persistence=2.0,
-    pause=0.5,
+    connect=1.0, read=0.6, job=1.5, answer=0.6, question=0.6, download=0.6, first=0.01,
+    retry=RetryPolicy(persistence=2.0, backoff=0.01, longest_wait=0.5),
 )  # fmt: skip
 
 
@@ -226,9 +227,9 @@ CASES = {
     "status of another": Case(once("status", finished(image_id=99)), "result", 1, 1, "result", 1),
     "status redirected": Case(always("status", redirects("/api/status/1")), "ResultPending", 1, 1, "result", 1),
     "status 404 once": Case(once("status", replies(404)), "result", 1, 1, "result", 1),
-    "status 404": Case(always("status", replies(404)), "UploadLimitReached", 1, 1, "result", 1),
+    "status 404": Case(always("status", replies(404)), "ResultPending", 1, 1, "result", 1),
     "status 400": Case(once("status", replies(400)), "Rejected", 1, 1, "Rejected", 1),
-    "key revoked": Case(once("status", replies(401)), "AccountError", 1, 1, "result", 1),
+    "key revoked": Case(once("status", replies(401)), "ResultPending", 1, 1, "result", 1),
     # the result itself
     "download reset": Case(once("download", resets), "result", 1, 1, "result", 1),
     "download half": Case(once("download", HALF), "result", 1, 1, "result", 1),
@@ -237,23 +238,29 @@ CASES = {
     "download hangs": Case(once("download", hangs), "result", 1, 1, "result", 1),
     "download 500": Case(always("download", replies(500)), "ResultPending", 1, 1, "result", 1),
     "download 429": Case(once("download", replies(429, b"", {"Retry-After": "0.1"})), "result", 1, 1, "result", 1),
+    "download 401": Case(always("download", replies(401)), "ResultPending", 1, 1, "result", 1),
+    "download 403": Case(always("download", replies(403)), "ResultPending", 1, 1, "result", 1),
+    "download 429 for a year": Case(
+        always("download", replies(429, b"", {"Retry-After": "31536000"})), "ResultPending", 1, 1, "result", 1
+    ),
+    "status 403": Case(always("status", replies(403)), "ResultPending", 1, 1, "result", 1),
     "download expired": Case(once("download", replies(404)), "result", 1, 1, "result", 1),
-    "download gone": Case(always("download", replies(410)), "UploadLimitReached", 1, 1, "result", 1),
-    "download empty": Case(always("download", EMPTY), "Rejected", 1, 1, "Rejected", 1),
-    "download bomb": Case(always("download", BOMB), "Rejected", 1, 1, "Rejected", 1),
-    "download too long": Case(always("download", ENDLESS), "Rejected", 1, 1, "Rejected", 1),
-    "download too short": Case(always("download", replies(200, b"short")), "Rejected", 1, 1, "Rejected", 1),
-    "wrong optimized_size": Case(always("status", finished(optimized_size=77)), "Rejected", 1, 1, "Rejected", 1),
+    "download gone": Case(always("download", replies(410)), "ResultPending", 1, 1, "result", 1),
+    "download empty": Case(always("download", EMPTY), "ResultPending", 1, 1, "result", 1),
+    "download bomb": Case(always("download", BOMB), "ResultPending", 1, 1, "result", 1),
+    "download too long": Case(always("download", ENDLESS), "ResultPending", 1, 1, "result", 1),
+    "download too short": Case(always("download", replies(200, b"short")), "ResultPending", 1, 1, "result", 1),
+    "wrong optimized_size": Case(always("status", finished(optimized_size=77)), "ResultPending", 1, 1, "result", 1),
     "no optimized_size": Case(always("status", finished(optimized_size=None)), "result", 1, 1, "result", 1),
-    "no address": Case(always("status", finished(optimized_url=None)), "Rejected", 1, 1, "Rejected", 1),
+    "no address": Case(always("status", finished(optimized_url=None)), "ResultPending", 1, 1, "result", 1),
     "address elsewhere": Case(
-        always("status", finished(optimized_url="https://192.0.2.1/x")), "AccountError", 1, 1, "result", 1
+        always("status", finished(optimized_url="https://192.0.2.1/x")), "ResultPending", 1, 1, "result", 1
     ),
     "redirected elsewhere": Case(
-        always("download", redirects("https://192.0.2.1/x")), "AccountError", 1, 1, "result", 1
+        always("download", redirects("https://192.0.2.1/x")), "ResultPending", 1, 1, "result", 1
     ),
     "redirected for ever": Case(
-        always("download", redirects("/direct-file/optimized/1")), "AccountError", 1, 1, "result", 1
+        always("download", redirects("/direct-file/optimized/1")), "ResultPending", 1, 1, "result", 1
     ),
     "redirected once": Case(once("download", redirects("/direct-file/optimized/1")), "result", 1, 1, "result", 1),
     "redirected nowhere": Case(once("download", replies(302)), "result", 1, 1, "result", 1),
@@ -331,7 +338,7 @@ def test_no_usable_answer_is_quoted(server: LyingServer, hosted: Make, image: by
 def test_two_caches_and_one_journal(server: LyingServer, hosted: Make, image: bytes, tmp_path: Path) -> None:
     """Two processes that share the journal alone do not upload one image at once: the second collects."""
     server.seconds = 0.5
-    engines = [hosted(journal=Journal(tmp_path / "j.sqlite3"), claims=FileLocks(tmp_path / "claims")) for _ in range(2)]
+    engines = [hosted(journal=Journal(tmp_path / "j.sqlite3"), locks=FileLocks(tmp_path / "claims")) for _ in range(2)]
     with ThreadPoolExecutor(2) as threads:
         results = list(threads.map(lambda engine: engine.optimize(image, info_of(image), RECIPE), engines))
     assert results == [server.shrink(image)] * 2
@@ -341,11 +348,11 @@ def test_two_caches_and_one_journal(server: LyingServer, hosted: Make, image: by
 def test_stopped_while_another_process_uploads(hosted: Make, image: bytes, tmp_path: Path) -> None:
     """Who waits for another process's upload ends at once when the run is stopped."""
     stop = threading.Event()
-    engine = hosted(claims=FileLocks(tmp_path / "claims"), stop=stop)
+    engine = hosted(locks=FileLocks(tmp_path / "claims"), stop=stop)
     key = engine._name(content_hash(image), RECIPE)
-    with FileLocks(tmp_path / "claims").claim(key, deadline=None, stop=threading.Event()):
+    with FileLocks(tmp_path / "claims").hold(key, deadline=None, stop=threading.Event()):
         threading.Timer(0.2, stop.set).start()
-        assert str(outcome(engine, image)) == f"another process is uploading it to {engine.host}"
+        assert str(outcome(engine, image)) == "interrupted"
 
 
 def test_reset_at_connecting(server: LyingServer, hosted: Make, image: bytes) -> None:
@@ -374,49 +381,103 @@ def test_broken_off_is_said(server: LyingServer, hosted: Make, image: bytes) -> 
     assert later.notes()[0].startswith("2 images were uploaded")
 
 
-def test_gone_is_bought_once_more(server: LyingServer, hosted: Make, image: bytes) -> None:
-    """A result that the API has lost since an earlier run is bought once more, and never a third time."""
+def tomorrow(journal: Path) -> Journal:
+    """Return the journal as it is read a day later."""
+    return Journal(journal, clock=lambda: time.time() + 90_000)
+
+
+def test_gone_is_bought_once_more(server: LyingServer, hosted: Make, image: bytes, journal: Path) -> None:
+    """A result that the API has lost after a day is bought once more, and never a third time."""
     outcome(hosted(), image)
-    server.next("status", replies(404), replies(404))
-    assert word(outcome(hosted(), image)) == "result"
-    assert server.posts == 2
-    server.next("status", replies(404), replies(404))
-    assert word(outcome(hosted(), image)) == "UploadLimitReached"
-    assert server.posts == 2
-
-
-def test_lost_at_once_is_not_bought_again(server: LyingServer, hosted: Make, image: bytes) -> None:
-    """A server that loses what it has just been sent is not paid a second time, and asked again for nothing."""
     server.always["status"] = replies(404)
-    assert [word(outcome(hosted(), image)) for _ in range(3)] == ["UploadLimitReached"] * 3
+    assert word(outcome(hosted(), image)) == "ResultPending"
+    server.always.clear()
+    server.next("status", replies(404), replies(404))
+    assert word(outcome(hosted(journal=tomorrow(journal)), image)) == "result"
+    assert server.posts == 2
+    server.next("status", replies(404), replies(404))
+    in_two_days = Journal(journal, clock=lambda: time.time() + 180_000)
+    assert word(outcome(hosted(journal=in_two_days), image)) == "UploadLimitReached"
+    assert server.posts == 2
+
+
+@pytest.mark.parametrize("step", ["status", "download"])
+def test_lost_at_once_is_not_bought_again(step: str, server: LyingServer, hosted: Make, image: bytes) -> None:
+    """A server that does not know what it has just been sent is not paid again within a day."""
+    server.always[step] = replies(404)
+    assert [word(outcome(hosted(), image)) for _ in range(3)] == ["ResultPending"] * 3
     assert server.posts == 1
     server.always.clear()
     assert word(outcome(hosted(), image)) == "result"
+    assert server.posts == 1
 
 
-def test_gone_gets_a_new_idempotency_key(server: LyingServer, hosted: Make, image: bytes) -> None:
+def test_lost_again_after_a_second_upload(server: LyingServer, hosted: Make, image: bytes, journal: Path) -> None:
+    """A second upload that is lost, too, is not passed on in the same run: it was paid for a moment ago."""
+    outcome(hosted(), image)
+    server.always["status"] = replies(404)
+    assert word(outcome(hosted(journal=tomorrow(journal)), image)) == "ResultPending"
+    assert server.posts == 2
+
+
+@pytest.mark.parametrize("days", [0, 2, 20])
+def test_trouble_elsewhere_is_never_a_verdict(
+    days: int, server: LyingServer, hosted: Make, image: bytes, journal: Path
+) -> None:
+    """However long the account, the host or the network are in trouble, the result is collected when it is over."""
+    outcome(hosted(), image)
+    later = lambda: Journal(journal, clock=lambda: time.time() + days * 86_400)  # noqa: E731
+    for step, fault in (
+        ("status", replies(401)),
+        ("status", replies(500)),
+        ("download", redirects("https://x.example/")),
+    ):
+        server.always = {step: fault}
+        assert word(outcome(hosted(journal=later()), image)) == "ResultPending"
+    server.always.clear()
+    assert outcome(hosted(journal=later()), image) == server.shrink(image)
+    assert server.posts == 1
+
+
+@pytest.mark.parametrize("fault", [EMPTY, BOMB, replies(200, b"short")], ids=["empty", "compressed", "too short"])
+def test_an_unusable_result_is_a_verdict_after_a_day(
+    fault: Fault, server: LyingServer, hosted: Make, image: bytes, journal: Path
+) -> None:
+    """A result that is not what the API says is asked for again for a day; only then is the image rejected."""
+    server.always["download"] = fault
+    assert word(outcome(hosted(), image)) == "ResultPending"
+    assert word(outcome(hosted(journal=tomorrow(journal)), image)) == "Rejected"
+    assert (word(outcome(hosted(), image)), server.posts) == ("Rejected", 1)
+
+
+def test_gone_gets_a_new_idempotency_key(server: LyingServer, hosted: Make, image: bytes, journal: Path) -> None:
     """What is bought once more is a new job, also for an API that honours idempotency keys."""
     outcome(hosted(), image)
     server.next("status", replies(404), replies(410))
-    outcome(hosted(), image)
+    outcome(hosted(journal=tomorrow(journal)), image)
     first, second = (seen.headers["idempotency-key"] for seen in server.seen if seen.method == "POST")
     assert first != second
 
 
 def test_thirty_days(server: LyingServer, hosted: Make, image: bytes, journal: Path) -> None:
-    """After 30 days the journal forgets, and the image may be bought again."""
+    """Once newer uploads are 30 days younger the journal forgets, and the image may be bought again."""
     outcome(hosted(), image)
-    later = Journal(journal, clock=lambda: time.time() + 31 * 86400)
-    outcome(hosted(journal=later), image)
-    assert server.posts == 2
+
+    def later() -> Hosted:
+        return hosted(journal=Journal(journal, clock=lambda: time.time() + 31 * 86400))
+
+    assert word(outcome(later(), image)) == "result"
+    assert server.posts == 1
+    outcome(later(), noise(1))
+    outcome(later(), image)
+    assert server.posts == 3
 
 
 def test_never_finished_within_a_day(server: LyingServer, hosted: Make, image: bytes, journal: Path) -> None:
     """What is still in work after a day never will be done, and the next run does not ask again."""
     server.always["status"] = finished(status="processing")
     assert word(outcome(hosted(), image)) == "ResultPending"
-    tomorrow = Journal(journal, clock=lambda: time.time() + 90_000)
-    assert word(outcome(hosted(journal=tomorrow), image)) == "Rejected"
+    assert word(outcome(hosted(journal=tomorrow(journal)), image)) == "Rejected"
     asked = server.count("GET")
     assert word(outcome(hosted(), image)) == "Rejected"
     assert (server.count("GET"), server.posts) == (asked, 1)
@@ -430,6 +491,94 @@ def test_an_old_upload_is_asked_for_once(server: LyingServer, hosted: Make, imag
     later = Journal(journal, clock=lambda: time.time() + 600)
     assert word(outcome(hosted(journal=later), image)) == "ResultPending"
     assert server.count("GET") == asked + 1
+
+
+COMPRESSED = gzip.compress(b"a result that is compressed on the way")
+
+
+def test_a_compressed_result(server: LyingServer, hosted: Make, image: bytes) -> None:
+    """A result that is compressed on the way is not taken for the image, even if its length is what the API says."""
+    server.always["status"] = finished(optimized_size=len(COMPRESSED))
+    server.always["download"] = replies(200, COMPRESSED, {"Content-Encoding": "gzip"})
+    result = outcome(hosted(), image)
+    assert word(result) == "ResultPending"
+    assert "compressed bytes" in str(result)
+    server.always["download"] = replies(200, COMPRESSED, {"Content-Encoding": "identity"})
+    assert outcome(hosted(), image) == COMPRESSED
+
+
+def test_one_image_id_for_two_images(server: LyingServer, hosted: Make, image: bytes) -> None:
+    """Where two images get one image id, the second is rejected, the first is not fetched again; one line says so."""
+    server.next("upload", accepted_as(1), accepted_as(1))
+    engine = hosted()
+    assert word(outcome(engine, image)) == "result"
+    assert word(outcome(engine, noise(5))) == "Rejected"
+    assert [word(outcome(hosted(), data)) for data in (image, noise(5))] == ["Rejected", "Rejected"]
+    assert [note for note in engine.notes() if "one image id" in note] == engine.notes()
+    assert (len(engine.notes()), server.posts) == (1, 2)
+
+
+def test_one_image_id_at_the_same_time(server: LyingServer, hosted: Make, image: bytes) -> None:
+    """Where the second image gets the id while the first waits for its result, neither gets one."""
+    both = threading.Barrier(2, timeout=30)
+
+    def accepts(connection: object, server: LyingServer, seen: object) -> None:
+        accepted_as(1)(connection, server, seen)  # type: ignore[arg-type]
+
+    def waits(connection: object, server: LyingServer, seen: object) -> None:
+        both.wait()
+        server.answer("status", connection, seen)  # type: ignore[arg-type]
+
+    server.always["upload"] = accepts
+    server.next("status", waits)
+    engine = hosted(timing=replace(QUICK, answer=30.0, read=30.0))
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(outcome, engine, image)
+        while not server.count("GET", "/api/status/"):
+            time.sleep(0.01)
+        second = outcome(engine, noise(5))
+        both.wait()
+        assert [word(first.result()), word(second)] == ["Rejected", "Rejected"]
+
+
+def test_one_image_id_for_the_same_bytes(server: LyingServer, hosted: Make, image: bytes) -> None:
+    """An API that knows equal uploads and gives them one id is no liar: another quality, other metadata."""
+    server.always["upload"] = accepted_as(1)
+    engine = hosted()
+    assert word(outcome(engine, image)) == "result"
+    assert isinstance(engine.optimize(image, info_of(image), Recipe(60)), bytes)
+
+
+def accepted_as(image_id: int) -> Fault:
+    """Take an upload in, and answer with this id."""
+
+    def fault(connection: object, server: LyingServer, seen: object) -> None:
+        data = server.accept(seen) | {"image_id": image_id}  # type: ignore[arg-type]
+        connection.json(200, {"success": True, "data": data})  # type: ignore[attr-defined]
+
+    return fault
+
+
+LONG = ("1000000000", "86400", "Fri, 31 Dec 9999 23:59:59 GMT", "31")
+
+
+@pytest.mark.parametrize("value", LONG)
+@pytest.mark.parametrize(("step", "code"), [("upload", 429), ("upload", 503), ("status", 429), ("download", 429)])
+def test_a_long_retry_after_stalls_nobody(value: str, step: str, code: int, server: LyingServer, hosted: Make) -> None:
+    """An API that asks to be left alone for long is left alone for the run, at once and without a wait."""
+    timing = replace(QUICK, retry=replace(QUICK.retry, longest_wait=30.0))
+    server.always[step] = replies(code, b"", {"Retry-After": value})
+    engine = hosted(timing=timing)
+    begun = time.monotonic()
+    first = outcome(engine, noise(1))
+    asked = len(server.seen)
+    second = outcome(engine, noise(2))
+    assert time.monotonic() - begun < 20
+    assert word(first) == ("Unavailable" if step == "upload" else "ResultPending")
+    assert "asks to wait for" in str(first)
+    assert (word(second), len(server.seen)) == ("Unavailable", asked)
+    assert isinstance(second, Unavailable)
+    assert second.lasting
 
 
 def test_nothing_to_gain(server: LyingServer, hosted: Make, image: bytes) -> None:
@@ -674,8 +823,8 @@ def test_retry_after_of_an_unfinished_job(server: LyingServer, hosted: Make, ima
 
 def test_a_pause_holds_for_all(server: LyingServer, hosted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one image is told to wait, all wait."""
-    paused, pause = threading.Event(), Account.pause
-    monkeypatch.setattr(Account, "pause", lambda *given: (pause(*given), paused.set()))
+    paused, extend = threading.Event(), Pause.extend
+    monkeypatch.setattr(Pause, "extend", lambda *given: (extend(*given), paused.set()))
     server.next("upload", replies(429, b"", {"Retry-After": "0.4"}))
     engine = hosted()
     begun = threading.Thread(target=outcome, args=(engine, noise(1)))
@@ -855,3 +1004,38 @@ def test_uploads_are_the_image(server: LyingServer, hosted: Make, image: bytes) 
     """What is uploaded is the picture without what need not be known of it."""
     outcome(hosted(), image)
     assert uploaded(server.seen[0]) == reduce(image)
+
+
+def test_no_object_circle(server: LyingServer, hosted: Make, image: bytes) -> None:
+    """No object of the engine reaches itself again: each layer knows only those below it."""
+    engine = hosted()
+    outcome(engine, image)
+    server.always["upload"] = replies(401)
+    outcome(engine, noise(9))
+    assert circle(engine, []) == []
+
+
+def circle(value: object, path: list[object]) -> list[object]:
+    """Return a path of objects of the package from `value` back to itself, [] if there is none."""
+    if any(value is each for each in path):
+        return [*path, value]
+    ours = type(value).__module__.startswith("imgshrink.engines.hosted")
+    for part in parts(value):
+        if found := circle(part, [*path, value] if ours else path):
+            return found
+    return []
+
+
+def parts(value: object) -> list[object]:
+    """Return what an object of the package, a function or a container holds; nothing of other objects."""
+    if inspect.ismethod(value):
+        return [value.__self__]
+    if inspect.isfunction(value):
+        return [cell.cell_contents for cell in value.__closure__ or ()]
+    if isinstance(value, (list, tuple, set)):
+        return list(value)
+    if type(value).__module__.startswith("imgshrink.engines.hosted") and hasattr(value, "__dict__"):
+        return list(vars(value).values())
+    if type(value).__module__.partition(".")[0].startswith(("httpx", "httpcore")) and hasattr(value, "__dict__"):
+        return [part for part in vars(value).values() if "imgshrink" in type(part).__module__]
+    return []

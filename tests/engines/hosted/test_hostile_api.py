@@ -125,7 +125,7 @@ TROUBLES = {
     "upload cut off": Trouble("upload", accepts_and_resets, "2 uploads to", 2),
     "too busy": Trouble(
         "upload", replies(429, b"", {"Retry-After": "86400"}),
-        "2 new images went to the built-in codecs; the next run tries again", 2,
+        "2 new images went to the built-in codecs; `imgshrink optimize --redo` asks the API again", 2,
     ),
     "no html": Trouble("upload", replies(200, b"<html>"), "2 uploads to", 2),
     "status broken": Trouble("status", replies(500), "2 images are paid for and still in work", 2, stays=True),

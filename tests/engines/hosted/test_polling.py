@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.engines.hosted import polling
+from imgshrink.engines.hosted.polling import RetryPolicy
 
 AT_ONCE = 16
 REQUEST = 0.005
@@ -95,7 +96,7 @@ def test_jitter_is_upward(waited: float, chance: float) -> None:
     for wait in (
         lambda c: polling.next_wait(waited, c),
         lambda c: polling.first_wait((waited,), c, 1.0),
-        lambda c: polling.backoff(3, c, 0.5),
+        lambda c: RetryPolicy().backoff_after(3, c),
     ):
         assert wait(0.0) <= wait(chance) <= 1.25 * wait(0.0)
 
@@ -123,9 +124,3 @@ def test_samples_are_bounded() -> None:
     for number in range(1000):
         samples = polling.remembered(samples, float(number))
     assert samples == tuple(float(number) for number in range(936, 1000))
-
-
-@pytest.mark.parametrize(("failures", "expected"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (50, 8.0)])
-def test_backoff(failures: int, expected: float) -> None:
-    """Each failure doubles the wait, up to sixteen times the first."""
-    assert polling.backoff(failures, 0.0, 0.5) == expected

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.core.errors import SettingsError
-from imgshrink.engines.hosted.urls import Url, is_loopback, is_private, read_api, read_place, read_result
+from imgshrink.engines.hosted.urls import Url, is_loopback, is_private, read_api, read_result, read_url
 
 API = read_api("https://www.tinyjpg.co")
 LOCAL = read_api("http://127.0.0.1:8000")
@@ -153,6 +153,6 @@ def test_loopback(address: str, expected: bool) -> None:
 )
 def test_any_text(url: str) -> None:
     """No text makes the readers raise, and what is read is read the same again."""
-    place = read_place(url)
-    assert place is None or read_place(place.url) == place
+    place = read_url(url)
+    assert place is None or read_url(place.url) == place
     read_result(url, API.url + "/", API, ())

@@ -10,6 +10,7 @@ import pyvips
 from ...core import errors
 from ...core.model import Format, ImageInfo, Recipe
 from ...image.limits import unsupported
+from ...image.metadata import reduce
 from . import gif, jpeg, png, webp
 
 Encoder = Callable[[bytes, ImageInfo, Recipe], bytes]
@@ -22,7 +23,7 @@ pyvips.cache_set_max(0)
 
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    """Return a smaller image of the same format, or `data` itself.
+    """Return a smaller image of the same format, or `data` itself. No encoder sees more of it than must stay.
 
     Raises `Declined` for what no encoder of ours may rewrite, and whatever a codec raises for pixels it can't read.
     """
@@ -30,5 +31,5 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
         raise errors.Declined("file ends early")
     if reason := unsupported(info):
         raise errors.Declined(reason)
-    result = ENCODERS[info.format](data, info, recipe)
+    result = ENCODERS[info.format](reduce(data), info, recipe)
     return result if len(result) < len(data) else data

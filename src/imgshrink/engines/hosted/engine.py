@@ -1,47 +1,43 @@
-"""The engine that sends images through the TinyJPG API. The HTTP client is loaded with the first image, not before."""
+"""The engine that sends images to the TinyJPG API. The HTTP client is imported with the first image, not before."""
 
 from __future__ import annotations
 
+import math
 import threading
-import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...core import tinyjpg
-from ...core.errors import AccountError, Declined, EngineError, Unavailable
+from ...core.errors import AccountError, Declined, ResultPending, Unavailable
 from ...core.keys import cache_key, content_hash
 from ...core.model import Format, ImageInfo, Recipe
 from ...core.tinyjpg import Json
-from ...files.locks import KeyedLock
-from . import replies
-from .budget import Account
-from .client import ApiClient, NoResponse
-from .journal import REJECTED, UPLOADED, Journal, JournalError, Ledger
+from ...files.locks import FileLocks
+from .budget import RunEnd, UploadBudget
+from .client import ApiClient
+from .journal import Journal, JournalError, Ledger
+from .payment import REJECTED, UPLOADED, Row
 from .polling import Timing
-from .quota import Quota, read_quota
+from .quota import Quota
 from .secret import Secret
 from .urls import read_api
 
-if TYPE_CHECKING:
-    from ...files.locks import FileLocks
-
 PROTOCOL = "tinyjpg-1"
 LARGEST = 32 * 1024 * 1024
+MOST_REASONS = 3
 
 
 def nothing_wrong() -> str:
-    """Say that results can be kept."""
+    """Return "": results can be kept."""
     return ""
 
 
 class Hosted:
-    """Images go to the API at `api_url`; without a `key` nothing does, and the engine stands for what the cache knows.
+    """Optimizes images at the API at `api_url`. Without a `key` nothing is sent: it only names results in the cache.
 
-    Raises `SettingsError` for a bad key or address. `hosts` may hold results beside the API's own host. `can_remember`
-    is asked once, before the first upload: "" or why a result could not be kept. `claims` are shared by all who share
-    the journal. Everything that waits watches `stop`.
+    Raises `SettingsError` for an invalid key or address. `hosts` may serve results besides the API's own host.
+    `can_remember` is called once, before the first upload: it returns "", or why a result could not be kept. `locks`
+    are shared by all processes that share the journal. Everything that waits watches `stop`.
     """
 
     name = "hosted"
@@ -56,7 +52,7 @@ class Hosted:
         journal: Journal | Path,
         max_uploads: int = 500,
         can_remember: Callable[[], str] = nothing_wrong,
-        claims: FileLocks | None = None,
+        locks: FileLocks | None = None,
         stop: threading.Event | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -64,11 +60,11 @@ class Hosted:
         self._api = read_api(api_url)
         self._hosts = tuple(host.lower() for host in hosts)
         self._journal = journal if isinstance(journal, Journal) else Journal(journal)
-        self._account = Account(max_uploads, can_remember)
-        self._claims = claims
+        self._budget = UploadBudget(max_uploads, can_remember)
+        self._locks = locks or FileLocks()
         self._stop = stop or threading.Event()
-        self._turns = KeyedLock(self._stop)
-        self._lock = threading.Lock()
+        self._end = RunEnd()
+        self._guard = threading.Lock()
         self._opened: ApiClient | None = None
         self._secret, self._ledger = self._read_key(tinyjpg.clean_key(key))
 
@@ -82,22 +78,36 @@ class Hosted:
 
     @property
     def fingerprint(self) -> str:
-        """Protocol and address: who has no key finds what others paid for."""
+        """Protocol and address, not the key: a run without a key finds results that others paid for."""
         return f"{PROTOCOL} {self._api.url}"
 
     @property
     def uploads(self) -> int:
         """How many uploads of this run were, or may have been, paid for."""
-        return self._account.uploads
+        return self._budget.uploads
+
+    @property
+    def end(self) -> float | None:
+        """When the run ends, in monotonic seconds, None for no end; nothing waits longer, an upload 2 s longer."""
+        return None if math.isinf(self._end.at) else self._end.at
+
+    @end.setter
+    def end(self, end: float | None) -> None:
+        self._end.at = math.inf if end is None else end
 
     def notes(self) -> list[str]:
         """What a person should know about this run's payments, one line each."""
-        broken, again = self._account.broken_off, self._account.repeated
-        notes = []
-        if broken:
-            uploads = "1 upload" if broken == 1 else f"{broken} uploads"
+        unknown, again = self._budget.unknown, self._budget.repeated
+        notes = list(self._journal.notes)
+        for reason, count in self._budget.uncollected.most_common(MOST_REASONS):
+            images = "1 image that is" if count == 1 else f"{count} images that are"
+            notes.append(f"{images} paid for could not be collected: {reason}")
+        if self._budget.same_id:
+            notes.append(f"{self.host} gave one image id to different images: the results of these are not used")
+        if unknown:
+            uploads = "1 upload" if unknown == 1 else f"{unknown} uploads"
             notes.append(
-                f"{uploads} to {self.host} brought no usable answer ({self._account.why_broken}), paid or not: "
+                f"{uploads} to {self.host} brought no usable answer ({self._budget.unknown_reason}), paid or not: "
                 "a later run tries once more"
             )
         if again:
@@ -106,7 +116,7 @@ class Hosted:
         return notes
 
     def declines(self, info: ImageInfo, size: int) -> str:
-        """Return why an image is not for the API, whoever asks, or ""; `size` is bytes."""
+        """Return why such an image is never sent to the API, or ""; `size` is in bytes."""
         if info.format is Format.PNG and info.animated:
             return "the API would flatten an animated PNG"
         if info.colour == "cmyk":
@@ -116,14 +126,23 @@ class Hosted:
         return "too large for the API" if size > LARGEST else ""
 
     def paid(self, content: str, recipe: Recipe) -> bool:
-        """Whether asking for the image with this content hash costs no upload, because the journal knows it."""
-        if self._ledger is None:
-            return False
-        try:
-            row = self._ledger.find(self._name(content, recipe))
-        except JournalError:
-            return False
+        """Whether the image with this content hash costs no upload, because the journal knows it."""
+        row = self._row(content, recipe)
         return row is not None and (row.spent or row.state in (UPLOADED, REJECTED))
+
+    def owes(self, content: str, recipe: Recipe) -> bool:
+        """Whether the image with this content hash is paid for, so that its result can be collected for free."""
+        row = self._row(content, recipe)
+        return row is not None and row.state == UPLOADED
+
+    def awaits(self, content: str, recipe: Recipe) -> bool:
+        """Whether the image with this content hash is paid for, and its result was not downloaded yet."""
+        row = self._row(content, recipe)
+        return row is not None and row.state == UPLOADED and not row.delivered
+
+    def waiting(self) -> int:
+        """Return how many images are paid for and were not downloaded yet; raises `JournalError`."""
+        return 0 if self._ledger is None else self._ledger.waiting()
 
     def optimize(self, data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
         """Return the API's result; raises `EngineError`, with the uploads that it cost."""
@@ -134,103 +153,63 @@ class Hosted:
         from .upload import Upload
 
         key = self._name(content_hash(data), recipe)
+        deadline = self._end.deadline(self._timing.job)
         try:
-            with self._turns.turn(key) as ours, self._claimed(key) as alone:
-                if not ours:
-                    raise Unavailable("interrupted")
-                if not alone:
-                    raise Unavailable(f"another process is uploading it to {self.host}")
-                return Upload(self._client(), key, data, info, recipe).run()
+            with self._locks.hold(key, deadline=deadline, stop=self._stop) as held:
+                if held:
+                    return Upload(self._client(self._ledger), key, data, info, recipe).run()
         except JournalError as error:
             reason = str(error)
+        else:
+            if self._stop.is_set():
+                raise Unavailable("interrupted")
+            raise ResultPending(f"another process is uploading it to {self.host}: the next run collects the result")
         raise AccountError(f"nothing is uploaded: {reason}", kind="memory")
 
     def ask(self, route: str) -> Json:
         """Return what the API says about the account under `route`; raises `EngineError`."""
         if self._ledger is None:
             raise AccountError("no TINYJPG_API_KEY is set", kind="no-key")
-        step = self._question(self._client(), route)
-        match step:
-            case replies.AccountReply(reply):
-                return reply
-            case replies.Denied():
-                raise self._denial(step, "")
-            case replies.Later(reason) | replies.Unclear(reason) | replies.Refused(reason):
-                raise Unavailable(f"{self.host} {reason}")
-        raise Unavailable(f"{self.host} has no {route}")
+        return self._client(self._ledger).ask_account(route)
 
     def quota(self) -> Quota | None:
         """Return what is left of the quota, None where the API does not say."""
-        try:
-            return read_quota(self.ask(tinyjpg.STATS))
-        except EngineError:
-            return None
+        return None if self._ledger is None else self._client(self._ledger).quota()
 
     def close(self) -> None:
-        """End what is in flight, let go of connections and the journal. Safe to call twice."""
+        """End requests in flight; close the connections and the journal. Safe to call twice."""
         self._stop.set()
-        with self._lock:
+        with self._guard:
             if self._opened is not None:
                 self._opened.transport.close()
         self._journal.close()
-
-    def _claimed(self, key: str) -> AbstractContextManager[bool]:
-        """Hold an image against all processes of this journal, whatever their caches: they must not both upload it."""
-        if self._claims is None:
-            return nullcontext(enter_result=True)
-        return self._claims.claim(key, deadline=time.monotonic() + self._timing.job, stop=self._stop)
 
     def _read_key(self, key: str | None) -> tuple[Secret | None, Ledger | None]:
         if key is None:
             return None, None
         return Secret(key), self._journal.ledger(self._api.origin, key)
 
-    def _name(self, content: str, recipe: Recipe) -> str:
-        return cache_key(content, recipe, self.fingerprint)
+    def _row(self, content: str, recipe: Recipe) -> Row | None:
+        if self._ledger is None:
+            return None
+        try:
+            return self._ledger.find(self._name(content, recipe))
+        except JournalError:
+            return None
 
-    def _client(self) -> ApiClient:
-        """Return what uploads need, made when the first one comes: this loads the HTTP client."""
+    def _name(self, content: str, recipe: Recipe) -> str:
+        """Return the image's name in the journal: what is carried for other programs is not uploaded, kept or not."""
+        return cache_key(content, Recipe(recipe.quality), self.fingerprint)
+
+    def _client(self, ledger: Ledger) -> ApiClient:
+        """Return the API of this run, made for the first image: this imports the HTTP client."""
         from .http import Transport
 
         assert self._secret is not None
-        assert self._ledger is not None
-        with self._lock:
+        with self._guard:
             if self._opened is None:
                 transport = Transport(self._api, self._secret, self._hosts, self._stop, self._timing)
                 self._opened = ApiClient(
-                    self._api, transport, self._ledger, self._account, self._stop, self._denied, self._timing
+                    self._api, transport, ledger, self._budget, self._stop, self._end, self._timing
                 )
             return self._opened
-
-    def _question(self, client: ApiClient, route: str) -> replies.Step | replies.AccountReply:
-        """Ask until an answer comes; where none does, the API is given up for the run, and no image tries again."""
-        begun, failures = time.monotonic(), 0
-        while True:
-            step, _ = client.call(
-                lambda: client.transport.get(route, time.monotonic() + self._timing.question), replies.after_question
-            )
-            failures += 1
-            if not isinstance(step, NoResponse):
-                return step
-            if time.monotonic() - begun > self._timing.persistence or failures == self._timing.tries:
-                client.account.trip(step.reason, for_good=step.unreached)
-                return step
-            if self._stop.wait(client.backoff(failures)):
-                return step
-
-    def _denied(self, step: replies.Denied) -> AccountError:
-        """Upload nothing more in this run, and return the error that says why."""
-        self._account.deny(lambda: self._denial(step, ""))
-        quota = self.quota() if step.quota else None
-        renews = quota.renews if quota else ""
-        self._account.deny(lambda: self._denial(step, renews))
-        return self._denial(step, renews)
-
-    def _denial(self, step: replies.Denied, renews: str) -> AccountError:
-        if step.quota:
-            text, kind = "TinyJPG quota used up" + (f". It renews on {renews}" if renews else ""), "quota"
-        elif step.code == 401:
-            text, kind = f"{self.host} refused the API key (401). Check TINYJPG_API_KEY", "refused"
-        else:
-            text, kind = f"{self.host} {step.reason}. Check what the key's plan permits", "refused"
-        return AccountError(text, kind=kind, host=self.host, status=step.code, renews=renews)

@@ -1,4 +1,4 @@
-"""The two HTTP clients: one that knows the API key and follows nothing, one that downloads and knows no key."""
+"""Two HTTP clients: one sends the API key and follows no redirect, one downloads results and has no key."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ... import __version__
 from ...core.tinyjpg import IDEMPOTENCY_HEADER, KEY_HEADER, RETRY_HEADER, Upload
 from .parsing import LARGEST_REPLY, read_text
 from .polling import Timing
-from .response import Reply, TransportError
+from .replies import Reply, TransportError
 from .secret import Secret
-from .sockets import ForbiddenPeer, Sockets, Through, httpcore, httpx
+from .sockets import ForbiddenPeer, Sockets, SocketTransport, httpcore, httpx
 from .urls import Url, is_loopback, is_private, read_result
 
 HOPS = 3
@@ -38,49 +38,49 @@ class Transport:
         self._key = key
         self._hosts = hosts
         context = httpx.create_ssl_context() if api.scheme == "https" else None
-        self._keyed_sockets = Sockets(stop, self._check_api)
-        self._keyless_sockets = Sockets(stop, self._check_result)
-        self._keyed = _client(Through(self._keyed_sockets, context), timing)
-        self._keyless = _client(Through(self._keyless_sockets, context), timing)
+        self._keyed_sockets = keyed = Sockets(stop, lambda address: _check_api(api, address))
+        self._keyless_sockets = Sockets(stop, lambda address: _check_result(keyed.peer, address))
+        self._keyed = _client(SocketTransport(self._keyed_sockets, context), timing)
+        self._keyless = _client(SocketTransport(self._keyless_sockets, context), timing)
 
     def post(self, route: str, upload: Upload, token: str, deadline: float) -> Reply:
-        """Send an upload to the API; a redirect is an answer like any other."""
-        body = _Sending(upload.body)
+        """Send an upload to the API; redirects are returned, not followed."""
+        body = _UploadBody(upload.body)
         headers = {
             "Content-Type": upload.content_type,
             "Content-Length": str(len(upload.body)),
             IDEMPOTENCY_HEADER: token,
         }
         request = self._keyed.build_request("POST", self._api.url + route, headers=headers, content=body)
-        return self._ask(request, deadline, body)
+        return self._send_keyed(request, deadline, body)
 
     def get(self, route: str, deadline: float) -> Reply:
-        """Ask the API; a redirect is an answer like any other."""
+        """Send a GET request to the API; redirects are returned, not followed."""
         request = self._keyed.build_request("GET", self._api.url + route)
-        return self._ask(request, deadline)
+        return self._send_keyed(request, deadline)
 
     def download(self, url: str, largest: int, deadline: float) -> Reply:
-        """Fetch a result without the key, over at most 3 redirects, each of them checked."""
+        """Download a result without the key; at most 3 redirects are followed, each of them checked."""
         base = f"{self._api.url}/"
         for _ in range(HOPS + 1):
-            place = read_result(url, base, self._api, self._hosts)
-            if self._key.shows_in(url):
-                place = "an address that holds the API key"
-            if isinstance(place, str):
-                raise TransportError(f"offers its result where it is not fetched: {place}", forbidden=True)
-            request = self._keyless.build_request("GET", place.url)
+            found = read_result(url, base, self._api, self._hosts)
+            if self._key.appears_in(url):
+                found = "an address that contains the API key"
+            if isinstance(found, str):
+                raise TransportError(f"offers its result where it is not fetched: {found}", forbidden=True)
+            request = self._keyless.build_request("GET", found.url)
             reply = self._exchange(self._keyless, self._keyless_sockets, request, largest, deadline)
             if reply.code not in REDIRECTS or not reply.location:
                 return reply
-            base, url = place.url, reply.location
+            base, url = found.url, reply.location
         raise TransportError(f"offers its result behind more than {HOPS} redirects", forbidden=True)
 
     def close(self) -> None:
-        """End both clients and what they have in flight."""
+        """Close both clients; requests in flight end."""
         self._keyed.close()
         self._keyless.close()
 
-    def _ask(self, request: httpx.Request, deadline: float, body: _Sending | None = None) -> Reply:
+    def _send_keyed(self, request: httpx.Request, deadline: float, body: _UploadBody | None = None) -> Reply:
         request.headers[KEY_HEADER] = self._key.reveal()
         reply = self._exchange(self._keyed, self._keyed_sockets, request, LARGEST_REPLY, deadline, body)
         return replace(reply, body=self._key.redact_reply(reply.body))
@@ -92,32 +92,22 @@ class Transport:
         request: httpx.Request,
         largest: int,
         deadline: float,
-        body: _Sending | None = None,
+        body: _UploadBody | None = None,
     ) -> Reply:
         try:
             with quiet(), sockets.until(deadline):
                 return _read(client.send(request, stream=True, follow_redirects=False), largest)
-        except Exception as error:  # noqa: BLE001 - whatever a client library raises may quote the request, key and all
-            reason = _why(error, self._key)
+        except Exception as error:  # noqa: BLE001 - any error of the client library may quote the request with its key
+            reason = _reason(error, self._key)
             unreached = isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout))
             forbidden, nonsense = isinstance(error, ForbiddenPeer), isinstance(error, TransportError)
-        # Raised out here, so that nothing hangs on it: neither a cause nor a context that holds the request.
+        # Raised outside of the handler, so that its cause and context are empty: they would hold the request.
         sent = body is not None and body.begun
         raise TransportError(reason, unreached=unreached, sent=sent, forbidden=forbidden, nonsense=nonsense)
 
-    def _check_api(self, address: str) -> str:
-        if self._api.scheme == "http" and not is_loopback(address):
-            return f"is {address}, which is not this machine: the key is not sent there unencrypted"
-        return ""
 
-    def _check_result(self, address: str) -> str:
-        if is_private(address) and not (self._keyed_sockets.peer and is_private(self._keyed_sockets.peer)):
-            return f"offers its result at {address}, in a private network: it is not fetched"
-        return ""
-
-
-class _Sending(httpx.SyncByteStream):
-    """A body that knows whether any of it was asked for."""
+class _UploadBody(httpx.SyncByteStream):
+    """A request body that knows whether sending it has begun."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -126,6 +116,20 @@ class _Sending(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         self.begun = True
         yield self._body
+
+
+def _check_api(api: Url, address: str) -> str:
+    """Return why the key is not sent to the connected `address`, or ""."""
+    if api.scheme == "http" and not is_loopback(address):
+        return f"is {address}, which is not this machine: the key is not sent there unencrypted"
+    return ""
+
+
+def _check_result(api_address: str, address: str) -> str:
+    """Return why no result is downloaded from the connected `address`, or ""; `api_address` is "" before the first."""
+    if is_private(address) and not (api_address and is_private(api_address)):
+        return f"offers its result at {address}, in a private network: it is not fetched"
+    return ""
 
 
 class _Quiet(logging.Filter):
@@ -138,7 +142,7 @@ _FILTER = _Quiet()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the HTTP library from logging what this thread does: it logs whole addresses, and headers when it debugs."""
+    """Suppress the HTTP library's logs of this thread: they contain whole URLs, and headers at debug level."""
     for name in LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)
     _quiet.on = True
@@ -148,10 +152,10 @@ def quiet() -> Iterator[None]:
         _quiet.on = False
 
 
-def _client(through: Through, timing: Timing) -> httpx.Client:
+def _client(transport: SocketTransport, timing: Timing) -> httpx.Client:
     headers = {"User-Agent": f"imgshrink/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
     return httpx.Client(
-        transport=through,
+        transport=transport,
         headers=headers,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         timeout=httpx.Timeout(timing.read, connect=timing.connect),
@@ -161,7 +165,7 @@ def _client(through: Through, timing: Timing) -> httpx.Client:
 
 
 def _read(response: httpx.Response, largest: int) -> Reply:
-    """Return the response, its body as it came over the wire: nothing is decompressed."""
+    """Return the response with its body as received: nothing is decompressed."""
     with closing(response):
         code, headers = response.status_code, response.headers
         if code in REDIRECTS:
@@ -176,12 +180,12 @@ def _read(response: httpx.Response, largest: int) -> Reply:
         return Reply(code, bytes(body), headers.get(RETRY_HEADER, ""))
 
 
-def _why(error: Exception, key: Secret) -> str:
-    said = read_text(key.redact(str(error))) or type(error).__name__
+def _reason(error: Exception, key: Secret) -> str:
+    text = read_text(key.redact(str(error))) or type(error).__name__
     if isinstance(error, (ForbiddenPeer, TransportError)):
-        return said
+        return text
     if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout)):
-        return f"can't be reached ({said})"
+        return f"can't be reached ({text})"
     if isinstance(error, httpcore.TimeoutException):
         return "did not answer in time"
-    return f"broke off ({said})"
+    return f"broke off ({text})"

@@ -1,4 +1,4 @@
-"""Reading what a stranger sent: anything in; out comes a bounded, printable value, or None."""
+"""Parsers for untrusted values: each accepts anything, and returns a bounded, printable value or None."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_NUMBER = 2**63 - 1
 
 
 def read_object(body: bytes) -> Json | None:
-    """Return the JSON object that `body` holds, None for anything else; never raises."""
+    """Return the JSON object in `body`, None for anything else; never raises."""
     if len(body) > LARGEST_REPLY:
         return None
     try:
@@ -25,7 +25,7 @@ def read_object(body: bytes) -> Json | None:
 
 
 def read_count(value: object) -> int | None:
-    """Return a whole number from 0 to 2**63 - 1, also where it came as text or with a fraction of zero; else None."""
+    """Return an integer from 0 to 2**63 - 1, also from text or from a float without a fraction; else None."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
@@ -36,7 +36,7 @@ def read_count(value: object) -> int | None:
 
 
 def read_number(value: object) -> float | None:
-    """Return a finite number that is not negative, else None."""
+    """Return a finite, non-negative number, else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if not 0 <= value <= LARGEST_NUMBER or math.isnan(value):
@@ -45,7 +45,7 @@ def read_number(value: object) -> float | None:
 
 
 def read_text(value: object, longest: int = 200) -> str:
-    """Return one printable line of at most `longest` characters from what a server sent; "" for anything but text."""
+    """Return text from a server as one printable line of at most `longest` characters; "" for anything but text."""
     if not isinstance(value, str):
         return ""
     printable = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in value[: 4 * longest])
@@ -54,7 +54,7 @@ def read_text(value: object, longest: int = 200) -> str:
 
 
 def retry_after(value: str, now: float) -> float | None:
-    """Return the seconds that a `Retry-After` asks to wait, as seconds or as a date; None for anything else."""
+    """Return the seconds of a `Retry-After`, which holds seconds or a date; None for anything else."""
     value = value.strip()
     if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,9})?", value):
         return float(value)

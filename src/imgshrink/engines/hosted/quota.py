@@ -1,4 +1,4 @@
-"""What an account has used and has left, read from replies whose shape nobody has published."""
+"""What an account has used and has left, read from replies whose format is not published."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_ROWS = 500
 
 @dataclass(frozen=True)
 class Quota:
-    """The monthly quota as far as the API tells it; `renews` is a date (2026-12-01), "" where it says none."""
+    """The monthly quota; None is unknown. `renews` is a date (2026-12-01), "" if unknown."""
 
     limit: int | None = None
     used: int | None = None
@@ -34,7 +34,7 @@ class Quota:
 
 
 def read_quota(reply: Mapping[str, object]) -> Quota:
-    """Return the quota that a reply tells of under any of the usual names; what is not there stays unknown."""
+    """Return the quota in a reply, whose fields may have any of the usual names."""
     fields = list(_fields(reply))
     limit, used, left = (_first(fields, names) for names in (LIMIT, USED, LEFT))
     if left is None and limit is not None and used is not None:
@@ -46,7 +46,7 @@ def read_quota(reply: Mapping[str, object]) -> Quota:
 def rows(reply: Mapping[str, object]) -> list[tuple[str, str]]:
     """Return every field of a reply as rows for people, in its order: the name with its parents, and the value.
 
-    Fields that belong together and hold nothing further, like the numbers of one month, share a row.
+    The fields of an object without further nesting, like the numbers of one month, share a row.
     """
     inner = reply.get("data")
     shown = inner if isinstance(inner, dict) else {name: value for name, value in reply.items() if name != "success"}
@@ -65,7 +65,7 @@ def _rows(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
 
 
 def _named(value: object) -> list[tuple[str, object]]:
-    """Return what a container holds, by name or by number; nothing for anything else."""
+    """Return the items of a container by name or number; nothing for anything else."""
     if isinstance(value, Mapping):
         return [(read_text(name, 60), inner) for name, inner in value.items()][:MOST_ROWS]
     return (
@@ -74,7 +74,7 @@ def _named(value: object) -> list[tuple[str, object]]:
 
 
 def _fields(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
-    """Yield what is no container, with the way to it."""
+    """Yield every value that is no container, with its path."""
     if len(path) < DEEPEST:
         for name, inner in _named(value):
             yield from _fields(inner, (*path, name))
@@ -83,7 +83,7 @@ def _fields(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
 
 
 def _first(fields: list[tuple[tuple[str, ...], object]], names: tuple[str, ...]) -> int | None:
-    """Return the number with the best name, the one nearest to the top where several have it."""
+    """Return the number with the first of `names`, at the shallowest level."""
     for name in names:
         found = [(len(path), read_count(value)) for path, value in fields if _plain(path[-1]) == name]
         numbers = [(depth, number) for depth, number in found if number is not None]

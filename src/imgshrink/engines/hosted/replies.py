@@ -1,4 +1,4 @@
-"""What the API's replies mean to who asks: the steps of a job. Reads any bytes; no socket, no clock."""
+"""Responses of the API, and what each means for a job. Accepts any bytes; no socket, no clock."""
 
 from __future__ import annotations
 
@@ -13,8 +13,41 @@ FAILURES = (FAILED, "error")
 
 
 @dataclass(frozen=True)
+class Reply:
+    """One response, its body complete and bounded."""
+
+    code: int
+    body: bytes = b""
+    retry_after: str = ""
+    location: str = ""
+
+
+class TransportError(Exception):
+    """No usable response came.
+
+    `unreached`: there was no connection. `sent`: the upload had begun to leave. `forbidden`: the address may not be
+    contacted. `nonsense`: a response came and was not usable.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        unreached: bool = False,
+        sent: bool = False,
+        forbidden: bool = False,
+        nonsense: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.unreached = unreached
+        self.sent = sent
+        self.forbidden = forbidden
+        self.nonsense = nonsense
+
+
+@dataclass(frozen=True)
 class Working:
-    """The API has the image and is not done: ask again later."""
+    """The API has the image and is not done."""
 
     job: Job
 
@@ -28,14 +61,14 @@ class Finished:
 
 @dataclass(frozen=True)
 class Refused:
-    """The API said no to this image, for good. A `reason`, here and below, goes on where the API's name stops."""
+    """The API refuses this image for good. Each `reason`, here and below, is a sentence whose subject is the API."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Denied:
-    """The account can't be used: `code` is 401, 402 or 403, `quota` whether a used-up plan is the reason."""
+    """The account can't be used: `code` is 401, 402 or 403; `quota`: the plan is used up."""
 
     code: int
     quota: bool
@@ -44,7 +77,7 @@ class Denied:
 
 @dataclass(frozen=True)
 class Later:
-    """Nothing was done: the same request may be sent again, no earlier than its `Retry-After` says."""
+    """Nothing was done: the same request may be sent again, after the time in `Retry-After`."""
 
     reason: str
 
@@ -56,14 +89,14 @@ class Gone:
 
 @dataclass(frozen=True)
 class AccountReply:
-    """The API answered a question about the account."""
+    """The API's reply to a request about the account."""
 
     reply: Json
 
 
 @dataclass(frozen=True)
 class Unclear:
-    """The reply is no answer; after an upload nobody knows whether it was paid for."""
+    """The reply is not usable; after an upload it is unknown whether it was paid for."""
 
     reason: str
 
@@ -72,7 +105,7 @@ Step = Working | Finished | Refused | Denied | Later | Gone | Unclear
 
 
 def after_upload(code: int, body: bytes) -> Step:
-    """Return what the reply to an upload means; `Later` for a 503 holds only where it carries a `Retry-After`."""
+    """Return what the reply to an upload means; a 503 counts as `Later` only with a `Retry-After`."""
     return _step(code, body, refused=(400, 413, 415, 422), gone=(), asked=None)
 
 
@@ -82,7 +115,7 @@ def after_status(code: int, body: bytes, image_id: int) -> Step:
 
 
 def after_question(code: int, body: bytes) -> Step | AccountReply:
-    """Return what the reply to a question about the account means."""
+    """Return what the reply to a request about the account means."""
     if common := _refused_request(code, body):
         return common
     if code in (404, 410):
@@ -124,7 +157,7 @@ def _step(code: int, body: bytes, *, refused: Container[int], gone: Container[in
 
 
 def job_step(job: Job) -> Step:
-    """Return what a job's status asks for; a status that nobody knows means that the work goes on."""
+    """Return what a job's status means; an unknown status means that the work goes on."""
     if job.status == COMPLETED:
         return Finished(job)
     if job.status in FAILURES:
@@ -133,7 +166,7 @@ def job_step(job: Job) -> Step:
 
 
 def read_job(envelope: Mapping[str, object], asked: int | None = None) -> Job | None:
-    """Return the job that `data` tells of; `asked` stands in for a missing `image_id`, None without either."""
+    """Return the job that `data` describes, None where it has no `image_id` and `asked` is None."""
     data = envelope.get("data")
     if not isinstance(data, dict):
         return None
@@ -162,7 +195,7 @@ def read_errors(body: bytes) -> dict[str, tuple[str, ...]]:
 
 
 def _said(body: bytes, code: int) -> str:
-    """Return what a reply says, as the second half of a sentence about the API."""
+    """Return what a reply says, as a predicate whose subject is the API."""
     messages = [message for field in read_errors(body).values() for message in field]
     said = " ".join(messages) or read_text((read_object(body) or {}).get("message"))
     if 300 <= code < 400:

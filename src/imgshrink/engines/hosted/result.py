@@ -1,26 +1,32 @@
-"""Collecting what was paid for: ask until it is done, then fetch it. All of this is free and may be repeated."""
+"""Collects the result of an upload: waits until the job is done, then downloads. All of this is free and repeatable."""
 
 from __future__ import annotations
 
 import time
-from typing import NoReturn
 
 from ...core import tinyjpg
-from ...core.errors import AccountError, Rejected, ResultPending
 from . import polling, replies
-from .client import ApiClient, NoResponse
-from .journal import Row
+from .client import ApiClient, Retryable
 from .parsing import retry_after
-from .response import Reply, TransportError
+from .payment import Row, Trouble
+from .replies import Reply, TransportError
 from .urls import UNLISTED
 
-GONE = (401, 403, 404, 410)
-_LATER = ": the next run tries to collect what was paid for"
-_TRUST = ". If you trust that host, add it to TINYJPG_DOWNLOAD_HOSTS: the next run collects what was paid for"
+GONE = (404, 410)
+NO_ACCESS = (401, 403)
+_TRUST = ". If you trust that host, add it to TINYJPG_DOWNLOAD_HOSTS"
+
+
+class Uncollected(Exception):
+    """The result can't be collected now; the text says why, `trouble` what that means for the payment."""
+
+    def __init__(self, trouble: Trouble, reason: str) -> None:
+        super().__init__(reason)
+        self.trouble = trouble
 
 
 class ResultFetcher:
-    """The result of one upload. `job` is what the API answered to it just now, None for an earlier run's upload."""
+    """Collects the result of one upload. `job` is the API's reply to it, None for an upload of an earlier run."""
 
     def __init__(self, client: ApiClient, row: Row, job: tinyjpg.Job | None, data: bytes, reduced: bytes) -> None:
         self._client = client
@@ -31,14 +37,22 @@ class ResultFetcher:
         self._reduced = reduced
         self._begun = time.monotonic()
         self._age = 0.0 if job is not None else max(0.0, client.ledger.journal.now() - row.at)
+        self._missing = ""
 
-    def result(self) -> bytes | None:
-        """Return the result, of which only the length is checked, or what is smaller already; None where it is gone."""
+    def result(self) -> bytes:
+        """Return the result, checked for its length only; raises `Uncollected`, or `Interrupted`.
+
+        Where the API gains nothing it is the smaller of the image and the uploaded bytes, without a download.
+        """
         done_at_once = self._job is not None and self._job.status == tinyjpg.COMPLETED
         found = self._take(self._job if done_at_once else self._finished())
-        if found is not None:
-            return found
-        return self._take(self._finished(again=True))  # an address may have expired, and paying again costs more
+        if found is None:  # a URL may have expired; a fresh one costs nothing
+            found = self._take(self._finished(again=True))
+        if found is None:
+            raise self._uncollected(
+                Trouble.ELSEWHERE if self._missing else Trouble.GONE, self._missing or "has lost it"
+            )
+        return found
 
     def _take(self, job: tinyjpg.Job | None) -> bytes | None:
         if job is None:
@@ -48,109 +62,93 @@ class ResultFetcher:
         return self._fetch(job)
 
     def _finished(self, *, again: bool = False) -> tinyjpg.Job | None:
-        """Ask until the job is done; None where the API does not know it."""
+        """Wait until the job is done; None where the API does not know it."""
         in_vain, fresh = 0.0, self._job is not None and not again
         if fresh:
-            self._client.sleep(self._client.account.first_wait(self._timing.first))
+            self._client.sleep(self._client.latency.first_wait(self._client.chance(), self._timing.first))
         while True:
             step, delay = self._status()
             waited = self._age + time.monotonic() - self._begun
             if isinstance(step, replies.Gone):
+                self._missing = ""
                 return None
             if isinstance(step, replies.Finished):
                 if fresh:
-                    self._client.account.took(waited, in_vain, step.job.processing_time)
+                    self._client.latency.add(waited, in_vain, step.job.processing_time)
                 return step.job
             in_vain = waited
-            wait = max(polling.next_wait(waited, self._client.account.chance()), delay or 0.0)
-            if waited + wait > self._timing.job:
-                self._leave(f"{self._client.host} is not done with it")
+            wait = max(polling.next_wait(waited, self._client.chance()), delay or 0.0)
+            if waited + wait > self._timing.job or wait > self._client.end.left():
+                raise self._uncollected(Trouble.UNFINISHED, "is not done with it")
             self._client.sleep(wait)
 
     def _status(self) -> tuple[replies.Working | replies.Finished | replies.Gone, float | None]:
-        """Ask, and again where no usable answer comes."""
-        patience = _Patience(self)
-        while True:
-            self._client.sleep(self._client.account.paused())
-            step, delay = self._client.call(self._ask, self._read)
-            match step:
-                case replies.Working() | replies.Finished() | replies.Gone():
-                    self._client.account.answered()
-                    return step, delay
-                case replies.Denied():
-                    raise self._client.denied(step)
-                case replies.Refused(reason):
-                    raise Rejected(f"{self._client.host} {reason}")
-                case replies.Later(reason) | replies.Unclear(reason):
-                    patience.lose(f"{self._client.host} {reason}", delay, step)
+        """Request the status, repeatedly where no usable reply comes."""
+        try:
+            return self._client.repeat(self._status_once)
+        except Retryable as failure:
+            reason = failure.step.reason
+        raise self._uncollected(Trouble.ELSEWHERE, reason)
 
-    def _ask(self) -> Reply:
+    def _status_once(self) -> tuple[replies.Working | replies.Finished | replies.Gone, float | None]:
+        step, delay = self._client.call(self._request, self._read)
+        match step:
+            case replies.Working() | replies.Finished() | replies.Gone():
+                self._client.breaker.reset()
+                return step, delay
+            case replies.Denied():
+                reason = str(self._client.deny(step)).removeprefix(f"{self._client.host} ")
+                if step.code == 401:  # no request with this key will do better
+                    self._client.breaker.trip(reason, at_once=True)
+                raise self._uncollected(Trouble.ELSEWHERE, reason)
+            case replies.Refused(reason):
+                raise self._uncollected(Trouble.REFUSED, reason)
+            case replies.Later() | replies.Unclear():
+                raise Retryable(step, delay)
+
+    def _request(self) -> Reply:
         route = tinyjpg.STATUS.format(image_id=self._row.image_id)
-        return self._client.transport.get(route, time.monotonic() + self._timing.answer)
+        return self._client.transport.get(route, self._client.end.deadline(self._timing.answer))
 
     def _read(self, code: int, body: bytes) -> replies.Step:
         return replies.after_status(code, body, self._row.image_id)
 
     def _fetch(self, job: tinyjpg.Job) -> bytes | None:
-        """Download the result; None where its address leads to nothing."""
+        """Download the result; None where its URL leads to nothing."""
         if not job.optimized_url:
-            raise Rejected(f"{self._client.host} is done with it, and does not say where the result is")
-        patience = _Patience(self)
-        while True:
-            self._client.sleep(self._client.account.paused())
-            try:
-                return self._download(job)
-            except TransportError as broken:
-                failure = broken
-            if failure.forbidden:
-                raise AccountError(
-                    f"{self._client.host} {failure}{_TRUST if str(failure).endswith(UNLISTED) else _LATER}"
-                )
-            if failure.nonsense and patience.last:
-                raise Rejected(f"{self._client.host} {failure}")
-            patience.lose(f"{self._client.host} {failure}")
+            raise self._uncollected(Trouble.UNUSABLE, "is done with it, and does not say where the result is")
+        try:
+            return self._client.repeat(lambda: self._fetch_once(job))
+        except Retryable as failure:
+            reason = failure.step.reason
+            unusable = isinstance(failure.step, replies.Unclear) and failure.exhausted
+        raise self._uncollected(Trouble.UNUSABLE if unusable else Trouble.ELSEWHERE, reason)
+
+    def _fetch_once(self, job: tinyjpg.Job) -> bytes | None:
+        try:
+            return self._download(job)
+        except TransportError as broken:
+            failure = broken
+        if failure.forbidden:
+            trust = _TRUST if str(failure).endswith(UNLISTED) else ""
+            raise self._uncollected(Trouble.ELSEWHERE, f"{failure}{trust}")
+        raise Retryable((replies.Unclear if failure.nonsense else replies.Later)(str(failure)))
 
     def _download(self, job: tinyjpg.Job) -> bytes | None:
         wanted = job.optimized_size
         largest = len(self._data) if wanted is None else wanted
-        reply = self._client.transport.download(job.optimized_url, largest, time.monotonic() + self._timing.download)
-        if reply.code in GONE:
+        deadline = self._client.end.deadline(self._timing.download)
+        reply = self._client.transport.download(job.optimized_url, largest, deadline)
+        if reply.code in GONE + NO_ACCESS:
+            self._missing = f"answered {reply.code} when asked for the result" if reply.code in NO_ACCESS else ""
             return None
         if reply.code != 200:
-            self._client.account.pause(min(retry_after(reply.retry_after, time.time()) or 0.0, self._timing.pause))
-            raise TransportError(f"answered {reply.code} when asked for the result")
+            reason = f"answered {reply.code} when asked for the result"
+            self._client.respect(retry_after(reply.retry_after, time.time()) or 0.0, reason)
+            raise TransportError(reason)
         if not reply.body or wanted not in (None, len(reply.body)):
             raise TransportError(f"sent {len(reply.body)} bytes of a result of {wanted}", nonsense=True)
         return reply.body
 
-    def _leave(self, reason: str) -> NoReturn:
-        """Leave it to the next run; what has not come within a day never will."""
-        if self._age > self._timing.lost:
-            raise Rejected(f"{reason} after a day")
-        raise ResultPending(f"paid for, but {reason}: the next run collects it")
-
-
-class _Patience:
-    """How often, and how long, an image asks again for what is free."""
-
-    def __init__(self, fetcher: ResultFetcher) -> None:
-        self._fetcher = fetcher
-        self._client = fetcher._client
-        self._begun = time.monotonic()
-        self._failures = 0
-
-    @property
-    def last(self) -> bool:
-        """The next failure is the last one."""
-        return self._failures + 1 >= self._client.timing.tries
-
-    def lose(self, reason: str, delay: float | None = None, step: replies.Step | None = None) -> None:
-        """Wait for another try, or leave it to the next run."""
-        last, timing = self.last, self._client.timing
-        self._failures += 1
-        late = delay is None and time.monotonic() - self._begun > timing.persistence
-        if late or last or self._client.account.silence or (delay or 0.0) > timing.pause:
-            if isinstance(step, NoResponse):
-                self._client.account.trip(step.reason, for_good=step.unreached)
-            self._fetcher._leave(reason)
-        self._client.sleep(max(delay or 0.0, self._client.backoff(self._failures)))
+    def _uncollected(self, trouble: Trouble, reason: str) -> Uncollected:
+        return Uncollected(trouble, f"{self._client.host} {reason}")

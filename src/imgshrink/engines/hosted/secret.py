@@ -1,4 +1,4 @@
-"""The API key, wrapped so that it can't be shown by accident."""
+"""The API key in a type that does not print it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from urllib.parse import quote
 from .parsing import read_object
 
 SHORTEST = 6
-"""Characters: a shorter key would be found in words that have nothing to do with it."""
+"""In characters: a shorter key would be replaced inside unrelated words and numbers."""
 
 
 class Secret:
-    """An API key that shows itself only to who asks for it by name."""
+    """An API key; only `reveal` returns it."""
 
     __slots__ = ("_key", "_shapes")
 
@@ -26,16 +26,16 @@ class Secret:
         """Return the key."""
         return self._key
 
-    def shows_in(self, text: str) -> bool:
-        """Whether the key is part of `text`, letter case apart, as it is or as in an address."""
+    def appears_in(self, text: str) -> bool:
+        """Whether `text` contains the key, plain or URL-encoded, in any letter case."""
         return bool(self._shapes.search(text))
 
     def redact(self, text: str) -> str:
-        """Return `text` without the key, letter case apart."""
+        """Return `text` with the key replaced, in any letter case."""
         return self._shapes.sub("***", text)
 
     def redact_reply(self, body: bytes) -> bytes:
-        """Return a reply's body without the key, however its texts and names spell it."""
+        """Return a reply's body with the key replaced in all its strings and names, however they are escaped."""
         reply = read_object(body)
         if reply is None or len(self._key) < SHORTEST:
             return self._shapes.sub("***", body.decode("latin-1")).encode("latin-1") if reply is None else body

@@ -1,6 +1,6 @@
-"""Sockets that obey: a run's stop, an exchange's deadline, and who may be at the other end.
+"""Network backend with cancellation, deadlines and a check of the peer address.
 
-The one place where the HTTP library is imported: httpx, or its successor httpx2 where that is what is installed.
+The only module that imports the HTTP library: httpx, or its successor httpx2 where httpx is not installed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -21,10 +22,10 @@ except ImportError:
     import httpcore2 as httpcore  # type: ignore[import-not-found, no-redef]  # the successor has the same names
     import httpx2 as httpx  # type: ignore[import-not-found, no-redef]  # the successor has the same names
 
-__all__ = ["ForbiddenPeer", "Sockets", "Through", "httpcore", "httpx"]
+__all__ = ["ForbiddenPeer", "SocketTransport", "Sockets", "httpcore", "httpx"]
 
 IDLE = 2.0
-"""Seconds that an idle connection is kept: less than servers keep theirs (5 s and up), so that none is half closed."""
+"""Seconds that an idle connection is kept: fewer than servers keep theirs (5 s or more), which would close it first."""
 
 PIECE = 64 * 1024
 TICK = 0.1
@@ -34,13 +35,13 @@ Check = Callable[[str], str]
 
 
 class ForbiddenPeer(httpcore.NetworkError):
-    """The connection reached an address that it may not talk to; nothing was sent."""
+    """The connection reached a forbidden address; nothing was sent."""
 
 
 class Sockets(httpcore.NetworkBackend):
     """Every connection of one client. `check` is given the address that was reached and returns why not, or "".
 
-    Name resolution, connecting and the handshake run in a thread of their own, since nothing can interrupt them.
+    Name resolution, connecting and the TLS handshake run in a thread of their own, since nothing can interrupt them.
     """
 
     def __init__(self, stop: threading.Event, check: Check) -> None:
@@ -49,14 +50,14 @@ class Sockets(httpcore.NetworkBackend):
         self._check = check
         self._plain = httpcore.SyncBackend()
         self._lock = threading.Lock()
-        self._streams: set[Stream] = set()
+        self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
         self._local = threading.local()
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
 
     @contextmanager
     def until(self, deadline: float) -> Iterator[None]:
-        """Let no socket operation of this thread last beyond `deadline`, in monotonic seconds."""
+        """End every socket operation of this thread at `deadline`, in monotonic seconds."""
         self._local.deadline = deadline
         try:
             yield
@@ -64,7 +65,7 @@ class Sockets(httpcore.NetworkBackend):
             self._local.deadline = None
 
     def left(self, timeout: float | None) -> float:
-        """Return the seconds that an operation may take; raises a timeout where none is left."""
+        """Return the seconds that an operation may take; raises a timeout if there are none."""
         deadline = getattr(self._local, "deadline", None)
         left = min(timeout or 30.0, 30.0 if deadline is None else deadline - time.monotonic())
         if left <= 0 or self._stop.is_set() or self._closed.is_set():
@@ -79,29 +80,29 @@ class Sockets(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> Stream:
-        """Connect, and let go again unless the address reached may be talked to."""
+        """Connect; raises `ForbiddenPeer` if `check` refuses the address that was reached."""
         left = self.left(timeout)
         options = socket_options or []
-        plain = self.patiently(lambda: self._plain.connect_tcp(host, port, left, local_address, options), left)
+        plain = self.run_until(lambda: self._plain.connect_tcp(host, port, left, local_address, options), left)
         self.peer = plain.get_extra_info("server_addr")[0]
         if why := self._check(self.peer):
             plain.close()
             raise ForbiddenPeer(why)
         return self.admit(plain)
 
-    def patiently(self, work: Callable[[], Result], seconds: float) -> Result:
-        """Return what `work` returns, if it does so in time and before the stop; what comes later is thrown away."""
+    def run_until(self, work: Callable[[], Result], seconds: float) -> Result:
+        """Return what `work` returns within `seconds` and before the stop; a later result is closed."""
         future: concurrent.futures.Future[Result] = concurrent.futures.Future()
         threading.Thread(target=_run, args=(work, future), daemon=True).start()
         end = time.monotonic() + seconds
         while not concurrent.futures.wait([future], TICK).done:
             if self._stop.is_set() or self._closed.is_set() or time.monotonic() > end:
-                future.add_done_callback(_throw_away)
+                future.add_done_callback(_close_late)
                 raise httpcore.ConnectTimeout("no connection in time")
         return future.result()
 
     def admit(self, plain: httpcore.NetworkStream) -> Stream:
-        """Return `plain` as a stream that obeys."""
+        """Return `plain` with cancellation and deadlines."""
         stream = Stream(plain, self)
         with self._lock:
             self._streams.add(stream)
@@ -111,12 +112,12 @@ class Sockets(httpcore.NetworkBackend):
         return stream
 
     def forget(self, stream: Stream) -> None:
-        """Watch a stream no longer."""
+        """Stop watching a stream."""
         with self._lock:
             self._streams.discard(stream)
 
     def close(self) -> None:
-        """End every connection at once, and open none again."""
+        """End every connection at once, and refuse new ones."""
         self._closed.set()
         self._abort()
 
@@ -140,11 +141,11 @@ class Stream(httpcore.NetworkStream):
         self._sockets = sockets
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read what is there."""
+        """Read the bytes that are available."""
         return self._plain.read(max_bytes, self._sockets.left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write all of `buffer`, in pieces, so that a slow reader is noticed."""
+        """Write all of `buffer` in pieces, each with its own check of the deadline."""
         for start in range(0, len(buffer), PIECE):
             self._plain.write(buffer[start : start + PIECE], self._sockets.left(timeout))
 
@@ -154,9 +155,9 @@ class Stream(httpcore.NetworkStream):
         self._plain.close()
 
     def abort(self) -> None:
-        """Shut the connection down under whoever waits on it.
+        """Shut the connection down, so that a thread that waits on it returns.
 
-        Past the TLS layer: its own `shutdown` would let a late write through unencrypted.
+        On the plain socket below TLS: the TLS `shutdown` would let a late write through unencrypted.
         """
         with suppress(OSError):
             socket.socket.shutdown(self._plain.get_extra_info("socket"), socket.SHUT_RDWR)
@@ -167,16 +168,16 @@ class Stream(httpcore.NetworkStream):
         """Begin TLS."""
         left = self._sockets.left(timeout)
         self._sockets.forget(self)
-        secure = self._sockets.patiently(lambda: self._plain.start_tls(ssl_context, server_hostname, left), left)
+        secure = self._sockets.run_until(lambda: self._plain.start_tls(ssl_context, server_hostname, left), left)
         return self._sockets.admit(secure)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the library's own signature
-        """Return what the plain stream knows."""
+        """Return the plain stream's information."""
         return self._plain.get_extra_info(info)
 
 
-class Through(httpx.BaseTransport):
-    """Carries httpx's requests over such sockets, HTTP/1.1 only."""
+class SocketTransport(httpx.BaseTransport):
+    """Sends httpx's requests over these sockets, HTTP/1.1 only."""
 
     def __init__(self, sockets: Sockets, context: ssl.SSLContext | None) -> None:
         self._sockets = sockets
@@ -218,10 +219,10 @@ class _Body(httpx.SyncByteStream):
 def _run(work: Callable[[], Result], future: concurrent.futures.Future[Result]) -> None:
     try:
         future.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
+    except BaseException as error:  # noqa: BLE001 - raised in the waiting thread
         future.set_exception(error)
 
 
-def _throw_away(future: concurrent.futures.Future[Any]) -> None:
+def _close_late(future: concurrent.futures.Future[Any]) -> None:
     if future.exception() is None:
         future.result().close()

@@ -1,4 +1,4 @@
-"""Where requests may go: the API's address, the addresses that a result may be fetched from, private networks. Pure."""
+"""Which addresses may be contacted: the API, the hosts of results, private networks. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
 UNLISTED = "a host that nobody has allowed"
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
-# Site-local, NAT64 of a network's own, IPv4-compatible: not global, whatever Python's tables say.
+# Site-local, local-use NAT64 (RFC 8215), IPv4-compatible: not global, although Python's tables say so.
 _LOCAL = tuple(map(ipaddress.IPv6Network, ("fec0::/10", "64:ff9b:1::/48", "::/96")))
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -23,7 +23,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True)
 class Url:
-    """A web address, taken apart and found plain; `host` is lower case, `path` holds the query too."""
+    """A parsed web address; `host` is lower case, `path` includes the query."""
 
     scheme: str
     host: str
@@ -32,21 +32,21 @@ class Url:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port, the port left out where it is the scheme's own."""
+        """Scheme, host and port, without the scheme's default port."""
         return f"{self.scheme}://{self.authority}"
 
     @property
     def authority(self) -> str:
-        """Host and port, the port left out where it is the scheme's own: the name that people know."""
+        """Host and port, without the scheme's default port: the name that people know."""
         return self.host if self.port == PORTS[self.scheme] else f"{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
-        """The address as text, put together from its checked parts."""
+        """The address as text, built from its checked parts."""
         return self.origin + self.path
 
 
-def read_place(url: str) -> Url | None:
+def read_url(url: str) -> Url | None:
     """Return the parts of a plain http or https address; None for userinfo, odd characters, or anything else."""
     if len(url) > 4096 or not re.fullmatch(r"[!-~]+", url) or "\\" in url:
         return None
@@ -65,36 +65,36 @@ def read_place(url: str) -> Url | None:
 
 
 def read_api(url: str) -> Url:
-    """Return where the API is; raises `SettingsError`, with the cure, for all but https, or http on this machine."""
-    place = read_place(url.strip())
-    if place is None or "?" in place.path or "#" in url:
+    """Return the API's address; raises `SettingsError`, with the cure, unless it is https, or http on this machine."""
+    found = read_url(url.strip())
+    if found is None or "?" in found.path or "#" in url:
         raise SettingsError(
             "TINYJPG_API_URL is no plain web address: write it like https://www.tinyjpg.co, and no user in it"
         )
-    if place.scheme == "http" and not is_loopback_name(place.host):
+    if found.scheme == "http" and not is_loopback_name(found.host):
         raise SettingsError(
-            f"TINYJPG_API_URL would send the API key to {place.host} unencrypted: use https (http only for localhost)"
+            f"TINYJPG_API_URL would send the API key to {found.host} unencrypted: use https (http only for localhost)"
         )
-    return Url(place.scheme, place.host, place.port, place.path.rstrip("/"))
+    return Url(found.scheme, found.host, found.port, found.path.rstrip("/"))
 
 
 def read_result(url: str, base: str, api: Url, hosts: Sequence[str]) -> Url | str:
-    """Return where a result lies, `url` taken relative to `base`; or, as text, why nothing is fetched from there."""
+    """Return the address of a result, `url` relative to `base`; or, as text, why nothing is downloaded from there."""
     try:
-        place = read_place(urljoin(base, url))
+        found = read_url(urljoin(base, url))
     except ValueError:
-        place = None
-    if place is None:
+        found = None
+    if found is None:
         return "no plain web address"
-    if place.scheme != "https" and api.scheme != "http":
-        return f"{place.host}, without encryption"
-    if place.origin == api.origin or place.authority in hosts or (place.host in hosts and _own_port(place)):
-        return place
-    return f"{place.authority}, {UNLISTED}"
+    if found.scheme != "https" and api.scheme != "http":
+        return f"{found.host}, without encryption"
+    if found.origin == api.origin or found.authority in hosts or (found.host in hosts and _own_port(found)):
+        return found
+    return f"{found.authority}, {UNLISTED}"
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether a host is this machine by its name alone."""
+    """Whether the name of a host alone says that it is this machine."""
     return host == "localhost" or is_loopback(host.strip("[]"))
 
 
@@ -111,7 +111,7 @@ def is_private(address: str) -> bool:
 
 
 def _read_address(text: str) -> Address | None:
-    """Return the address that is really reached: an IPv4 address wrapped into an IPv6 one is unwrapped."""
+    """Return the address that is contacted; an IPv4 address inside an IPv6 one is extracted."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -123,5 +123,5 @@ def _read_address(text: str) -> Address | None:
     return address
 
 
-def _own_port(place: Url) -> bool:
-    return place.port == PORTS[place.scheme]
+def _own_port(found: Url) -> bool:
+    return found.port == PORTS[found.scheme]
