@@ -15,11 +15,10 @@ import pytest
 
 from fakes import Bench, Deflate, deflated, png, rows_of
 from imgshrink.core.errors import Declined, Unavailable
-from imgshrink.core.model import Entry, Judgement, Recipe, Status
+from imgshrink.core.model import Entry, Judgement, Reason, Recipe, Status
 from imgshrink.engines.hosted.engine import Hosted
 from imgshrink.engines.hosted.polling import RetryPolicy, Timing
 from imgshrink.image.seal import unseal
-from imgshrink.pipeline.resolver import LATE, PENDING
 from lying_server import (
     Fault,
     LyingServer,
@@ -156,7 +155,7 @@ def test_collecting(step: str, name: str, builtin: bool, server: LyingServer, ru
     """Whatever keeps a run from a result that is paid for: the image is left alone, and the next run collects it."""
     server.always[step] = (STATUS if step == "status" else DOWNLOAD)[name]
     for _ in range(2):
-        assert runs.run(builtin=builtin, timing=QUICK) == PENDING
+        assert runs.run(builtin=builtin, timing=QUICK) == Reason.PENDING
         assert runs.untouched
     server.always.clear()
     runs.run(builtin=builtin)
@@ -196,7 +195,7 @@ def test_the_run_ends(step: str, name: str, how: str, builtin: bool, server: Lyi
     server.seen.clear()
     server.always = {step: WAITS[step][name]}
     begun = time.monotonic()
-    assert BREAKS[how](runs, server, builtin, step) in (PENDING, LATE)
+    assert BREAKS[how](runs, server, builtin, step) in (Reason.PENDING, Reason.LATE)
     assert time.monotonic() - begun < 20  # the longest deadlines of the engine are 30 s and more
     assert runs.untouched
     server.always.clear()
@@ -262,7 +261,7 @@ def dies(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
 def test_verify_dies(builtin: bool, server: LyingServer, runs: Runs) -> None:
     """A paid result that this machine can't judge now is no verdict: the next run collects it."""
     judge, runs.bench.verify = runs.bench.verify, dies  # type: ignore[assignment]
-    assert runs.run(builtin=builtin) == PENDING
+    assert runs.run(builtin=builtin) == Reason.PENDING
     assert runs.untouched
     runs.bench.verify = judge
     runs.run(builtin=builtin)
@@ -318,7 +317,7 @@ def test_a_disabled_engine_still_owes(code: int, server: LyingServer, runs: Runs
     for number in range(2, 6):
         runs.bench.put(f"{number}.png", png(number))
     server.always["upload"] = replies(code)
-    assert runs.run(builtin=True) == PENDING
+    assert runs.run(builtin=True) == Reason.PENDING
     assert runs.path.read_bytes() == IMAGE
     assert IMAGE not in runs.bench.engines[1].asked
     server.always.clear()
