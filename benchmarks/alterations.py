@@ -166,7 +166,7 @@ ALTERATIONS = (
     Alteration("mosaic", mosaic, (2, 3, 4, 8), 3),
     Alteration("1/n of the resolution", resolution, (2, 3, 4), 3),
     Alteration("blur", blur, (0.7, 1, 1.5, 2, 3), 2),
-    Alteration("sharpened", sharpened, (50, 100, 200), 200),
+    Alteration("sharpened", sharpened, (50, 100, 200, 300), 300),
     Alteration("shifted", shifted, (1, 2, 3), 1),
     Alteration("levels left (bands)", posterized, (32, 16, 8, 4), 4),
     Alteration("brightness of all", brighter, (5, 10, 20), 10),
@@ -295,7 +295,7 @@ TEXT = {
 """What stands on a drawn page, and what an altered one says instead."""
 
 SINGLE_GLYPHS = ("digit 8 > 3", "digit 1 > 7", "letter", "point", "minus")
-"""Below 14 pixels nobody can tell these from the noise of a JPEG; see the page "How it works"."""
+"""Below 14 pixels these, and below 16 one letter, are like the noise of a JPEG; see the page "How it works"."""
 
 
 @dataclass(frozen=True)
@@ -311,7 +311,8 @@ class Page:
     @property
     def hard(self) -> bool:
         """Whether the alteration is one that cannot be told from the noise of honest encoders."""
-        return self.contrast < 40 or (self.kind in SINGLE_GLYPHS and (self.size < 14 or self.contrast < 100))
+        least = 16 if self.kind == "letter" else 14
+        return self.contrast < 40 or (self.kind in SINGLE_GLYPHS and (self.size < least or self.contrast < 100))
 
     def both(self) -> tuple[Image.Image, Image.Image]:
         """Return the page as it should be, and altered."""

@@ -306,3 +306,15 @@ def test_the_newest_is_never_dropped(tmp_path: Path) -> None:
     assert kept.store(newest, b"output two", tmp_path / "two.png")
     assert kept.get(content_hash(first)) is None
     assert kept.get(content_hash(newest)) == newest
+
+
+def test_no_more_than_needed_is_dropped(tmp_path: Path) -> None:
+    """When the room ends, the oldest backups go until nine tenths are left, and no more; exactly full is not over."""
+    now = [1_000_000]
+    kept = Originals(tmp_path / "originals", size=1200, clock=lambda: now[0])
+    contents = [bytes([number]) * 300 for number in range(5)]
+    for number, content in enumerate(contents):
+        now[0] += 1
+        assert kept.store(content, b"output %d" % number, tmp_path / f"{number}.png")
+        there = [kept.get(content_hash(one)) is not None for one in contents[: number + 1]]
+        assert there == ([True] * (number + 1) if number < 4 else [False, False, True, True, True])

@@ -113,6 +113,15 @@ class TestStructure:
         reason = refused(verify(original, small(photo(), other, quality=40), LOSSY))
         assert reason == f"{format.lower()} became {other.lower()}"
 
+    def test_first_scans_of_a_progressive_jpeg(self) -> None:
+        """A progressive JPEG without its last scans is refused, as original and as candidate."""
+        candidate = small(photo(), "JPEG", progressive=True)
+        scans = [part.start for part in parts(candidate, Format.JPEG) if part.kind == "SOS"]
+        for start in scans[1:]:
+            cut = candidate[:start] + b"\xff\xd9"
+            assert "scans are missing" in refused(verify(large(photo(), "JPEG"), cut, LOSSY))
+            assert "scans are missing" in refused(verify(cut, cut, LOSSY))
+
     @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
     def test_cut_candidate(self, format: str) -> None:
         """A candidate whose end is missing is refused."""
@@ -510,6 +519,19 @@ class TestAnimations:
         changed[2].putpixel((40, 26), (1, 2, 3))
         candidate = film.candidate(changed, [*self.TIMES])
         assert "lossless" in refused(verify(film.original(clip(), [*self.TIMES]), candidate, LOSSLESS))
+
+    @pytest.mark.parametrize(
+        "position", [150, *(pytest.param(other, marks=pytest.mark.slow) for other in (1, 298, 299))]
+    )
+    @pytest.mark.parametrize("recipe", [LOSSY, LOSSLESS], ids=["lossy", "lossless"])
+    def test_one_replaced_frame_of_many(self, film: Film, recipe: Recipe, position: int) -> None:
+        """Of 300 frames any single one that is another is seen."""
+        drawn = [screen().crop((number % 60, 0, number % 60 + 80, 52)) for number in range(300)]
+        replaced = [*drawn[:position], ImageOps.invert(drawn[position]), *drawn[position + 1 :]]
+        original = film.original(drawn, [40] * 300) + bytes(20_000)
+        accepted(verify(original, film.candidate(drawn, [40] * 300), recipe))
+        reason = refused(verify(original, film.candidate(replaced, [40] * 300), recipe))
+        assert "looks different" in reason or "lossless" in reason
 
     def test_default_picture_that_is_no_frame(self) -> None:
         """What viewers without animation show of an APNG must stay the same too."""

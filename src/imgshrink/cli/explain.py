@@ -20,7 +20,7 @@ from .options import settings_of
 from .output import print_result
 
 if TYPE_CHECKING:
-    from ..pipeline.resolver import Resolution
+    from ..pipeline.resolution import Resolution
     from ..session import Session
 
 STATES = {

@@ -14,6 +14,7 @@ import click
 from ..core.errors import SettingsError
 from ..server.limits import MONTHLY_LIMIT, Limits
 from ..settings.folders import state_folder
+from ..settings.machine import processors
 
 if TYPE_CHECKING:
     from ..server.keys import Key, Keys
@@ -25,7 +26,7 @@ OPTIONS = (
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."),
     click.option("--public-url", default="", help="The URL of the server for clients; prefix of URLs in replies."),
-    click.option("--jobs", default=os.cpu_count() or 2, type=click.IntRange(1, 256), help="Images processed at once."),
+    click.option("--jobs", default=processors, type=click.IntRange(1, 256), help="Images processed at once."),
     click.option(
         "--queue", default=Limits.queue, show_default=True, type=click.IntRange(1), help="Images that may wait."
     ),

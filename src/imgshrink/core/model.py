@@ -39,7 +39,7 @@ class ImageInfo:
 
     `width` and `height` are pixels of the stored picture, before `orientation` (EXIF, 1..8) is applied.
     `durations` are milliseconds a frame, empty for a still. `loop` is how often an animation plays, 0 for ever.
-    `depth` is bits a sample; `colour` is `grey`, `rgb`, `palette`, `cmyk` or `yuv`.
+    `scans` counts those of a JPEG. `depth` is bits a sample; `colour` is `grey`, `rgb`, `palette`, `cmyk` or `yuv`.
     """
 
     format: Format
@@ -58,6 +58,7 @@ class ImageInfo:
     signed: bool = False
     lossless: bool = False
     arithmetic: bool = False
+    scans: int = 0
     trailing: int = 0
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.model import ImageInfo
+from .scans import MOST_SCANS
 
 VERIFY_VERSION = 3
 """The version of verify's rules; a remembered refusal counts only under the version that made it."""
@@ -20,6 +21,8 @@ def unsupported(info: ImageInfo) -> str:
         return f"{info.frames} frames are over {FRAMES}"
     if info.all_pixels > ALL_PIXELS:
         return f"its {info.frames} frames hold over {ALL_PIXELS // 1_000_000} megapixels"
+    if info.scans > MOST_SCANS:
+        return f"{info.scans} scans are over {MOST_SCANS}"
     if info.arithmetic:
         return "arithmetic coding, which no browser shows"
     if info.pictures > 1:

@@ -8,6 +8,7 @@ from struct import unpack_from
 from ..core.model import Format, ImageInfo
 from . import exif
 from .containers import Part, checksum_right, cut, end, identify, inner_chunks, parts
+from .scans import all_coefficients, count_scans
 from .signatures import name
 
 PNG_COLOUR_CHUNKS = ("iCCP", "sRGB", "gAMA", "cHRM", "cICP", "mDCV", "cLLI")
@@ -26,7 +27,8 @@ def sniff(data: bytes) -> ImageInfo | None:
         return None
     finish = end(data, format, walked)
     trailing = 0 if finish is None else len(data) - finish
-    return ImageInfo(format=format, complete=finish is not None, trailing=trailing, **facts)  # type: ignore[arg-type]  # facts' names are checked by every test
+    complete = finish is not None and (format is not Format.JPEG or all_coefficients(data, walked))
+    return ImageInfo(format=format, complete=complete, trailing=trailing, **facts)  # type: ignore[arg-type]  # facts' names are checked by every test
 
 
 def describe(data: bytes) -> str:
@@ -34,8 +36,8 @@ def describe(data: bytes) -> str:
     format = identify(data)
     if format is None:
         return name(data)
-    if end(data, format) is not None and sniff(data):
-        return f"{format.name} image"
+    if end(data, format) is not None and (info := sniff(data)):
+        return f"{format.name} image" if info.complete else "scans are missing"
     return "file ends early" if cut(data, format) else "file is damaged"
 
 
@@ -81,6 +83,7 @@ def _read_jpeg(data: bytes, walked: Sequence[Part]) -> _Facts:
         "pictures": multi_picture_count(data, walked),
         "signed": any(_signed(data, part) for part in walked),
         "arithmetic": int(frame.kind[3:]) >= 9,
+        "scans": count_scans(walked),
     }
 
 

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from ..cache import Cache
@@ -18,7 +18,8 @@ from ..core.model import Accept, Entry, ImageKey, Judgement, NotSmaller, Reason,
 from ..engines import Engine
 from ..image.carried import read_carried
 from ..image.matching import can_replace
-from .inspection import Inspected, fingerprint, suffices
+from .inspection import fingerprint, suffices
+from .resolution import Resolution, WorkItem
 
 MOST_FAILURES = 2
 SLOTS = 16
@@ -33,28 +34,6 @@ class Locks(Protocol):
 
     def hold(self, key: str, *, deadline: float | None, stop: threading.Event) -> AbstractContextManager[bool]:
         """Enter with True once `key` is held, with False if others held it until `deadline` (monotonic seconds)."""
-
-
-@dataclass(frozen=True)
-class WorkItem(ImageKey):
-    """One content, the engines to ask in order, and every file that holds it."""
-
-    engines: tuple[str, ...]
-    files: tuple[Inspected, ...]
-
-
-@dataclass(frozen=True)
-class Resolution:
-    """What is known of a content now. Without an `entry`, `reason` says why its files stay as they are.
-
-    `complete` is False when an engine that comes first could not answer: the image may gain more another time.
-    """
-
-    entry: Entry | None
-    from_cache: bool = False
-    complete: bool = True
-    reason: str = ""
-    busy: bool = False
 
 
 class _LeftAlone(Exception):

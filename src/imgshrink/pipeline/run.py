@@ -10,7 +10,8 @@ from ..core.errors import EngineError, FileChanged, ImgshrinkError
 from ..core.model import Entry, Format, Outcome, Plan, Reason, Source, Status, Verdict
 from ..image.seal import COST, seal, unseal, why_not_sealable
 from .inspection import Inspected, State, inspect
-from .resolver import Resolution, Resolver, WorkItem
+from .resolution import Resolution, WorkItem
+from .resolver import Resolver
 from .scheduler import group, read_again, resolve_all
 
 MIN_SAVED_BYTES = 100

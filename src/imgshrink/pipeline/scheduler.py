@@ -12,7 +12,8 @@ from ..core.model import KEEP, Reason, Recipe
 from ..files.reader import read
 from ..image.seal import unseal
 from .inspection import Inspected, State
-from .resolver import Resolution, Resolver, WorkItem
+from .resolution import Resolution, WorkItem
+from .resolver import Resolver
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyvips
 
-from ..image.icc import channels
+from .icc import channels
 
 _PROFILE = "icc-profile-data"
 

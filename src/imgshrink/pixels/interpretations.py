@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..image.icc import channels
 from ..image.metadata import Metadata, graft, read_metadata
+from .icc import channels
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ RANK: Mapping[str, int] = MappingProxyType(
 _CELL, _BLOCK = 4, 8
 _YCC = pyvips.Image.new_from_array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
 _FOUR = pyvips.Image.new_from_array([[1] * 4] * 4, scale=16)
-# Of twice the luma, and of its squares.
-_MEANS, _SQUARES = (pyvips.Image.new_from_array([[1, 1], [1, 1]], scale=4 * unit) for unit in (2, 4))
+# Of `_light`, which is four times the mean of a sample, and of its squares.
+_MEANS, _SQUARES = (pyvips.Image.new_from_array([[1, 1], [1, 1]], scale=4 * unit) for unit in (4, 16))
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _tests(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
     `coarse` are the variance of the difference, in windows of 8 x 8 and of 16 x 16 pixels of the halved images.
     `brightness` and `colour` are the differences of luma and of chroma between means of 32 x 32 pixels.
     """
-    one, other = (_twice_luma(image) for image in strip.sides)
+    one, other = (_light(image) for image in strip.sides)
     cells = _cells(one, other, _CELL)
     grid = _pairs_of_cells(cells[0], strip, _CELL)
     va, vb, both = _moments(cells, grid)
@@ -159,9 +159,9 @@ def _areas_of(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
     yield "colour", (blue * blue + red * red) ** 0.5, grid
 
 
-def _twice_luma(image: pyvips.Image) -> pyvips.Image:
-    """Return (R + 4 G + B) / 3, 0..510, near to twice the luma of sRGB (.21, .72, .07), in a third of the time."""
-    return (image.bandmean() + image[1]).copy_memory()
+def _light(image: pyvips.Image) -> pyvips.Image:
+    """Return R + 2 G + B, 0..1020: instead of luma, in half the time, and red and blue text count for more."""
+    return (image.bandmean() * 3 + image[1]).cast("ushort").copy_memory()
 
 
 def _cells(one: pyvips.Image, other: pyvips.Image, side: int) -> list[pyvips.Image]:
@@ -171,7 +171,7 @@ def _cells(one: pyvips.Image, other: pyvips.Image, side: int) -> list[pyvips.Ima
 
 
 def _moments(cells: list[pyvips.Image], grid: _Grid) -> tuple[pyvips.Image, pyvips.Image, pyvips.Image]:
-    """Return the variance of either image and their covariance in windows of 2 x 2 cells, in units of luma."""
+    """Return the variance of either image and their covariance in windows of 2 x 2 cells, in units of samples."""
     masks = (_MEANS, _MEANS, _SQUARES, _SQUARES, _SQUARES)
     a, b, aa, bb, ab = (
         grid.cut(_one_more(cell).conv(mask, precision="float")).copy_memory()

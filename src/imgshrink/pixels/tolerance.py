@@ -42,19 +42,24 @@ _PALETTE = (
 )
 _TRANSFORM = (
     (1, 0.98, 1.00, 0.98, 1.50, 25, 25),
-    (40, 0.75, 0.22, 0.38, 0.42, 5, 6.5),
-    (60, 0.62, 0.16, 0.32, 0.30, 4.5, 6.5),
-    (70, 0.58, 0.132, 0.245, 0.21, 4.1, 6.0),
-    (80, 0.44, 0.097, 0.20, 0.16, 3.9, 6.6),
-    (90, 0.25, 0.036, 0.084, 0.066, 3.1, 5.1),
+    (40, 0.85, 0.26, 0.38, 0.42, 5, 9),
+    (60, 0.78, 0.20, 0.36, 0.30, 4.5, 8.5),
+    (70, 0.62, 0.145, 0.245, 0.21, 4.3, 7.5),
+    (80, 0.44, 0.097, 0.20, 0.16, 4.2, 6.6),
+    (90, 0.25, 0.036, 0.084, 0.066, 3.1, 6.3),
     (95, 0.14, 0.020, 0.045, 0.048, 2.9, 4.9),
     (99, 0.14, 0.020, 0.045, 0.048, 2.9, 4.9),
 )
 STRUCTURE: Mapping[Format, Sequence[tuple[float, ...]]] = MappingProxyType(
     {Format.PNG: _PALETTE, Format.GIF: _PALETTE, Format.JPEG: _TRANSFORM, Format.WEBP: _TRANSFORM}
 )
-"""The largest values of the tests of `structure`, by quality: PNG and GIF lose colours, JPEG and WebP lose frequencies,
-and the noise of the two is not the same."""
+"""The largest values of the tests of `structure`, by quality.
+
+PNG and GIF lose colours, JPEG and WebP lose frequencies; the noise of the two is not the same. Fitted on 2026-11-27 to
+2,600 honest results of 256 images, then raised for JPEG at 60 to 80 by 880 results of 84 images, 51 of them new: at 80,
+PNG, GIF and WebP reach .65 of these limits, JPEGs .94. Below 40 the rows are no fit: such images look different and are
+asked for.
+"""
 
 
 def tolerance(quality: int) -> tuple[float, float]:

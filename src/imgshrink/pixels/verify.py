@@ -10,7 +10,6 @@ import pyvips
 
 from ..core.model import Accept, Format, ImageInfo, Judgement, NotSmaller, Recipe, Refuse
 from ..image.carried import Carried, read_carried
-from ..image.icc import channels
 from ..image.limits import VERIFY_VERSION, unsupported
 from ..image.matching import changed_structure
 from ..image.metadata import Metadata, dress, read_metadata
@@ -19,6 +18,7 @@ from .color import displayed, stored
 from .compare import Comparison, identical
 from .difference import Difference
 from .frames import pairs
+from .icc import channels
 from .interpretations import Interpretation, interpretations
 
 __all__ = ["VERSION", "Accept", "Judgement", "NotSmaller", "Refuse", "verify"]

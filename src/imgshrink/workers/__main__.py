@@ -33,7 +33,7 @@ def main(table: str, memory: int) -> None:
 
 
 def _serve(request: Request | None, tasks: dict[str, object], answers: IO[bytes], busy: threading.Event) -> bool:
-    """Answer one request, False for none; a function, so that none of its pictures waits in memory for the next."""
+    """Answer one request, False for none; a function, so that none of its images stays in memory until the next."""
     if request is None:
         return False
     header, blobs = request

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...files.discovery import discover
+from ...files.pixel_data import holds_data
 from ...report.quoting import shown
 from ...report.units import counted, size
 
@@ -45,6 +46,12 @@ def images(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterat
     """Count the images below `folder`, and name those that a run can't shrink."""
     found = discover([folder]).found
     yield f"{counted(len(found), 'image')} below {shown(str(folder))}"
+    data = [path for path in found if holds_data(path)]
+    if data:
+        yield (
+            f"{counted(len(data), 'image')} whose pixels are data, lossless by default: {_some(data, folder)}. "
+            "`files: ^docs/` keeps the hook away from them, an override gives them another quality"
+        )
     pointers = [path for path in found if _begins(path, POINTER)]
     if pointers:
         yield f"! {counted(len(pointers), 'image')} of Git LFS not fetched: {_some(pointers, folder)}: git lfs pull"

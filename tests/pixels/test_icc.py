@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imgshrink.image.icc import channels
 from imgshrink.image.metadata import read_metadata
+from imgshrink.pixels.icc import channels
 from places import IMAGES
 
 
