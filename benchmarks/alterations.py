@@ -75,8 +75,10 @@ def brighter(image: Image.Image, levels: float, _: random.Random) -> Image.Image
     return _colours(image, lambda part: _lighter(part, levels))
 
 
-def saturated(image: Image.Image, percent: float, _: random.Random) -> Image.Image:
-    """Take saturation from everything."""
+def saturated(image: Image.Image, percent: float, _: random.Random) -> Image.Image | None:
+    """Take saturation from everything, where an area of 32 x 32 pixels has colour."""
+    if _chroma(image.convert("RGB")).reduce(32).getextrema()[1] < 30:
+        return None
     return _colours(image, lambda part: ImageEnhance.Color(part).enhance(1 - percent / 100))
 
 
@@ -176,13 +178,13 @@ ALTERATIONS = (
     Alteration("saturation of a part", saturation_of_part, (10, 20, 40, 60), 60),
     Alteration("part painted over", patch_painted_over, (12, 16, 24), 12),
     Alteration("part moved", patch_moved, (1, 2, 3), 1),
-    Alteration("mosaic of a part", patch_mosaic, (3, 4, 8), 4),
+    Alteration("mosaic of a part", patch_mosaic, (3, 4, 8), 8),
     Alteration("icon erased", icon_erased, (8, 12, 16), 12),
     Alteration("icon mirrored", mirrored_part, (12, 16, 24), 16),
     Alteration("red and blue exchanged", channels_exchanged, (24, 48), 24),
     Alteration("shadow dropped", shadow_dropped, (20, 40, 60, 110), 110),
     Alteration("more transparent", more_transparent, (10, 20, 40), 20),
-    Alteration("JPEG of quality", badly_encoded, (20, 10), 10),
+    Alteration("JPEG of quality", badly_encoded, (20, 10, 5), 5),
 )
 
 

@@ -65,4 +65,12 @@ STANDARD_LIBRARY_WITHOUT_IO = set(
 )
 
 # Covered wholly by the plain tests, branches counted.
-WHOLLY_COVERED = ("core", "image", "pipeline", "pixels.icc", "pixels.tolerance", "pixels.interpretations")
+WHOLLY_COVERED = (
+    "core",
+    "image",
+    "pipeline",
+    "pixels.icc",
+    "pixels.tolerance",
+    "pixels.difference",
+    "pixels.interpretations",
+)

@@ -1,4 +1,4 @@
-"""APNG, of which libvips sees the default picture only: every frame is rebuilt as a PNG, then composed.
+"""APNG, of which libvips sees the default image only: every frame is rebuilt as a PNG, then composed.
 
 The rules are those of the PNG specification, third edition (APNG: 4.10, 11.3.4, 12.5).
 """
@@ -36,7 +36,7 @@ class _Frame:
 
 
 def has_hidden_default(data: bytes) -> bool:
-    """Tell whether the picture that viewers without animation show is none of the frames."""
+    """Tell whether the image that viewers without animation show is none of the frames."""
     kinds = [part.kind for part in parts(data, Format.PNG)]
     return "fcTL" not in kinds[: kinds.index("IDAT")]
 
@@ -45,12 +45,12 @@ def composed(data: bytes) -> Iterator[pyvips.Image]:
     """Yield the canvas as it looks while each frame stands, RGBA as deep as the file."""
     canvas: pyvips.Image = None
     for frame in _frames(data):
-        picture = _with_alpha(pyvips.Image.pngload_buffer(frame.png, fail_on="error"))
+        image = _with_alpha(pyvips.Image.pngload_buffer(frame.png, fail_on="error"))
         if canvas is None:
-            canvas = _empty(*_canvas_size(data), picture)
+            canvas = _empty(*_canvas_size(data), image)
         if frame.left + frame.width > canvas.width or frame.top + frame.height > canvas.height:
-            raise Undecodable("a frame reaches beyond the picture")
-        shown = canvas.insert(_laid(canvas, frame, picture), frame.left, frame.top).copy_memory()
+            raise Undecodable("a frame reaches beyond the image")
+        shown = canvas.insert(_laid(canvas, frame, image), frame.left, frame.top).copy_memory()
         yield shown
         if frame.dispose == _CLEAR:
             canvas = shown.insert(_empty(frame.width, frame.height, shown), frame.left, frame.top).copy_memory()
@@ -58,15 +58,15 @@ def composed(data: bytes) -> Iterator[pyvips.Image]:
             canvas = shown
 
 
-def _laid(canvas: pyvips.Image, frame: _Frame, picture: pyvips.Image) -> pyvips.Image:
+def _laid(canvas: pyvips.Image, frame: _Frame, image: pyvips.Image) -> pyvips.Image:
     if not frame.over:
-        return picture
+        return image
     below = canvas.crop(frame.left, frame.top, frame.width, frame.height)
-    return below.composite2(picture, "over").cast(picture.format)
+    return below.composite2(image, "over").cast(image.format)
 
 
-def _with_alpha(picture: pyvips.Image) -> pyvips.Image:
-    coloured = picture.colourspace("rgb16" if picture.format == "ushort" else "srgb")
+def _with_alpha(image: pyvips.Image) -> pyvips.Image:
+    coloured = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
     return coloured if coloured.hasalpha() else coloured.addalpha()
 
 

@@ -10,7 +10,7 @@ _PROFILE = "icc-profile-data"
 
 
 def displayed(image: pyvips.Image, profile: bytes, orientation: int) -> pyvips.Image:
-    """Return the picture in 8-bit sRGB, with alpha where it has it, turned as `orientation` says.
+    """Return the image in 8-bit sRGB, with alpha where it has it, turned as `orientation` says.
 
     A profile that is damaged or made for other colours counts as none, as in browsers.
     """
@@ -23,7 +23,7 @@ def displayed(image: pyvips.Image, profile: bytes, orientation: int) -> pyvips.I
 
 
 def as_srgb(image: pyvips.Image) -> pyvips.Image:
-    """Return the picture in 8-bit sRGB; as it is where it is that already: operations that do nothing take time too."""
+    """Return the image in 8-bit sRGB; as it is where it is that already: operations that do nothing take time too."""
     if (image.interpretation, image.format) == ("srgb", "uchar"):
         return image
     return image.colourspace("srgb").cast("uchar")

@@ -27,7 +27,7 @@ class Undecodable(Exception):
 
 
 def still(data: bytes, info: ImageInfo) -> pyvips.Image:
-    """Open the picture, or the one that a viewer without animation shows, as it is stored; it can be read once.
+    """Open the image, or the one that a viewer without animation shows, as it is stored; it can be read once.
 
     Reads the header only: pixels are decoded when they are asked for, and damage shows then, as `pyvips.Error`.
     """

@@ -43,7 +43,11 @@ def _pages(image: pyvips.Image, wanted: Sequence[int]) -> Iterator[tuple[int, py
 def pairs(
     original: bytes, candidate: bytes, before: ImageInfo, after: ImageInfo
 ) -> Iterator[tuple[pyvips.Image, pyvips.Image]]:
-    """Yield what is to be compared, as it is stored; each can be read once, and before the next is taken."""
+    """Yield what is to be compared, as it is stored; each can be read once, and before the next is taken.
+
+    Of animations this is every frame of both, each beside what the other shows at that time, one pair in memory at a
+    time; of a still, and of an APNG whose default image is no frame, that image.
+    """
     if before.durations:
         times = instants(_delays(original, before), _delays(candidate, after))
         lefts, rights = zip(*times, strict=True)

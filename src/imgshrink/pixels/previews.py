@@ -1,4 +1,4 @@
-"""One image as the HTML report shows it: small pictures of it, and how different it looks since. Loads libvips."""
+"""One image as the HTML report shows it: small images of it, and how different it looks since. Loads libvips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .decode import Undecodable, still
 
 @dataclass(frozen=True)
 class Shown:
-    """Small pictures as WebP, their width and height, and how much what is after differs from what was before."""
+    """Small images as WebP, their width and height, and how much what is after differs from what was before."""
 
     before: bytes
     after: bytes
@@ -25,7 +25,7 @@ class Shown:
 
 
 def preview(before: bytes, after: bytes = b"") -> Shown:
-    """Return an image, and what replaced it where there is something, made small; of animations the first picture.
+    """Return an image, and what replaced it where there is something, made small; of animations the first image.
 
     Raises `Undecodable` or `pyvips.Error` where one can't be decoded.
     """
@@ -42,7 +42,7 @@ def _picture(data: bytes) -> pyvips.Image:
     if info is None:
         raise Undecodable(describe(data))
     kept = read_metadata(data)
-    # Read twice, by the measure and by the thumbnail.
+    # The comparison and the thumbnail both read it.
     return displayed(still(data, info), kept.icc, kept.orientation).copy_memory()
 
 
@@ -51,11 +51,11 @@ _QUALITY = 75
 
 
 def small(image: pyvips.Image) -> pyvips.Image:
-    """Return a picture with its longer side at most `SIDE` pixels."""
+    """Return an image with its longer side at most `SIDE` pixels."""
     return image.thumbnail_image(SIDE, height=SIDE, size="down", no_rotate=True)
 
 
 def webp(image: pyvips.Image) -> bytes:
-    """Return a picture in 8-bit sRGB as a WebP that says nothing but what it shows."""
+    """Return an image in 8-bit sRGB as a WebP that says nothing but what it shows."""
     saved: bytes = image.webpsave_buffer(Q=_QUALITY, keep="none")
     return saved

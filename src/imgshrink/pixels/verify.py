@@ -1,4 +1,4 @@
-"""Whether what an engine answered may replace the original: the same picture in fewer bytes. Loads libvips."""
+"""Whether what an engine answered may replace the original: the same image in fewer bytes. Loads libvips."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _size(info: ImageInfo) -> str:
 
 
 def _look(
-    pictures: Iterable[tuple[pyvips.Image, pyvips.Image]],
+    images: Iterable[tuple[pyvips.Image, pyvips.Image]],
     kept: Metadata,
     possible: Sequence[Interpretation],
     recipe: Recipe,
@@ -105,7 +105,7 @@ def _look(
 ) -> list[Difference]:
     """Return the largest difference that each interpretation shows; ends early once none can pass."""
     looks, comparisons = [Difference()] * len(possible), [Comparison() for _ in possible]
-    for left, right in pictures:
+    for left, right in images:
         pair = (left, right) if len(possible) == 1 else (left.copy_memory(), right.copy_memory())
         looks = [
             look.or_worse(_difference(*pair, kept, interpretation, recipe, comparison))
