@@ -131,7 +131,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             fresh = not self._serving and "CI" in os.environ and not session.cache.info().entries
             run = session.run(sources, destination=in_build, observer=progress, in_place=False, known_only=known_only)
             outcomes = list(progress.counted(run))
-            summary = progress.summary(outcomes)
+            summary = progress.summary(outcomes, excluded=self._excluded)
             previews = session.previews(outcomes, self._info)
             others = [*session.selection.notes(), *session.notes()]
         environ = {} if self._serving else os.environ

@@ -752,3 +752,17 @@ def test_dry_run_counts_uploads(project: Path, tmp_path: Path) -> None:
         done = run("optimize", "--dry-run", "--max-uploads", "2", "docs", cwd=project, environ=environ)
     expected = "4 uploads needed, of which this run may make 2 (max_uploads), quota left: 10000"
     assert expected in done.stdout
+
+
+def test_check_that_sees_nothing(tmp_path: Path) -> None:
+    """A check of a folder without images, or with nothing but pointers to images, is wrong use, and says the cure."""
+    (tmp_path / "empty").mkdir()
+    done = run("check", "empty", cwd=tmp_path, code=2)
+    assert "no images found in empty: name files or folders that hold images" in done.stderr
+    (tmp_path / "lfs").mkdir()
+    (tmp_path / "lfs" / "a.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    done = run("check", "lfs", cwd=tmp_path, code=2)
+    assert "not checked: 1 Git LFS pointer. Run git lfs pull first" in done.stderr
+    (tmp_path / "lfs" / "b.png").write_bytes((IMAGES / "still.png").read_bytes())
+    assert "not checked: 1 Git LFS pointer" in run("check", "lfs", cwd=tmp_path, code=1).stderr
+    assert run("check", "--exclude", "*", "lfs", cwd=tmp_path).returncode == 0

@@ -57,6 +57,7 @@ def test_docs_beside_the_configuration(tmp_path: Path, api: LyingServer, pattern
     assert api.posts == (0 if pattern == "img/" else 1)
     assert (site / "site" / "img" / "secret.png").read_bytes() == SECRET
     assert not any("matches no image" in line for line in lines(done))
+    assert any(f"{2 if pattern == 'img/' else 1} excluded" in line for line in lines(done))
 
 
 @pytest.mark.parametrize("pattern", ["secret.png", "../docs/img/", "docs/img/secret.png"])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from ..core.errors import SettingsError
+from ..image.signatures import LFS_POINTER
 from ..pipeline import baseline as baselines
 from ..pipeline.check import Checked, as_outcomes
 from ..pipeline.check import check as check_images
@@ -23,7 +25,7 @@ from .options import paths_argument, settings_of, settings_options, verbose_opti
 from .output import info, print_result
 from .run import find_images
 
-FINE, UNFINISHED, FAILURES = 0, 1, 3
+FINE, UNFINISHED, WRONG_USE, FAILURES = 0, 1, 2, 3
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -48,6 +50,9 @@ def check(
         if baseline is not None and write_baseline is None:  # a new list holds all images that are not shrunk
             listed = baselines.read_baseline(baseline)
         checked = check_images(images.sources, min_size=settings.min_size, seal=settings.seal, baseline=listed)
+    where = ", ".join(shown(str(path)) for path in paths)
+    if not (images.sources or images.excluded or images.notes):
+        raise SettingsError(f"no images found in {where}: name files or folders that hold images")
     for note in (*images.notes, *images.hints):
         info(f"imgshrink: {note}")
     if write_baseline is not None:
@@ -55,11 +60,18 @@ def check(
     if checked.unfinished:
         _print_not_shrunk(checked, settings, verbose=verbose)
     else:
-        where = ", ".join(shown(str(path)) for path in paths)
         print_result(all_shrunk(checked.images, _passed(checked, settings), excluded=images.excluded, paths=where))
     if verbose and checked.left:
         info(f"imgshrink: {left_alone(as_outcomes(checked.left))}")
-    return _code(checked, settings)
+    return _code(checked, settings, pointers=_report_pointers(checked))
+
+
+def _report_pointers(checked: Checked) -> int:
+    """Say how many images are not there to be checked, and return their number."""
+    pointers = sum(image.reason == LFS_POINTER for image in checked.left)
+    if pointers:
+        info(f"imgshrink: not checked: {counted(pointers, 'Git LFS pointer')}. Run git lfs pull first")
+    return pointers
 
 
 def _write(file: Path, checked: Checked) -> int:
@@ -94,8 +106,13 @@ def _passed(checked: Checked, settings: Settings) -> dict[str, int]:
     }
 
 
-def _code(checked: Checked, settings: Settings) -> int:
-    """Return the exit code; under `strict` a broken image fails too, one that is left alone on purpose does not."""
+def _code(checked: Checked, settings: Settings, *, pointers: int) -> int:
+    """Return the exit code: wrong use where nothing but pointers to images was there.
+
+    Under `strict` a broken image fails too, one that is left alone on purpose does not.
+    """
+    if 0 < pointers == checked.images:
+        return WRONG_USE
     if settings.strict and any(seen.state in (State.BROKEN, State.UNREADABLE) for seen in checked.left):
         return FAILURES
     return UNFINISHED if checked.unfinished else FINE

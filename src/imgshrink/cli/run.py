@@ -80,7 +80,7 @@ def run_over(
         done = f"{len(outcomes)} of {len(images.sources)} done, run again to continue"
         raise KeyboardInterrupt(done) from None
     others = complete(images.sources) if complete else []
-    summary = progress.summary(outcomes)
+    summary = progress.summary(outcomes, excluded=images.excluded)
     previews = session.previews(outcomes, info_line)
     others += publish(outcomes, summary, report=settings.report, environ=os.environ, previews=previews)
     _print_result(outcomes, summary, in_place=in_place, unkept=unkept)

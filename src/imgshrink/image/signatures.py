@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+LFS_POINTER = "Git LFS pointer (run: git lfs pull)"
+
 _FOREIGN = (
-    (b"version https://git-lfs.github.com/spec/", "Git LFS pointer (run: git lfs pull)"),
+    (b"version https://git-lfs.github.com/spec/", LFS_POINTER),
     (b"\0\0\0\x0cJXL ", "JPEG XL"),
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),

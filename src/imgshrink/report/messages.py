@@ -74,17 +74,19 @@ def _all(images: int, of: int) -> str:
 
 def _left(summary: Summary) -> list[str]:
     counts = {"left alone": summary.skipped + summary.failed - summary.small, "under min_size": summary.small}
+    counts["excluded"] = summary.excluded
     return [f"{count} {words}" for words, count in counts.items() if count]
 
 
 def _parts(summary: Summary) -> list[str]:
     new = summary.optimized - summary.known
-    parts = [
+    return [
         f"{summary.optimized} shrunk ({summary.known} from the cache, {new} new)",
         f"{summary.kept + summary.sealed} had nothing to gain",
         f"{summary.skipped + summary.failed - summary.small} left alone",
+        *([f"{summary.small} under min_size"] if summary.small else []),
+        *([f"{summary.excluded} excluded"] if summary.excluded else []),
     ]
-    return [*parts, f"{summary.small} under min_size"] if summary.small else parts
 
 
 def dropped(images: int) -> str:

@@ -100,14 +100,15 @@ class ProgressReporter:
                 self._done_bytes += outcome.before
             yield outcome
 
-    def summary(self, outcomes: Iterable[Outcome]) -> Summary:
-        """Return the numbers of the run, whose time ends now."""
+    def summary(self, outcomes: Iterable[Outcome], *, excluded: int = 0) -> Summary:
+        """Return the numbers of the run, whose time ends now; `excluded` images were left out of it."""
         uploads, left = self._spending.uploads, self._quota_left
         return summarize(
             outcomes,
             seconds=self._clock() - self._started,
             uploads=uploads,
             quota_left=None if left is None else max(0, left - uploads),
+            excluded=excluded,
         )
 
     def notes(self, outcomes: Sequence[Outcome], others: Iterable[str | Note] = (), *, next_run: str) -> list[Note]:

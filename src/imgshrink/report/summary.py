@@ -15,7 +15,7 @@ class Summary:
     Of the skipped images, `small` are under min_size, `late` were left when max_time was over, `unserved` had no
     engine, and `pending` wait for a result that is paid for. Of the optimized ones, `known` came from the cache.
     `answered` counts the images that an engine worked on in this run, `dropped` those that lost what they carried for
-    other programs.
+    other programs. `excluded` images are not among the `images`.
     """
 
     images: int = 0
@@ -38,12 +38,18 @@ class Summary:
     known: int = 0
     answered: int = 0
     dropped: int = 0
+    excluded: int = 0
 
 
 def summarize(
-    outcomes: Iterable[Outcome], *, seconds: float = 0.0, uploads: int = 0, quota_left: int | None = None
+    outcomes: Iterable[Outcome],
+    *,
+    seconds: float = 0.0,
+    uploads: int = 0,
+    quota_left: int | None = None,
+    excluded: int = 0,
 ) -> Summary:
-    """Return the numbers of `outcomes`, which cost `uploads`."""
+    """Return the numbers of `outcomes`, which cost `uploads`; `excluded` images are not among them."""
     rows = list(outcomes)
     late = [row for row in rows if row.reason == Reason.LATE]
     statuses = {status.value: sum(row.status is status for row in rows) for status in Status}
@@ -64,6 +70,7 @@ def summarize(
         known=sum(row.status is Status.OPTIMIZED and row.from_cache for row in rows),
         answered=sum(bool(row.engine) and not row.from_cache for row in rows),
         dropped=sum(row.dropped for row in rows),
+        excluded=excluded,
     )
 
 
