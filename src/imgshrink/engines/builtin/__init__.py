@@ -1,4 +1,4 @@
-"""The engine without a key and without a network: the codecs of this package, run in worker processes."""
+"""The builtin engine: needs no key and no network; runs the codecs of this package in worker processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WorkerPool(Protocol):
 
 
 class Builtin:
-    """The Engine over `workers`, which it does not own: several engines and verify may share them."""
+    """The Engine over `workers`, which other engines and verify may share."""
 
     name = "builtin"
     local = True
@@ -34,10 +34,10 @@ class Builtin:
         return f"builtin rules {RULES}; {codec_versions()}"
 
     def optimize(self, data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:  # noqa: ARG002 - sniffed again there
-        """Return the image encoded to the recipe's quality in a worker, or `data` itself where that gains nothing."""
+        """Encode the image to the recipe's quality in a worker; return `data` itself where that saves nothing."""
         (result,) = self._workers.call("optimize", data, quality=recipe.quality)
         return data if result == data else result
 
     def close(self) -> None:
-        """End the workers, and with them what is in flight."""
+        """End the workers and abort the tasks that they run."""
         self._workers.close()

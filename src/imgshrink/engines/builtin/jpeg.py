@@ -77,7 +77,7 @@ def transcode(data: bytes) -> bytes:
 
 
 def encoded(image: pyvips.Image, setting: int, *, full_chroma: bool) -> bytes:
-    """Return the picture as a baseline JPEG: with the lossless pass behind it smaller than a progressive one is."""
+    """Return the image as a baseline JPEG: with the lossless pass behind it smaller than a progressive one is."""
     mode, table = ("off", _TABLE_OF_FULL_CHROMA) if full_chroma else ("on", _TABLE_OF_HALF_CHROMA)
     return bytes(image.jpegsave_buffer(Q=setting, subsample_mode=mode, quant_table=table, keep="none", **_SETTINGS))
 
@@ -85,7 +85,7 @@ def encoded(image: pyvips.Image, setting: int, *, full_chroma: bool) -> bytes:
 def _to_target(image: pyvips.Image, profile: bytes, target: float) -> bytes | None:
     """Return the smallest JPEG that looks as good as the target, None where even the best one misses it by far.
 
-    What is tried on the way are the strips that the proxy looks at. `profile` is what CMYK is shown with.
+    What is tried on the way are the strips that the estimate looks at. `profile` is what CMYK is shown with.
     """
 
     def shown(stored: pyvips.Image) -> pyvips.Image:
@@ -118,7 +118,7 @@ def _to_target(image: pyvips.Image, profile: bytes, target: float) -> bytes | No
 
 
 def _chroma_penalty(detail: float) -> float:
-    """Return what 4:2:0 costs beyond what the proxy sees; fitted on saturated text, 4:4:4 against 4:2:0."""
+    """Return what 4:2:0 costs beyond what the estimate sees; fitted on saturated text, 4:4:4 against 4:2:0."""
     return max(0.0, 0.29 * detail * detail - 1.5)
 
 

@@ -11,7 +11,7 @@ from ...core.model import Format, ImageInfo, Recipe
 from ...image.containers import parts
 from .metadata import carry
 from .png_lossless import squeeze, squeeze_palette, store
-from .score import Score
+from .score import Scorer
 from .targets import HUGE, PaletteTarget, palette_target
 from .weights import PALETTE
 
@@ -28,18 +28,18 @@ _COLOURS_GAIN = 12.0
 """Points that more colours or dithering have gained at most."""
 
 _DITHER_CAUTION = 1.5
-"""Points that the proxy is too kind to dithered photographs."""
+"""Points that the estimate is too kind to dithered photographs."""
 
 _FULL = 256 * 3
 
 _SMALLEST_SIDE = 16
 _GLANCE = 8
-"""Every so many pixels of every so many rows are enough to see that a picture has not been rounded."""
+"""Every so many pixels of every so many rows are enough to see that a image has not been rounded."""
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A palette version of the picture and its score."""
+    """A palette version of the image and its score."""
 
     data: bytes
     score: float
@@ -55,14 +55,14 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     image = _decoded(data)
     if _is_rounded(image):
         return squeeze(data, info.pixels)
-    judge = Score(image)
+    scorer = Scorer(image)
     target = palette_target(recipe.quality)
-    best = _best_palette(image, judge, target)
+    best = _best_palette(image, scorer, target)
     if best.score >= target.floor:
         result = squeeze_palette(carry(data, best.data), info.pixels)
         if _worth_it(data, result, info.pixels):
             return result
-    return _fewer_levels(data, image, judge, target)
+    return _fewer_levels(data, image, scorer, target)
 
 
 def _decoded(data: bytes) -> pyvips.Image:
@@ -73,22 +73,22 @@ def _decoded(data: bytes) -> pyvips.Image:
     return image
 
 
-def _best_palette(image: pyvips.Image, judge: Score, target: PaletteTarget) -> _Candidate:
+def _best_palette(image: pyvips.Image, scorer: Scorer, target: PaletteTarget) -> _Candidate:
     """Return the first palette that is good enough: one of few colours, a large one, a large one dithered."""
-    best = _palette(image, judge, target.setting, 0.0)
+    best = _palette(image, scorer, target.setting, 0.0)
     hopeless = best.score < target.floor - _COLOURS_GAIN
     if best.score >= target.score or hopeless or image.width * image.height > HUGE:
         return best
     if not _is_full(best.data):
-        best = max(best, _palette(image, judge, 100, 0.0), key=_score)
+        best = max(best, _palette(image, scorer, 100, 0.0), key=_score)
     if best.score >= target.floor:
         return best
-    return max(best, _palette(image, judge, 100, 0.5), key=_score)
+    return max(best, _palette(image, scorer, 100, 0.5), key=_score)
 
 
-def _palette(image: pyvips.Image, judge: Score, setting: int, dither: float) -> _Candidate:
+def _palette(image: pyvips.Image, scorer: Scorer, setting: int, dither: float) -> _Candidate:
     data = quantized(image, setting, dither)
-    score = judge.score(pyvips.Image.pngload_buffer(data), PALETTE)
+    score = scorer.score(pyvips.Image.pngload_buffer(data), PALETTE)
     return _Candidate(data, score - _DITHER_CAUTION if dither else score)
 
 
@@ -108,10 +108,10 @@ def _worth_it(data: bytes, result: bytes, pixels: int) -> bool:
     return len(result) < _OF_LOSSLESS * len(squeeze(data, pixels))
 
 
-def _fewer_levels(data: bytes, image: pyvips.Image, judge: Score, target: PaletteTarget) -> bytes:
+def _fewer_levels(data: bytes, image: pyvips.Image, scorer: Scorer, target: PaletteTarget) -> bytes:
     """Return a photograph rounded as coarsely as does not show, or without loss."""
     pixels = image.width * image.height
-    place = bisect_left(_STEPS, target.floor, key=lambda step: judge.score(_rounded(image, step), PALETTE))
+    place = bisect_left(_STEPS, target.floor, key=lambda step: scorer.score(_rounded(image, step), PALETTE))
     if place == len(_STEPS):
         return squeeze(data, pixels)
     coarse = _rounded(image, _STEPS[place]).pngsave_buffer(compression=1, keep="none")
@@ -135,7 +135,7 @@ def _levels(image: pyvips.Image) -> set[int]:
 
 
 def _rounded(image: pyvips.Image, step: int) -> pyvips.Image:
-    """Return the picture with values `step` apart in each channel; rounding again changes nothing."""
+    """Return the image with values `step` apart in each channel; rounding again changes nothing."""
     return image.maplut(pyvips.Image.new_from_array([_table(step)]).cast("uchar"))
 
 
@@ -149,7 +149,7 @@ EFFORT = 5
 
 
 def quantized(image: pyvips.Image, setting: int, dither: float) -> bytes:
-    """Return the picture as a palette PNG, barely compressed and without metadata."""
+    """Return the image as a palette PNG, barely compressed and without metadata."""
     return bytes(
         image.pngsave_buffer(
             palette=True, Q=setting, dither=dither, effort=EFFORT, compression=1, filter=0, keep="none"

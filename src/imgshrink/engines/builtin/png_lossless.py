@@ -23,7 +23,7 @@ _RULES: dict[str, Any] = {
 
 
 _DENSE = 0.15
-"""Bytes a pixel, as the picture comes from another encoder."""
+"""Bytes a pixel, as the image comes from another encoder."""
 
 
 def squeeze(data: bytes, pixels: int, *, depth_may_fall: bool = True) -> bytes:
@@ -36,7 +36,7 @@ def squeeze_palette(data: bytes, pixels: int) -> bytes:
     """Return a palette PNG of so many pixels recoded without loss.
 
     Filters and other orders of the palette take four times as long, and pay where neighbours differ: up to a quarter in
-    plots with gradients and dithered pictures, next to nothing in screenshots.
+    plots with gradients and dithered images, next to nothing in screenshots.
     """
     if len(data) >= _DENSE * pixels:
         return squeeze(data, pixels)

@@ -2,7 +2,7 @@
 
 Luma at full size, luma and chroma at a quarter, each cut into blocks of 4 x 4: per block and band how much structure is
 lost (as in SSIM), how much contrast was added (ringing, dithering), how much is gone (blur). The mean and the 4-norm of
-each over all blocks, weighted, are the distance; `benchmarks/fit_proxy.py` fits the weights.
+each over all blocks, weighted, are the distance; `benchmarks/fit_score.py` fits the weights.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyvips
 from ...pixels.color import as_srgb
 
 SAMPLED = 600_000
-"""Pixels: of larger pictures so many are compared, in strips spread over the height."""
+"""Pixels: of larger images so many are compared, in strips spread over the height."""
 
 POWER = 0.6276
 """The exponent of SSIMULACRA2's last step (https://github.com/cloudinary/ssimulacra2)."""
@@ -25,7 +25,7 @@ POWER = 0.6276
 _BLOCK = 4
 _STRIP = 64
 _GRID = 16
-"""Of a JPEG with half chroma: strips that lie on it are encoded as they would be within the whole picture."""
+"""Of a JPEG with half chroma: strips that lie on it are encoded as they would be within the whole image."""
 
 _LUMA = pyvips.Image.new_from_array([[0.299, 0.587, 0.114]])
 _COLOUR = pyvips.Image.new_from_array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
@@ -49,7 +49,7 @@ class _Scale:
 
 
 class Reference:
-    """A picture prepared once, for candidates to be compared with. Both are sRGB or grey, 8 bits, without alpha."""
+    """A image prepared once, for candidates to be compared with. Both are sRGB or grey, 8 bits, without alpha."""
 
     def __init__(self, image: pyvips.Image) -> None:
         image = sample(_three_bands(image))
@@ -58,7 +58,7 @@ class Reference:
 
     @cached_property
     def chroma_detail(self) -> float:
-        """What 4:2:0 takes from the picture's colours: root mean square, in steps of 1/255."""
+        """What 4:2:0 takes from the image's colours: root mean square, in steps of 1/255."""
         return _chroma_detail(self._image)
 
     def score(self, candidate: pyvips.Image, weights: Sequence[float]) -> float:
@@ -74,7 +74,7 @@ class Reference:
 
 
 def sample(image: pyvips.Image) -> pyvips.Image:
-    """Return the picture in memory, cut down to strips where it is large; a sample is its own."""
+    """Return the image in memory, cut down to strips where it is large; a sample is its own."""
     wanted = SAMPLED // (image.width * _STRIP) or 1
     if image.width * image.height <= SAMPLED or wanted * _STRIP >= image.height:
         return image.copy_memory()
@@ -146,8 +146,8 @@ def _chroma_detail(image: pyvips.Image) -> float:
     return float(max(0.0, 2 * lost.avg()) ** 0.5)
 
 
-class Score:
-    """Scores candidates for one picture; with alpha, as the worse of how they look on black and on white."""
+class Scorer:
+    """Scores candidates for one image; with alpha, as the worse of how they look on black and on white."""
 
     def __init__(self, image: pyvips.Image) -> None:
         backgrounds = (0, 255) if image.hasalpha() else (255,)
@@ -161,12 +161,12 @@ class Score:
 
     @property
     def chroma_detail(self) -> float:
-        """What 4:2:0 takes from the picture's colours, see `Reference`."""
+        """What 4:2:0 takes from the image's colours, see `Reference`."""
         return max(reference.chroma_detail for _, reference in self._references)
 
 
 def on(image: pyvips.Image, background: int) -> pyvips.Image:
-    """Return the picture on a background, without alpha, as sRGB of 8 bits."""
+    """Return the image on a background, without alpha, as sRGB of 8 bits."""
     if image.hasalpha():
         image = image.flatten(background=background)
     return as_srgb(image)

@@ -1,4 +1,4 @@
-"""What each quality from 1 to 99 means, as scores on SSIMULACRA2's scale: the same to the eye for every image.
+"""Target scores for each quality from 1 to 99, on the scale of SSIMULACRA2: the same to the eye for every image.
 
 70 is high quality, where faults are hard to notice without the original beside it; 80 cannot be told apart side by
 side; 90 cannot be told apart in a flicker test. Between the qualities named here scores are interpolated.
@@ -18,7 +18,7 @@ _PALETTE_SETTING = ((1, 30.0), (30, 50.0), (60, 78.0), (70, 83.0), (80, 88.0), (
 
 @dataclass(frozen=True)
 class PaletteTarget:
-    """How a palette is judged: the quantizer's first setting, the score that settles it, the least that is taken."""
+    """The quantizer's first setting, the score that ends the trials, and the lowest score that is accepted."""
 
     setting: int
     score: float
@@ -26,12 +26,12 @@ class PaletteTarget:
 
 
 def lossy_target(quality: int) -> float:
-    """Return the score that a lossy JPEG or WebP has to meet."""
+    """Return the score that a lossy JPEG or WebP must reach."""
     return _between(_LOSSY, quality)
 
 
 def palette_target(quality: int) -> PaletteTarget:
-    """Return how the palette of a PNG is judged."""
+    """Return the settings and scores for the palette of a PNG."""
     return PaletteTarget(
         round(_between(_PALETTE_SETTING, quality)), _between(_PALETTE, quality), _between(_PALETTE_FLOOR, quality)
     )
@@ -44,4 +44,4 @@ def _between(points: Sequence[tuple[int, float]], quality: int) -> float:
 
 
 HUGE = 30_000_000
-"""Pixels of all frames: what takes longer than about half of a worker's time at full effort gets the least there is."""
+"""Pixels of all frames: larger images would take more than half of a worker's time at full effort, so get the least."""

@@ -1,4 +1,4 @@
-"""What can change the output bytes: the packages of the codecs, and our own rules."""
+"""The version of the encoders' rules, and the versions of the codec packages."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pyvips
 
 from ...core.model import ImageInfo, Recipe
 from .metadata import carry
-from .score import Score, sample
+from .score import Scorer, sample
 from .search import Trial, search
 from .targets import HUGE, lossy_target
 from .vp8 import estimated_quality
@@ -17,7 +17,7 @@ _ALREADY_THERE = 8.0
 """Points of quality above the target's number up to which nothing is encoded again: all that we set lie below."""
 
 _CAUTION = 8.5
-"""Points that the proxy, fitted on JPEG for the most part, is too kind to WebP."""
+"""Points that the estimate, fitted on JPEG for the most part, is too kind to WebP."""
 
 _MISSED = 6.0
 _LOWEST = 50
@@ -42,7 +42,7 @@ def _lossless(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
 
 
 def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
-    """Return the picture encoded to the target; None where it is there already or the target is missed."""
+    """Return the image encoded to the target; None where it is there already or the target is missed."""
     target = lossy_target(recipe.quality)
     quality = estimated_quality(data)
     if recipe.lossless or min(info.width, info.height) < _SMALLEST_SIDE:
@@ -51,11 +51,11 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
         return None
     image = _decoded(data).copy_memory()
     tried = sample(image) if info.all_pixels > HUGE else image
-    judge = Score(tried)
+    scorer = Scorer(tried)
 
     def attempt(setting: int) -> Trial:
         trial = encoded(tried, setting)
-        return Trial(setting, trial, judge.score(_decoded(trial), LOSSY) - _CAUTION)
+        return Trial(setting, trial, scorer.score(_decoded(trial), LOSSY) - _CAUTION)
 
     highest = min(95, round(target + _ALREADY_THERE) - 1)
     best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=max(_LOWEST, highest))
@@ -65,7 +65,7 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
 
 
 def encoded(image: pyvips.Image, setting: int) -> bytes:
-    """Return the picture as a lossy WebP."""
+    """Return the image as a lossy WebP."""
     return bytes(image.webpsave_buffer(Q=setting, effort=_EFFORT, smart_subsample=True, keep="none"))
 
 

@@ -1,4 +1,4 @@
-"""GIF: drawn again frame by frame, keeping of each what the screen does not show already."""
+"""GIF: encodes frame by frame only the pixels that the screen does not show already."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def _threshold(quality: int) -> int:
 
 
 def _shared_palette(data: bytes) -> tuple[list[bytes], bool]:
-    """Return at most 256 colours, and whether these are all that are drawn.
+    """Return at most 256 colours, and whether they are all the colours that are drawn.
 
-    All lie so that frames use low ones; some are those that spare most frames their own table.
+    If they are, they are ordered so that frames use low indices; if not, they are those that save most local tables.
     """
     frames: Counter[bytes] = Counter()
     uses: list[bytes] = []
@@ -69,19 +69,19 @@ def _colours(table: bytes) -> set[bytes]:
 
 
 def _spared(palette: set[bytes], uses: Sequence[bytes]) -> int:
-    """Return the bytes of the tables that frames need not bring along; `uses` are the colours of each."""
+    """Return the bytes of the local tables that `palette` saves; `uses` are the colours of each frame."""
     return sum(3 << (len(table) // 3 - 1).bit_length() for table in uses if table and _colours(table) <= palette)
 
 
 def _changed(before: Frame | None, frame: Frame) -> Image.Image | None:
-    """Return a mask, not 0 where `frame` surely needs drawing, None for all of it."""
+    """Return a mask that is 0 where `frame` repeats the frame before it, None if it repeats nothing."""
     if before is None or (before.box, before.colours) != (frame.box, frame.colours):
         return None
     return ImageChops.difference(before.index, frame.index)
 
 
 def _nested(order: list[bytes], uses: Sequence[bytes]) -> list[bytes]:
-    """Return the colours of `order` so that those of many frames lie within the beginning: short codes.
+    """Return the colours of `order`, arranged so that many frames use only the first ones: shorter codes.
 
     `uses` are the colours of each frame. The frame that lacks the fewest comes next, one after the other.
     """
@@ -99,7 +99,7 @@ def _nested(order: list[bytes], uses: Sequence[bytes]) -> list[bytes]:
 def _written(
     data: bytes, palette: list[bytes], screens: tuple[Canvas, Canvas], threshold: int, *, alpha: bool
 ) -> Iterator[bytes]:
-    """Yield the blocks of each frame, one frame late: what comes next decides how much of it must be cleared."""
+    """Yield the blocks of each frame, one frame late: the next frame decides how much must be cleared."""
     shown, wanted = screens
     player = Player(wanted, {colour: place for place, colour in enumerate(palette)})
     pending: Pending | None = None
