@@ -55,7 +55,7 @@ class Sample:
     candidate: bytes
     score: float
     usual: bool
-    """Whether the codecs would do this to such a image; others only keep the weights sensible everywhere."""
+    """Whether the codecs would do this to such an image; others only keep the weights sensible everywhere."""
 
 
 def lossy_samples() -> Iterator[Sample]:

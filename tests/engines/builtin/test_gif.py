@@ -57,7 +57,7 @@ def shown(data: bytes) -> list[tuple[int, bytes]]:
 DISPOSALS = st.lists(st.sampled_from([0, 1, 2]), min_size=2, max_size=6) | st.lists(
     st.sampled_from([0, 1, 3]), min_size=2, max_size=6
 )
-"""Decoders differ over restoring to a image that was itself disposed of: never both kinds in one animation."""
+"""Decoders differ over restoring to an image that was itself disposed of: never both kinds in one animation."""
 
 
 @given(st.integers(0, 10**6), st.sampled_from([2, 3, 8]), DISPOSALS, st.booleans())

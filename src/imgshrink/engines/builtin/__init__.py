@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Protocol
 
 from ...core.model import ImageInfo, Recipe
-from .versions import RULES, codec_versions
+from .versions import RULES
 
 
 class WorkerPool(Protocol):
@@ -24,14 +23,10 @@ class Builtin:
 
     name = "builtin"
     local = True
+    fingerprint = f"builtin rules {RULES}"
 
     def __init__(self, workers: WorkerPool) -> None:
         self._workers = workers
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """The versions of the codecs' packages and of our own rules; imports no codec."""
-        return f"builtin rules {RULES}; {codec_versions()}"
 
     def optimize(self, data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:  # noqa: ARG002 - sniffed again there
         """Encode the image to the recipe's quality in a worker; return `data` itself where that saves nothing."""

@@ -49,10 +49,13 @@ class _Scale:
 
 
 class Reference:
-    """A image prepared once, for candidates to be compared with. Both are sRGB or grey, 8 bits, without alpha."""
+    """An image prepared once, for candidates to be compared with. Both are sRGB or grey, 8 bits, without alpha.
 
-    def __init__(self, image: pyvips.Image) -> None:
-        image = sample(_three_bands(image))
+    Of large images a sample is compared, unless `whole`.
+    """
+
+    def __init__(self, image: pyvips.Image, *, whole: bool = False) -> None:
+        image = _three_bands(image) if whole else sample(_three_bands(image))
         self._scales = [_prepare(image, shrink, matrix) for shrink, matrix in _SCALES if _fits(image, shrink)]
         self._image = image
 
@@ -70,7 +73,34 @@ class Reference:
     def numbers(self, candidate: pyvips.Image) -> list[float]:
         """Return what the weights weigh: for each scale the means, then the 4-norms, of loss, gain and blur by band."""
         candidate = sample(_three_bands(candidate))
-        return [number for scale in self._scales for number in _compare(scale, candidate)]
+        return [number for scale in self._scales for number in _norms(_compare(scale, candidate))]
+
+    def part_moments(self, candidate: pyvips.Image, width: int, rows: int) -> list[pyvips.Image]:
+        """Return what `part_scores` scores, a pixel for each part: `width` and `rows` are multiples of 16."""
+        candidate = _three_bands(candidate)
+        return [
+            moment
+            for scale in self._scales
+            for moment in _moments(_compare(scale, candidate), width // scale.shrink, rows // scale.shrink)
+        ]
+
+    def part_chroma(self, width: int, rows: int) -> pyvips.Image:
+        """Return the mean loss of chroma by 4:2:0, a pixel for each part."""
+        lost = _chroma_loss(self._image)
+        return (lost[0] + lost[1]).shrink(width // 2, rows // 2).copy_memory()
+
+
+def part_scores(moments: Sequence[pyvips.Image], weights: Sequence[float]) -> list[float]:
+    """Return the estimate for each part, row by row."""
+    norms = [moment if number % 2 == 0 else moment**0.25 for number, moment in enumerate(moments)]
+    joined = norms[0].bandjoin(norms[1:])
+    distances = joined.recomb(pyvips.Image.new_from_array([list(weights[: joined.bands])]))
+    return [100 - 10 * max(0.0, distance) ** POWER for distance in values(distances)]
+
+
+def values(image: pyvips.Image) -> list[float]:
+    """Return the pixels of an image of one band, row by row."""
+    return [value for (value,) in iter_unpack("d", image.cast("double").write_to_memory())]
 
 
 def sample(image: pyvips.Image) -> pyvips.Image:
@@ -112,7 +142,8 @@ def _blocks(image: pyvips.Image) -> pyvips.Image:
     return image.shrink(_BLOCK, _BLOCK).copy_memory()
 
 
-def _compare(scale: _Scale, candidate: pyvips.Image) -> list[float]:
+def _compare(scale: _Scale, candidate: pyvips.Image) -> pyvips.Image:
+    """Return the maps of loss, gain and blur by band, a pixel for each block."""
     planes = _planes(candidate, scale.shrink, scale.matrix)
     mean, square, product = _blocks(planes), _blocks(planes * planes), _blocks(planes * scale.planes)
     variance = square - mean * mean
@@ -122,12 +153,11 @@ def _compare(scale: _Scale, candidate: pyvips.Image) -> list[float]:
     loss = (shift * shift).linear(1 / 255**2, -1) * structure + 1
     contrast = (variance + 1) ** 0.5 - scale.deviation
     signed = loss.bandjoin([contrast / _CONTRAST, contrast / -_CONTRAST]).copy_memory()
-    return _norms((signed + signed.abs()) / 2)
+    return ((signed + signed.abs()) / 2).copy_memory()
 
 
 def _norms(maps: pyvips.Image) -> list[float]:
     """Return the mean of each band, then the 4-norm of each band."""
-    maps = maps.copy_memory()
     squares = maps * maps
     table = maps.bandjoin(squares * squares).stats()
     rows = list(iter_unpack(f"{table.width}d", table.write_to_memory()))
@@ -135,15 +165,24 @@ def _norms(maps: pyvips.Image) -> list[float]:
     return means[: maps.bands] + [mean**0.25 for mean in means[maps.bands :]]
 
 
+def _moments(maps: pyvips.Image, width: int, rows: int) -> list[pyvips.Image]:
+    """Return the mean of each band and of its fourth power, a pixel for each part."""
+    squares = maps * maps
+    return [power.shrink(width // _BLOCK, rows // _BLOCK).copy_memory() for power in (maps, squares * squares)]
+
+
 def _chroma_detail(image: pyvips.Image) -> float:
     """Return the root mean square of what Cb and Cr lose when each 2 x 2 becomes one: what 4:2:0 does to colours."""
-    width, height = image.width // 2 * 2, image.height // 2 * 2
-    if not width or not height:
+    if min(image.width, image.height) < 2:
         return 0.0
-    chroma = image.crop(0, 0, width, height).recomb(_COLOUR)[1:3]
+    return float(max(0.0, 2 * _chroma_loss(image).avg()) ** 0.5)
+
+
+def _chroma_loss(image: pyvips.Image) -> pyvips.Image:
+    """Return the variance of Cb and of Cr in each 2 x 2."""
+    chroma = image.crop(0, 0, image.width // 2 * 2, image.height // 2 * 2).recomb(_COLOUR)[1:3]
     mean = chroma.shrink(2, 2)
-    lost = (chroma * chroma).shrink(2, 2) - mean * mean
-    return float(max(0.0, 2 * lost.avg()) ** 0.5)
+    return (chroma * chroma).shrink(2, 2) - mean * mean
 
 
 class Scorer:

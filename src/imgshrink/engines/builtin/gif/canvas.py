@@ -18,6 +18,12 @@ class Mask:
         self.full = False
         self._marks = Image.new("L", size)
 
+    def copy(self) -> Mask:
+        """Return an equal mask."""
+        other = Mask(self._marks.size)
+        other.full, other._marks = self.full, self._marks.copy()
+        return other
+
     def mark(self, box: Box, pixels: Image.Image) -> None:
         """Add the pixels of `box` that `pixels` marks."""
         if not self.full:
@@ -46,6 +52,13 @@ class Canvas:
         self.opaque = Mask(size)
         self.index = Image.new("L", size)
         self.known = self.opaque if complete else Mask(size)
+
+    def copy(self) -> Canvas:
+        """Return an equal canvas."""
+        other = Canvas(self.rgb.size, complete=self.known is self.opaque)
+        other.rgb, other.index, other.opaque = self.rgb.copy(), self.index.copy(), self.opaque.copy()
+        other.known = other.opaque if self.known is self.opaque else self.known.copy()
+        return other
 
     def take(self, other: Canvas, box: Box, pixels: Image.Image) -> None:
         """Copy from `other` the pixels of `box` that `pixels` marks, which must be opaque there."""
