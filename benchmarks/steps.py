@@ -20,7 +20,7 @@ from inputs import corpus_images, folder_images
 from measure import ours
 
 from imgshrink.core.model import Format, Recipe
-from imgshrink.engines.builtin import codecs, gif, jpeg, palette, png, png_lossless, proxy, webp
+from imgshrink.engines.builtin import codecs, gif, jpeg, places, png, png_lossless, score, webp
 from imgshrink.engines.builtin.gif import canvas, writer
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.verify import verify
@@ -29,10 +29,11 @@ os.environ.setdefault("VIPS_CONCURRENCY", "1")
 
 STEPS = {
     "decode": [png._decoded, jpeg.decoded, webp._decoded, gif.read_frames],
-    "reference": [proxy.Reference.__init__],
-    "encode": [jpeg.encoded, palette.quantized, webp.encoded],
-    "score": [proxy.Reference.score],
-    "recode": [jpeg.transcode, png_lossless.squeeze, png_lossless.squeeze_palette, png_lossless.store],
+    "reference": [score.Reference.__init__],
+    "encode": [jpeg.encoded, png.quantized, webp.encoded],
+    "score": [score.Reference.score],
+    "places": [places.PlaceScorer.scores],
+    "recode": [jpeg.transcode, png_lossless.squeeze, png_lossless.squeeze_palette, png_lossless.rough],
     "compose": [canvas.Player.show, canvas.compare, canvas.Canvas.take],
     "write": [writer.write],
     "verify": [verify],

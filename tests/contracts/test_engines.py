@@ -32,8 +32,8 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     made.close()
 
 
-def picture(format: str) -> bytes:
-    """Return a picture that can be made smaller."""
+def image(format: str) -> bytes:
+    """Return a image that can be made smaller."""
     return blinking() if format == "gif" else saved("transparent_diagram" if format == "png" else "code", format)
 
 
@@ -67,15 +67,15 @@ def test_name_and_fingerprint(engine):
 @pytest.mark.parametrize("format", FORMATS)
 def test_acceptable(engine, format, quality):
     """Whatever quality is asked for, what comes back passes verify."""
-    data = picture(format)
+    data = image(format)
     result = ask(engine, data, quality)
     assert result is data or isinstance(verify(data, result, Recipe(quality)), Accept | NotSmaller)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_smaller(engine, format):
-    """A wasteful picture comes back in fewer bytes and the same format."""
-    data = picture(format)
+    """A wasteful image comes back in fewer bytes and the same format."""
+    data = image(format)
     result = ask(engine, data)
     assert len(result) < len(data)
     assert sniff(result).format is sniff(data).format
@@ -84,7 +84,7 @@ def test_smaller(engine, format):
 @pytest.mark.parametrize("format", FORMATS)
 def test_deterministic(engine, format):
     """The same bytes and recipe give the same output, from many threads at once."""
-    data = picture(format)
+    data = image(format)
     with ThreadPoolExecutor(4) as threads:
         assert len(set(threads.map(lambda _: ask(engine, data), range(4)))) == 1
 
@@ -98,7 +98,7 @@ def test_nothing_to_gain(engine):
 
 
 def test_timeline(engine):
-    """An animation keeps its total time, its loop and its last picture."""
+    """An animation keeps its total time, its loop and its last image."""
     data = blinking()
     before, after = sniff(data), sniff(ask(engine, data))
     assert (before.duration, before.loop) == (after.duration, after.loop)
@@ -121,7 +121,7 @@ def test_metadata(engine, format):
 
 def test_broken(engine):
     """A broken image raises an error of the engine's kind, and the engine goes on."""
-    data = picture("png")
+    data = image("png")
     broken = data[:100] + b"\0" * 400 + data[500:]
     with pytest.raises(errors.EngineError):
         ask(engine, broken)
@@ -135,7 +135,7 @@ def test_close(make):
     engine.close()
     engine.close()
     with pytest.raises(errors.Unavailable):
-        ask(engine, picture("png"))
+        ask(engine, image("png"))
 
 
 def _profile() -> bytes:

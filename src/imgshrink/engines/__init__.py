@@ -20,7 +20,7 @@ class Engine(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Everything about this engine that can change its output, as text: protocol and origin, or codec versions.
+        """What names this engine's results, as text: protocol and origin, or the version of our own rules.
 
         Never a secret. Computing it imports no codec and touches no network.
         """

@@ -1,4 +1,4 @@
-"""The encoders' parts: the search, the targets, the proxy, the reader of VP8."""
+"""The encoders' parts: the search, the targets, the estimate, the reader of VP8."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from image_builder import chunk
 from imgshrink.core.model import Recipe
 from imgshrink.engines.builtin import jpeg, png, png_lossless, webp
 from imgshrink.engines.builtin.codecs import optimize
 from imgshrink.engines.builtin.png import quantized
 from imgshrink.engines.builtin.png_lossless import squeeze_palette
-from imgshrink.engines.builtin.score import SAMPLED, Reference, Score, sample
+from imgshrink.engines.builtin.score import SAMPLED, Reference, sample
 from imgshrink.engines.builtin.search import TRIALS, Trial, search
 from imgshrink.engines.builtin.targets import lossy_target, palette_target
 from imgshrink.engines.builtin.vp8 import estimated_quality
@@ -64,13 +65,13 @@ def test_targets_rise():
 
 
 @pytest.mark.parametrize("weights", [LOSSY, PALETTE])
-def test_proxy_of_the_same(weights):
-    """A picture beside itself scores 100, within a rounding error."""
+def test_score_of_the_same(weights):
+    """An image beside itself scores 100, within a rounding error."""
     image = pyvips.Image.new_from_buffer(saved("code", "png"), "")
     assert Reference(image).score(image, weights) > 99.9
 
 
-def test_proxy_falls_with_quality():
+def test_score_falls_with_quality():
     """The worse the encoding, the lower the score."""
     image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory()
     reference = Reference(image)
@@ -79,17 +80,17 @@ def test_proxy_falls_with_quality():
     assert sorted(scores) == scores
 
 
-def test_proxy_of_a_large_picture():
-    """Of a large picture strips are compared, which score about what the whole does."""
+def test_score_of_a_large_picture():
+    """Of a large image strips are compared, which score about what the whole does."""
     image = pyvips.Image.new_from_buffer(saved("code", "png"), "").replicate(4, 4).copy_memory()
     candidate = pyvips.Image.jpegload_buffer(jpeg.encoded(image, 70, full_chroma=True)).copy_memory()
-    small, part = (picture.crop(0, 0, 480, 320) for picture in (image, candidate))
+    small, part = (image.crop(0, 0, 480, 320) for image in (image, candidate))
     assert abs(Reference(image).score(candidate, LOSSY) - Reference(small).score(part, LOSSY)) < 5
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000))
 def test_a_sample_lies_on_the_grid(width, height):
-    """A sample of a large picture is whole strips that begin where a JPEG's blocks do; a sample is its own sample."""
+    """A sample of a large image is whole strips that begin where a JPEG's blocks do; a sample is its own sample."""
     rows = pyvips.Image.xyz(1, height)[1]
     taken = sample(rows.resize(width, vscale=1, kernel="nearest").copy_memory())
     assert taken.width * taken.height <= max(SAMPLED, 64 * width)
@@ -103,7 +104,7 @@ def test_a_sample_lies_on_the_grid(width, height):
 
 
 def test_a_large_jpeg_meets_the_target():
-    """What is found on the strips of a large picture holds for the whole of it."""
+    """What is found on the strips of a large image holds for the whole of it."""
     image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "")
     large = image.replicate(1 + 1600 // image.width, 1 + 1100 // image.height).jpegsave_buffer(Q=95)
     result = optimize(large, sniff(large), Recipe(80))
@@ -113,7 +114,7 @@ def test_a_large_jpeg_meets_the_target():
 
 
 def test_chroma_detail():
-    """Saturated text has much detail in its colours, a grey picture none."""
+    """Saturated text has much detail in its colours, a grey image none."""
     red = pyvips.Image.new_from_buffer(saved("red_text_on_dark", "png"), "")
     assert Reference(red).chroma_detail > 5
     assert Reference(red.colourspace("b-w")).chroma_detail < 0.01
@@ -157,14 +158,33 @@ def test_rounding_again_changes_nothing():
     assert optimize(result, sniff(result), Recipe(80)) == result
 
 
-def test_16_bits_stay():
-    """A PNG of 16 bits keeps its depth."""
+def deep_slope(*chunks: bytes) -> bytes:
+    """A PNG of 16 bits with these chunks."""
     image = (pyvips.Image.xyz(300, 200)[0] * 200).cast("ushort").copy(interpretation="grey16")
-    data = image.pngsave_buffer(compression=0)
+    data = bytes(image.pngsave_buffer(compression=0))
+    return data[:33] + b"".join(chunks) + data[33:]
+
+
+def test_16_bits_become_8():
+    """A PNG of 16 bits keeps its depth at quality 100 only; below, it becomes far smaller and looks the same."""
+    data = deep_slope()
+    lossless, result = (optimize(data, sniff(data), Recipe(quality)) for quality in (100, 80))
+    assert sniff(lossless).depth == 16
+    assert sniff(result).depth == 8
+    assert len(result) < len(lossless)
+    assert isinstance(verify(data, result, Recipe(80)), Accept)
+    assert optimize(result, sniff(result), Recipe(80)) == result
+
+
+@pytest.mark.parametrize(
+    ("name", "body"), [("cICP", bytes([9, 16, 0, 1])), ("mDCV", bytes(range(24))), ("cLLI", bytes(range(8)))]
+)
+def test_high_dynamic_range_stays_deep(name, body):
+    """What is made for screens of high dynamic range keeps its 16 bits."""
+    data = deep_slope(chunk(name.encode(), body))
     result = optimize(data, sniff(data), Recipe(80))
     assert len(result) < len(data)
     assert sniff(result).depth == 16
-    assert png.pyvips.Image.pngload_buffer(result).max() == image.max()
 
 
 def test_grey_jpeg_stays_grey():
@@ -196,18 +216,8 @@ def soft_slope() -> bytes:
     return bytes(image.copy(interpretation="srgb").pngsave_buffer(compression=9))
 
 
-def test_more_colours_before_dithering():
-    """Where few colours miss the target and many meet it, nothing is dithered: grain costs bytes."""
-    data = soft_slope()
-    result = optimize(data, sniff(data), Recipe(80))
-    assert len(result) <= len(data)
-    best = png._best_palette(png._decoded(data), Score(png._decoded(data)), palette_target(80))
-    dithered = png._palette(png._decoded(data), Score(png._decoded(data)), 100, 0.5)
-    assert best.data != dithered.data
-
-
 def test_one_value_makes_it_unrounded():
-    """A picture counts as rounded only if every pixel is, also those that the first glance leaves out."""
+    """An image counts as rounded only if every pixel is, also those that the first glance leaves out."""
     image = png._rounded(pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory(), 4)
     assert png._is_rounded(image)
     odd = pyvips.Image.black(1, 1, bands=3) + 100
@@ -223,7 +233,7 @@ def test_palettes_of_gradients_are_filtered():
 
 
 def test_huge_png_gets_the_least_effort(monkeypatch):
-    """A picture so large that full effort would take minutes gets one palette and no trial of filters."""
+    """An image so large that full effort would take minutes gets one palette and no trial of filters."""
     quantizations = []
     monkeypatch.setattr(png, "quantized", lambda *how: quantizations.append(how) or quantized(*how))
     data = soft_slope()

@@ -40,14 +40,14 @@ def animation(seed: int, *, colours: int, disposals: list[int], transparent: boo
 
 
 def shown(data: bytes) -> list[tuple[int, bytes]]:
-    """Return what a GIF shows by libvips: each picture that differs from the one before, and for how long."""
+    """Return what a GIF shows by libvips: each image that differs from the one before, and for how long."""
     strip = pyvips.Image.gifload_buffer(data, n=-1)
     strip = strip if strip.hasalpha() else strip.bandjoin(255)
     height = strip.get_page_height()
     timeline: list[tuple[int, bytes]] = []
     for number, delay in enumerate(strip.get("delay")):
-        picture = strip.crop(0, number * height, strip.width, height)
-        pixels = bytes((picture[3] == 0).ifthenelse([0, 0, 0, 0], picture).write_to_memory())
+        image = strip.crop(0, number * height, strip.width, height)
+        pixels = bytes((image[3] == 0).ifthenelse([0, 0, 0, 0], image).write_to_memory())
         if timeline and timeline[-1][1] == pixels:
             delay += timeline.pop()[0]
         timeline.append((delay, pixels))
@@ -57,7 +57,7 @@ def shown(data: bytes) -> list[tuple[int, bytes]]:
 DISPOSALS = st.lists(st.sampled_from([0, 1, 2]), min_size=2, max_size=6) | st.lists(
     st.sampled_from([0, 1, 3]), min_size=2, max_size=6
 )
-"""Decoders differ over restoring to a picture that was itself disposed of: never both kinds in one animation."""
+"""Decoders differ over restoring to an image that was itself disposed of: never both kinds in one animation."""
 
 
 @given(st.integers(0, 10**6), st.sampled_from([2, 3, 8]), DISPOSALS, st.booleans())
@@ -185,7 +185,7 @@ def invented(chance: random.Random) -> bytes:
 
 
 def composed(data: bytes) -> list[tuple[int, bytes]]:
-    """Return what browsers show: each picture that differs from the one before, and for how long; slow and simple."""
+    """Return what browsers show: each image that differs from the one before, and for how long; slow and simple."""
     canvas = saved = Image.new("RGBA", unpack_from("<HH", data, 6))
     last: Frame | None = None
     timeline: list[tuple[int, bytes]] = []

@@ -1,12 +1,11 @@
-"""The engine without a key and without a network: the codecs of this package, run in worker processes."""
+"""The builtin engine: needs no key and no network; runs the codecs of this package in worker processes."""
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Protocol
 
 from ...core.model import ImageInfo, Recipe
-from .versions import RULES, codec_versions
+from .versions import RULES
 
 
 class WorkerPool(Protocol):
@@ -20,24 +19,20 @@ class WorkerPool(Protocol):
 
 
 class Builtin:
-    """The Engine over `workers`, which it does not own: several engines and verify may share them."""
+    """The Engine over `workers`, which other engines and verify may share."""
 
     name = "builtin"
     local = True
+    fingerprint = f"builtin rules {RULES}"
 
     def __init__(self, workers: WorkerPool) -> None:
         self._workers = workers
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """The versions of the codecs' packages and of our own rules; imports no codec."""
-        return f"builtin rules {RULES}; {codec_versions()}"
-
     def optimize(self, data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:  # noqa: ARG002 - sniffed again there
-        """Return the image encoded to the recipe's quality in a worker, or `data` itself where that gains nothing."""
+        """Encode the image to the recipe's quality in a worker; return `data` itself where that saves nothing."""
         (result,) = self._workers.call("optimize", data, quality=recipe.quality)
         return data if result == data else result
 
     def close(self) -> None:
-        """End the workers, and with them what is in flight."""
+        """End the workers and abort the tasks that they run."""
         self._workers.close()

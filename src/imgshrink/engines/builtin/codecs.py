@@ -1,4 +1,4 @@
-"""The table of encoders and the rules that hold for all of them. Imported in a worker: it loads every codec."""
+"""The table of encoders, and the rules that all of them share. Loads every codec: imported in workers only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pyvips.cache_set_max(0)
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     """Return a smaller image of the same format, or `data` itself. No encoder sees more of it than must stay.
 
-    Raises `Declined` for what no encoder of ours may rewrite, and whatever a codec raises for pixels it can't read.
+    Raises `Declined` for images that no encoder may rewrite, and whatever a codec raises for unreadable pixels.
     """
     if not info.complete:
         raise errors.Declined("file ends early")

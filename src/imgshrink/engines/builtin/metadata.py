@@ -1,4 +1,4 @@
-"""What is not pixels and must survive encoding."""
+"""Metadata that must survive encoding."""
 
 from __future__ import annotations
 

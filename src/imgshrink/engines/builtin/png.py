@@ -9,60 +9,101 @@ import pyvips
 
 from ...core.model import Format, ImageInfo, Recipe
 from ...image.containers import parts
+from ...image.metadata import read_metadata
+from ...image.sniff import sniff
+from ...pixels.compare import acceptable
 from .metadata import carry
-from .png_lossless import squeeze, squeeze_palette, store
-from .score import Score
-from .targets import HUGE, PaletteTarget, palette_target
+from .places import PlaceScorer
+from .png_lossless import rough, squeeze, squeeze_palette
+from .score import Scorer
+from .targets import HUGE, palette_target
 from .weights import PALETTE
 
-_OF_INPUT = 0.5
-_OF_STORED = 0.7
 _OF_LOSSLESS = 0.97
+_CERTAINLY_LESS = 0.5
+"""Of the bytes of a rough lossless recoding, which a careful one of the corpus never reduced to less than 0.7."""
+
+_ALTERED = 1.0
+"""Points below the floor for what verify would refuse."""
+
+_HIGH_RANGE = {"cICP", "mDCV", "cLLI"}
 _STEPS = (6, 5, 4, 3, 2)
 """Between the values that are left of a channel; even steps, because filters then leave few different differences."""
 
-_SMALL = 250_000
 _ROUNDED_OF_LOSSLESS = 0.9
-_ROUNDED_OF_STORED = 0.8
 _COLOURS_GAIN = 12.0
-"""Points that more colours or dithering have gained at most."""
-
-_DITHER_CAUTION = 1.5
-"""Points that the proxy is too kind to dithered photographs."""
+"""Points that more colours have gained at most."""
 
 _FULL = 256 * 3
 
 _SMALLEST_SIDE = 16
 _GLANCE = 8
-"""Every so many pixels of every so many rows are enough to see that a picture has not been rounded."""
+"""Every so many pixels of every so many rows are enough to see that an image has not been rounded."""
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A palette version of the picture and its score."""
+    """A palette version of the image and its score."""
 
     data: bytes
     score: float
 
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    """Return the PNG in fewer bytes."""
+    """Return the PNG in fewer bytes; never in more than without loss."""
     small = min(info.width, info.height) < _SMALLEST_SIDE
-    if recipe.lossless or small or info.animated or info.depth == 16:
+    if recipe.lossless or small or info.animated or info.colour == "palette":
         return squeeze(data, info.all_pixels, depth_may_fall=info.depth != 16)
-    if info.colour == "palette":
-        return squeeze_palette(data, info.pixels)
+    if info.depth == 16:
+        return _of_8_bits(data, info, recipe)
     image = _decoded(data)
     if _is_rounded(image):
         return squeeze(data, info.pixels)
-    judge = Score(image)
-    target = palette_target(recipe.quality)
-    best = _best_palette(image, judge, target)
-    if best.score >= target.floor:
+    scorer = _Scorer(image, recipe.quality)
+    best = _best_palette(image, scorer)
+    if best.score >= scorer.target.floor:
         result = squeeze_palette(carry(data, best.data), info.pixels)
-        if _worth_it(data, result, info.pixels):
+        if len(result) < _CERTAINLY_LESS * len(rough(data)):
             return result
-    return _fewer_levels(data, image, judge, target)
+        lossless = squeeze(data, info.pixels)
+        if len(result) < _OF_LOSSLESS * len(lossless):
+            return result
+    return _fewer_levels(data, image, scorer)
+
+
+def _of_8_bits(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
+    """Return a PNG of 16 bits in 8 bits, which screens show alike; without loss if it is of high dynamic range."""
+    lossless = squeeze(data, info.pixels, depth_may_fall=False)
+    if _HIGH_RANGE & set(read_metadata(data).colour):
+        return lossless
+    image = pyvips.Image.pngload_buffer(data, fail_on="error")
+    shallow = carry(
+        data, image.colourspace("srgb" if image.bands > 2 else "b-w").cast("uchar").pngsave_buffer(keep="none")
+    )
+    found = sniff(shallow)
+    assert found is not None
+    return min(optimize(shallow, found, recipe), lossless, key=len)
+
+
+class _Scorer:
+    """Scores candidates for one image: all of it, then each place, then their structure as verify compares it."""
+
+    def __init__(self, image: pyvips.Image, quality: int) -> None:
+        self.target = palette_target(quality)
+        self._image, self._quality = image, quality
+        self._whole = Scorer(image)
+        self._places = PlaceScorer(image)
+
+    def score(self, candidate: pyvips.Image) -> float:
+        """Return the estimate for the image, below the floor by as much as the worst place misses its own."""
+        score = self._whole.score(candidate, PALETTE)
+        if score < self.target.floor:
+            return score
+        missed = self.target.place - self._places.scores(candidate, PALETTE).worst
+        if missed > 0:
+            return min(score, self.target.floor - missed)
+        altered = acceptable(self._image, candidate, self._quality, Format.PNG)
+        return self.target.floor - _ALTERED if altered else score
 
 
 def _decoded(data: bytes) -> pyvips.Image:
@@ -73,23 +114,24 @@ def _decoded(data: bytes) -> pyvips.Image:
     return image
 
 
-def _best_palette(image: pyvips.Image, judge: Score, target: PaletteTarget) -> _Candidate:
-    """Return the first palette that is good enough: one of few colours, a large one, a large one dithered."""
-    best = _palette(image, judge, target.setting, 0.0)
+def _best_palette(image: pyvips.Image, scorer: _Scorer) -> _Candidate:
+    """Return the first palette that is good enough: one of few colours, of more, of as many as there can be."""
+    target = scorer.target
+    best = _palette(image, scorer, target.setting)
     hopeless = best.score < target.floor - _COLOURS_GAIN
     if best.score >= target.score or hopeless or image.width * image.height > HUGE:
         return best
-    if not _is_full(best.data):
-        best = max(best, _palette(image, judge, 100, 0.0), key=_score)
-    if best.score >= target.floor:
-        return best
-    return max(best, _palette(image, judge, 100, 0.5), key=_score)
+    for setting in ((target.setting + 104) // 2, 100):
+        if not _is_full(best.data):
+            best = max(best, _palette(image, scorer, setting), key=_score)
+        if best.score >= target.floor:
+            break
+    return best
 
 
-def _palette(image: pyvips.Image, judge: Score, setting: int, dither: float) -> _Candidate:
-    data = quantized(image, setting, dither)
-    score = judge.score(pyvips.Image.pngload_buffer(data), PALETTE)
-    return _Candidate(data, score - _DITHER_CAUTION if dither else score)
+def _palette(image: pyvips.Image, scorer: _Scorer, setting: int) -> _Candidate:
+    data = quantized(image, setting)
+    return _Candidate(data, scorer.score(pyvips.Image.pngload_buffer(data).copy_memory()))
 
 
 def _score(candidate: _Candidate) -> float:
@@ -101,24 +143,15 @@ def _is_full(data: bytes) -> bool:
     return any(part.kind == "PLTE" and part.body_end - part.body == _FULL for part in parts(data, Format.PNG))
 
 
-def _worth_it(data: bytes, result: bytes, pixels: int) -> bool:
-    """Whether the lossy `result` saves enough to be worth its loss, measured against ever costlier rivals."""
-    if len(result) < _OF_INPUT * len(data) or len(result) < _OF_STORED * len(store(data)):
-        return True
-    return len(result) < _OF_LOSSLESS * len(squeeze(data, pixels))
-
-
-def _fewer_levels(data: bytes, image: pyvips.Image, judge: Score, target: PaletteTarget) -> bytes:
+def _fewer_levels(data: bytes, image: pyvips.Image, scorer: _Scorer) -> bytes:
     """Return a photograph rounded as coarsely as does not show, or without loss."""
     pixels = image.width * image.height
-    place = bisect_left(_STEPS, target.floor, key=lambda step: judge.score(_rounded(image, step), PALETTE))
+    place = bisect_left(_STEPS, scorer.target.floor, key=lambda step: scorer.score(_rounded(image, step)))
+    lossless = squeeze(data, pixels)
     if place == len(_STEPS):
-        return squeeze(data, pixels)
+        return lossless
     coarse = _rounded(image, _STEPS[place]).pngsave_buffer(compression=1, keep="none")
     result = squeeze(carry(data, coarse), pixels)
-    if pixels >= _SMALL and len(result) < _ROUNDED_OF_STORED * len(store(data)):
-        return result
-    lossless = squeeze(data, pixels)
     return result if len(result) < _ROUNDED_OF_LOSSLESS * len(lossless) else lossless
 
 
@@ -135,7 +168,7 @@ def _levels(image: pyvips.Image) -> set[int]:
 
 
 def _rounded(image: pyvips.Image, step: int) -> pyvips.Image:
-    """Return the picture with values `step` apart in each channel; rounding again changes nothing."""
+    """Return the image with values `step` apart in each channel; rounding again changes nothing."""
     return image.maplut(pyvips.Image.new_from_array([_table(step)]).cast("uchar"))
 
 
@@ -148,8 +181,8 @@ EFFORT = 5
 """libimagequant's effort: 7 takes half as long again for the same bytes, 3 costs some bytes on photographs."""
 
 
-def quantized(image: pyvips.Image, setting: int, dither: float) -> bytes:
-    """Return the picture as a palette PNG, barely compressed and without metadata."""
+def quantized(image: pyvips.Image, setting: int, dither: float = 0.0) -> bytes:
+    """Return the image as a palette PNG, barely compressed and without metadata."""
     return bytes(
         image.pngsave_buffer(
             palette=True, Q=setting, dither=dither, effort=EFFORT, compression=1, filter=0, keep="none"

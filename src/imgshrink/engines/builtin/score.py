@@ -2,7 +2,7 @@
 
 Luma at full size, luma and chroma at a quarter, each cut into blocks of 4 x 4: per block and band how much structure is
 lost (as in SSIM), how much contrast was added (ringing, dithering), how much is gone (blur). The mean and the 4-norm of
-each over all blocks, weighted, are the distance; `benchmarks/fit_proxy.py` fits the weights.
+each over all blocks, weighted, are the distance; `benchmarks/fit_score.py` fits the weights.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyvips
 from ...pixels.color import as_srgb
 
 SAMPLED = 600_000
-"""Pixels: of larger pictures so many are compared, in strips spread over the height."""
+"""Pixels: of larger images so many are compared, in strips spread over the height."""
 
 POWER = 0.6276
 """The exponent of SSIMULACRA2's last step (https://github.com/cloudinary/ssimulacra2)."""
@@ -25,7 +25,7 @@ POWER = 0.6276
 _BLOCK = 4
 _STRIP = 64
 _GRID = 16
-"""Of a JPEG with half chroma: strips that lie on it are encoded as they would be within the whole picture."""
+"""Of a JPEG with half chroma: strips that lie on it are encoded as they would be within the whole image."""
 
 _LUMA = pyvips.Image.new_from_array([[0.299, 0.587, 0.114]])
 _COLOUR = pyvips.Image.new_from_array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
@@ -49,16 +49,19 @@ class _Scale:
 
 
 class Reference:
-    """A picture prepared once, for candidates to be compared with. Both are sRGB or grey, 8 bits, without alpha."""
+    """An image prepared once, for candidates to be compared with. Both are sRGB or grey, 8 bits, without alpha.
 
-    def __init__(self, image: pyvips.Image) -> None:
-        image = sample(_three_bands(image))
+    Of large images a sample is compared, unless `whole`.
+    """
+
+    def __init__(self, image: pyvips.Image, *, whole: bool = False) -> None:
+        image = _three_bands(image) if whole else sample(_three_bands(image))
         self._scales = [_prepare(image, shrink, matrix) for shrink, matrix in _SCALES if _fits(image, shrink)]
         self._image = image
 
     @cached_property
     def chroma_detail(self) -> float:
-        """What 4:2:0 takes from the picture's colours: root mean square, in steps of 1/255."""
+        """What 4:2:0 takes from the image's colours: root mean square, in steps of 1/255."""
         return _chroma_detail(self._image)
 
     def score(self, candidate: pyvips.Image, weights: Sequence[float]) -> float:
@@ -70,11 +73,38 @@ class Reference:
     def numbers(self, candidate: pyvips.Image) -> list[float]:
         """Return what the weights weigh: for each scale the means, then the 4-norms, of loss, gain and blur by band."""
         candidate = sample(_three_bands(candidate))
-        return [number for scale in self._scales for number in _compare(scale, candidate)]
+        return [number for scale in self._scales for number in _norms(_compare(scale, candidate))]
+
+    def part_moments(self, candidate: pyvips.Image, width: int, rows: int) -> list[pyvips.Image]:
+        """Return what `part_scores` scores, a pixel for each part: `width` and `rows` are multiples of 16."""
+        candidate = _three_bands(candidate)
+        return [
+            moment
+            for scale in self._scales
+            for moment in _moments(_compare(scale, candidate), width // scale.shrink, rows // scale.shrink)
+        ]
+
+    def part_chroma(self, width: int, rows: int) -> pyvips.Image:
+        """Return the mean loss of chroma by 4:2:0, a pixel for each part."""
+        lost = _chroma_loss(self._image)
+        return (lost[0] + lost[1]).shrink(width // 2, rows // 2).copy_memory()
+
+
+def part_scores(moments: Sequence[pyvips.Image], weights: Sequence[float]) -> list[float]:
+    """Return the estimate for each part, row by row."""
+    norms = [moment if number % 2 == 0 else moment**0.25 for number, moment in enumerate(moments)]
+    joined = norms[0].bandjoin(norms[1:])
+    distances = joined.recomb(pyvips.Image.new_from_array([list(weights[: joined.bands])]))
+    return [100 - 10 * max(0.0, distance) ** POWER for distance in values(distances)]
+
+
+def values(image: pyvips.Image) -> list[float]:
+    """Return the pixels of an image of one band, row by row."""
+    return [value for (value,) in iter_unpack("d", image.cast("double").write_to_memory())]
 
 
 def sample(image: pyvips.Image) -> pyvips.Image:
-    """Return the picture in memory, cut down to strips where it is large; a sample is its own."""
+    """Return the image in memory, cut down to strips where it is large; a sample is its own."""
     wanted = SAMPLED // (image.width * _STRIP) or 1
     if image.width * image.height <= SAMPLED or wanted * _STRIP >= image.height:
         return image.copy_memory()
@@ -112,7 +142,8 @@ def _blocks(image: pyvips.Image) -> pyvips.Image:
     return image.shrink(_BLOCK, _BLOCK).copy_memory()
 
 
-def _compare(scale: _Scale, candidate: pyvips.Image) -> list[float]:
+def _compare(scale: _Scale, candidate: pyvips.Image) -> pyvips.Image:
+    """Return the maps of loss, gain and blur by band, a pixel for each block."""
     planes = _planes(candidate, scale.shrink, scale.matrix)
     mean, square, product = _blocks(planes), _blocks(planes * planes), _blocks(planes * scale.planes)
     variance = square - mean * mean
@@ -122,12 +153,11 @@ def _compare(scale: _Scale, candidate: pyvips.Image) -> list[float]:
     loss = (shift * shift).linear(1 / 255**2, -1) * structure + 1
     contrast = (variance + 1) ** 0.5 - scale.deviation
     signed = loss.bandjoin([contrast / _CONTRAST, contrast / -_CONTRAST]).copy_memory()
-    return _norms((signed + signed.abs()) / 2)
+    return ((signed + signed.abs()) / 2).copy_memory()
 
 
 def _norms(maps: pyvips.Image) -> list[float]:
     """Return the mean of each band, then the 4-norm of each band."""
-    maps = maps.copy_memory()
     squares = maps * maps
     table = maps.bandjoin(squares * squares).stats()
     rows = list(iter_unpack(f"{table.width}d", table.write_to_memory()))
@@ -135,19 +165,28 @@ def _norms(maps: pyvips.Image) -> list[float]:
     return means[: maps.bands] + [mean**0.25 for mean in means[maps.bands :]]
 
 
+def _moments(maps: pyvips.Image, width: int, rows: int) -> list[pyvips.Image]:
+    """Return the mean of each band and of its fourth power, a pixel for each part."""
+    squares = maps * maps
+    return [power.shrink(width // _BLOCK, rows // _BLOCK).copy_memory() for power in (maps, squares * squares)]
+
+
 def _chroma_detail(image: pyvips.Image) -> float:
     """Return the root mean square of what Cb and Cr lose when each 2 x 2 becomes one: what 4:2:0 does to colours."""
-    width, height = image.width // 2 * 2, image.height // 2 * 2
-    if not width or not height:
+    if min(image.width, image.height) < 2:
         return 0.0
-    chroma = image.crop(0, 0, width, height).recomb(_COLOUR)[1:3]
+    return float(max(0.0, 2 * _chroma_loss(image).avg()) ** 0.5)
+
+
+def _chroma_loss(image: pyvips.Image) -> pyvips.Image:
+    """Return the variance of Cb and of Cr in each 2 x 2."""
+    chroma = image.crop(0, 0, image.width // 2 * 2, image.height // 2 * 2).recomb(_COLOUR)[1:3]
     mean = chroma.shrink(2, 2)
-    lost = (chroma * chroma).shrink(2, 2) - mean * mean
-    return float(max(0.0, 2 * lost.avg()) ** 0.5)
+    return (chroma * chroma).shrink(2, 2) - mean * mean
 
 
-class Score:
-    """Scores candidates for one picture; with alpha, as the worse of how they look on black and on white."""
+class Scorer:
+    """Scores candidates for one image; with alpha, as the worse of how they look on black and on white."""
 
     def __init__(self, image: pyvips.Image) -> None:
         backgrounds = (0, 255) if image.hasalpha() else (255,)
@@ -161,12 +200,12 @@ class Score:
 
     @property
     def chroma_detail(self) -> float:
-        """What 4:2:0 takes from the picture's colours, see `Reference`."""
+        """What 4:2:0 takes from the image's colours, see `Reference`."""
         return max(reference.chroma_detail for _, reference in self._references)
 
 
 def on(image: pyvips.Image, background: int) -> pyvips.Image:
-    """Return the picture on a background, without alpha, as sRGB of 8 bits."""
+    """Return the image on a background, without alpha, as sRGB of 8 bits."""
     if image.hasalpha():
         image = image.flatten(background=background)
     return as_srgb(image)

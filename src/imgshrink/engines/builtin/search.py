@@ -1,4 +1,4 @@
-"""The search for the setting that meets a target: each trial encodes and scores, so there are few."""
+"""Finds the encoder setting that meets a target score in few trials, since each trial encodes and scores."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class Trial:
 
 
 def search(encode: Callable[[int], Trial], target: float, *, first: int, lowest: int, highest: int) -> Trial:
-    """Return the best trial for `target` that few trials find.
+    """Return the best of at most `TRIALS` trials for `target`.
 
-    `encode` makes the trial of a setting; score and size grow with it. Steps by the secant through the last two trials,
-    by a usual slope at first; stops between 0 and 1 above the target or after three trials.
+    `encode` makes the trial of a setting; score and size grow with the setting. The next setting lies on the secant
+    through the last two trials, at first on a line of the usual slope. A score between 0 and 1 above the target ends
+    the search.
     """
     trials: list[Trial] = []
     setting: int | None = min(max(first, lowest), highest)
@@ -43,7 +44,7 @@ def best_trial(trials: Sequence[Trial], target: float) -> Trial:
 
 
 def _next_setting(trials: list[Trial], aim: float, lowest: int, highest: int) -> int | None:
-    """Return the setting that the secant points at, between the trials that already enclose the aim; None if tried."""
+    """Return the setting where the secant meets `aim`, between the trials that enclose it; None if it was tried."""
     last = trials[-1]
     below = max((trial.setting for trial in trials if trial.score < aim), default=lowest - 1)
     above = min((trial.setting for trial in trials if trial.score >= aim), default=highest + 1)

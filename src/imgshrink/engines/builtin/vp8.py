@@ -1,4 +1,4 @@
-"""VP8, read: the quality that a lossy WebP was encoded with, from its quantizer (RFC 6386, sections 7 and 9)."""
+"""Reads from a VP8 header the quality that a lossy WebP was encoded with (RFC 6386, sections 7 and 9)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _segments(read: _BoolDecoder) -> tuple[bool, list[int]]:
 
 
 class _BoolDecoder:
-    """The arithmetic decoder of section 7 for bits of even odds; behind the end it reads zeros."""
+    """The arithmetic decoder of section 7 for bits of even probability; reads zeros after the end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -74,7 +74,7 @@ class _BoolDecoder:
         return number
 
     def signed(self, count: int) -> int:
-        """Read a number with its sign behind it, 0 where its flag is not set."""
+        """Read an optional number followed by its sign; 0 if its flag is not set."""
         if not self.bits(1):
             return 0
         number = self.bits(count)

@@ -1,8 +1,8 @@
-"""Weights of the proxy, written by `benchmarks/fit_proxy.py` on 2026-11-26; do not edit.
+"""Weights of the estimate, written by `benchmarks/fit_score.py` on 2026-11-26; do not edit.
 
-lossy: 845 samples; pictures left out one by one, errors of the 328 usual samples:
+lossy: 845 samples; images left out one by one, errors of the 328 usual samples:
 Spearman 0.981, mean 1.19, 95 of 100 below 3.0
-palette: 451 samples; pictures left out one by one, errors of the 451 usual samples:
+palette: 451 samples; images left out one by one, errors of the 451 usual samples:
 Spearman 0.968, mean 0.94, 95 of 100 below 3.2
 """
 

@@ -1,37 +1,54 @@
-"""GIF: drawn again frame by frame, keeping of each what the screen does not show already."""
+"""GIF: encodes frame by frame only the pixels that the screen does not show already."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from PIL import Image, ImageChops
 
 from ....core.model import ImageInfo, Recipe
 from ..metadata import carry
-from .canvas import Canvas, Change, Player, compare, placed, union
+from .canvas import Canvas, Player
+from .encoding import Encoding, skips
+from .faults import looks_well
 from .reader import Frame, Unusual, read_frames, read_screen
-from .writer import Pending, header, write
+from .writer import header
 
 _MOST_COLOURS = 256
 _WORTH_IT = 0.99
-_SHORTEST_MERGED = 2
-"""1/100 s: browsers show shorter frames for 1/10 s, so merging those would change the timing."""
-
-_LONGEST = 0xFFFF
 
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    """Return the GIF in fewer bytes, exact in its timeline; `data` itself where it does something unusual."""
-    screen = read_screen(data)
+    """Return the GIF in fewer bytes, exact in its timeline; `data` itself where it uses unsupported features."""
     try:
-        palette, complete = _shared_palette(data)
-        screens = Canvas(screen.size, complete=complete), Canvas(screen.size, complete=complete)
-        blocks = list(_written(data, palette, screens, _threshold(recipe.quality), alpha=info.alpha))
+        result = carry(data, _smallest(data, info, recipe))
     except Unusual:
         return data
-    result = carry(data, header(screen, palette) + b"".join(blocks) + b"\x3b")
     return result if len(result) < _WORTH_IT * len(data) else data
+
+
+def _smallest(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
+    """Return the lossy encoding if it looks well and is worth it, else the exact one."""
+    screen = read_screen(data)
+    palette, complete = _shared_palette(data)
+    wanted = Canvas(screen.size, complete=complete)
+    player = Player(wanted, {colour: place for place, colour in enumerate(palette)})
+    exact = Encoding(Canvas(screen.size, complete=complete), palette, alpha=info.alpha)
+    threshold, lossy = _threshold(recipe.quality), None
+    for frame in read_frames(data):
+        box = player.show(frame)
+        if lossy is None and threshold and skips(exact.shown, wanted, box, threshold):
+            lossy = exact.copy(threshold)
+        exact.add(frame, wanted, box)
+        if lossy is not None:
+            lossy.add(frame, wanted, box)
+    blocks = exact.finish()
+    if lossy is not None:
+        smaller = lossy.finish()
+        if len(smaller) < _WORTH_IT * len(blocks) and looks_well(lossy.faults, recipe.quality):
+            blocks = smaller
+    return header(screen, palette) + blocks + b"\x3b"
 
 
 def _threshold(quality: int) -> int:
@@ -42,9 +59,9 @@ def _threshold(quality: int) -> int:
 
 
 def _shared_palette(data: bytes) -> tuple[list[bytes], bool]:
-    """Return at most 256 colours, and whether these are all that are drawn.
+    """Return at most 256 colours, and whether they are all the colours that are drawn.
 
-    All lie so that frames use low ones; some are those that spare most frames their own table.
+    If they are, they are ordered so that frames use low indices; if not, they are those that save most local tables.
     """
     frames: Counter[bytes] = Counter()
     uses: list[bytes] = []
@@ -69,19 +86,19 @@ def _colours(table: bytes) -> set[bytes]:
 
 
 def _spared(palette: set[bytes], uses: Sequence[bytes]) -> int:
-    """Return the bytes of the tables that frames need not bring along; `uses` are the colours of each."""
+    """Return the bytes of the local tables that `palette` saves; `uses` are the colours of each frame."""
     return sum(3 << (len(table) // 3 - 1).bit_length() for table in uses if table and _colours(table) <= palette)
 
 
 def _changed(before: Frame | None, frame: Frame) -> Image.Image | None:
-    """Return a mask, not 0 where `frame` surely needs drawing, None for all of it."""
+    """Return a mask that is 0 where `frame` repeats the frame before it, None if it repeats nothing."""
     if before is None or (before.box, before.colours) != (frame.box, frame.colours):
         return None
     return ImageChops.difference(before.index, frame.index)
 
 
 def _nested(order: list[bytes], uses: Sequence[bytes]) -> list[bytes]:
-    """Return the colours of `order` so that those of many frames lie within the beginning: short codes.
+    """Return the colours of `order`, arranged so that many frames use only the first ones: shorter codes.
 
     `uses` are the colours of each frame. The frame that lacks the fewest comes next, one after the other.
     """
@@ -94,48 +111,3 @@ def _nested(order: list[bytes], uses: Sequence[bytes]) -> list[bytes]:
         nested += [colour for place, colour in enumerate(order) if lacking >> place & 1]
         placed |= lacking
     return nested
-
-
-def _written(
-    data: bytes, palette: list[bytes], screens: tuple[Canvas, Canvas], threshold: int, *, alpha: bool
-) -> Iterator[bytes]:
-    """Yield the blocks of each frame, one frame late: what comes next decides how much of it must be cleared."""
-    shown, wanted = screens
-    player = Player(wanted, {colour: place for place, colour in enumerate(palette)})
-    pending: Pending | None = None
-    for frame in read_frames(data):
-        change = compare(shown, wanted, player.show(frame), threshold)
-        if pending is not None:
-            if _same(change) and _mergeable(pending, frame):
-                pending = _longer(pending, frame.delay)
-                continue
-            if change.cleared is not None:
-                pending = pending.grown(change.cleared)
-            yield write(pending, shown, palette, alpha=alpha)
-            if pending.disposal == 2:
-                shown.clear(pending.box)
-                change = compare(shown, wanted, union(change.box, pending.box), threshold)
-        pending = _pending(change, frame)
-        shown.take(wanted, pending.box, pending.drawn)
-    if pending is not None:
-        yield write(pending, shown, palette, alpha=alpha)
-
-
-def _same(change: Change) -> bool:
-    return change.drawn.getbbox() is None and change.cleared is None
-
-
-def _mergeable(pending: Pending, frame: Frame) -> bool:
-    return min(pending.delay, frame.delay) >= _SHORTEST_MERGED and pending.delay + frame.delay <= _LONGEST
-
-
-def _longer(pending: Pending, delay: int) -> Pending:
-    return Pending(pending.box, pending.drawn, pending.source, pending.delay + delay, pending.disposal)
-
-
-def _pending(change: Change, frame: Frame) -> Pending:
-    """Return the frame cut down to what changed; one pixel where nothing did, because its time must pass."""
-    box = change.drawn.getbbox()
-    if box is None:
-        return Pending((0, 0, 1, 1), Image.new("L", (1, 1)), frame, frame.delay)
-    return Pending(placed(box, change.box), change.drawn.crop(box), frame, frame.delay)

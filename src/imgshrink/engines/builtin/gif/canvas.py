@@ -1,4 +1,4 @@
-"""GIF, composed: what the screen shows after each frame."""
+"""Composes the frames of a GIF: what the screen shows after each of them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ Palette = dict[bytes, int]
 
 
 class Mask:
-    """Marks pixels of the screen; `full` once all are marked, which costs nothing to mark again."""
+    """A set of pixels of the screen. Once all are marked, `full` is true and marking costs nothing."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.full = False
         self._marks = Image.new("L", size)
 
+    def copy(self) -> Mask:
+        """Return an equal mask."""
+        other = Mask(self._marks.size)
+        other.full, other._marks = self.full, self._marks.copy()
+        return other
+
     def mark(self, box: Box, pixels: Image.Image) -> None:
-        """Mark those in `box` that `pixels` marks."""
+        """Add the pixels of `box` that `pixels` marks."""
         if not self.full:
             self._marks.paste(255, box, pixels)
             self.full = self._marks.getextrema() == (255, 255)
 
     def paste(self, marks: Image.Image | int, box: Box, pixels: Image.Image | None = None) -> None:
-        """Put `marks` into `box`, where `pixels` marks."""
+        """Replace the marks in `box` where `pixels` is set."""
         self._marks.paste(marks, box, pixels)
         self.full = False
 
@@ -35,10 +41,10 @@ class Mask:
 
 
 class Canvas:
-    """The screen: colours, what of it is opaque, and the indices in the shared palette of the colours that it holds.
+    """The screen: its colours, which pixels are opaque, and the indices of its colours in the shared palette.
 
-    `known` marks the opaque pixels whose colour is in the shared palette; `index` means something there only. Where the
-    palette is `complete`, which holds every colour, both masks are one.
+    `known` marks the opaque pixels whose colour is in the shared palette; `index` is valid only there. A
+    `complete` palette holds every colour, so that both masks are the same object.
     """
 
     def __init__(self, size: tuple[int, int], *, complete: bool) -> None:
@@ -47,8 +53,15 @@ class Canvas:
         self.index = Image.new("L", size)
         self.known = self.opaque if complete else Mask(size)
 
+    def copy(self) -> Canvas:
+        """Return an equal canvas."""
+        other = Canvas(self.rgb.size, complete=self.known is self.opaque)
+        other.rgb, other.index, other.opaque = self.rgb.copy(), self.index.copy(), self.opaque.copy()
+        other.known = other.opaque if self.known is self.opaque else self.known.copy()
+        return other
+
     def take(self, other: Canvas, box: Box, pixels: Image.Image) -> None:
-        """Copy what `other` shows in `box` where `pixels` marks: only opaque pixels."""
+        """Copy from `other` the pixels of `box` that `pixels` marks, which must be opaque there."""
         self.rgb.paste(other.rgb.crop(box), box, pixels)
         self.index.paste(other.index.crop(box), box, pixels)
         self.opaque.mark(box, pixels)
@@ -78,7 +91,7 @@ class Canvas:
         return tuple(plane.crop(box) for plane in self._planes)
 
     def restore(self, box: Box, crops: tuple[Image.Image, ...]) -> None:
-        """Put back what `crops` returned."""
+        """Restore what `crops` returned."""
         for plane, crop in zip(self._planes, crops, strict=True):
             plane.paste(crop, box)
 
@@ -101,7 +114,7 @@ class Player:
         self._saved: tuple[Image.Image, ...] = ()
 
     def show(self, frame: Frame) -> Box:
-        """Draw the next frame and return the box in which anything may have changed."""
+        """Draw the next frame and return the box outside which nothing has changed."""
         touched = self._dispose(frame.box)
         if frame.disposal == 3:
             self._saved = self.canvas.crops(frame.box)
@@ -122,7 +135,7 @@ class Player:
 
 @dataclass(frozen=True)
 class Change:
-    """Where two canvases differ within `box`: pixels to draw, and around those that must turn transparent `cleared`."""
+    """Where two canvases differ within `box`: the pixels to draw, and the box of those that must become transparent."""
 
     box: Box
     drawn: Image.Image
@@ -130,7 +143,7 @@ class Change:
 
 
 def compare(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Change:
-    """Return what separates `shown` from `wanted`; colours within `threshold` in every channel count as equal."""
+    """Return where `shown` differs from `wanted` by more than `threshold` in a channel, or in opacity."""
     red, green, blue = ImageChops.difference(shown.rgb.crop(box), wanted.rgb.crop(box)).split()
     largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     differs = largest.point([0 if value <= threshold else 255 for value in range(256)])
@@ -153,5 +166,5 @@ def union(first: Box, second: Box) -> Box:
 
 
 def placed(box: Box, within: Box) -> Box:
-    """Return `box` as it lies on the screen, where its own origin is the corner of `within`."""
+    """Return `box`, relative to the corner of `within`, in coordinates of the screen."""
     return box[0] + within[0], box[1] + within[1], box[2] + within[0], box[3] + within[1]

@@ -1,4 +1,4 @@
-"""GIF, read: the frames as they are stored, one at a time, as indices into their colour tables."""
+"""Reads the frames of a GIF one at a time, as stored: indices into their colour tables."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _KEPT_EXTENSIONS = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
 
 
 class Unusual(Exception):
-    """The GIF uses something that the optimizer does not treat; the text says what."""
+    """The GIF uses a feature that the optimizer does not support; the text names it."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One stored frame: its place, its indices, its colours, how long it stays (1/100 s), what becomes of it then."""
+    """One stored frame: its box, indices and colours, its delay (1/100 s) and its disposal method."""
 
     box: Box
     index: Image.Image
@@ -39,7 +39,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Screen:
-    """What holds for the whole file. `extensions` are the bytes of the blocks that must stay (loop, profile)."""
+    """The properties of the whole file. `extensions` are the blocks to keep (loop, profile), as bytes."""
 
     width: int
     height: int
@@ -53,7 +53,7 @@ class Screen:
 
 
 def read_screen(data: bytes) -> Screen:
-    """Return what holds for the whole file."""
+    """Return the properties of the whole file."""
     width, height = unpack_from("<HH", data, 6)
     kept = [
         data[part.start : part.end]
@@ -95,6 +95,6 @@ def _frame(data: bytes, start: int, end: int, shared: list[bytes], control: byte
 
 
 def _table(data: bytes, start: int, flags: int) -> list[bytes]:
-    """Return the colours of the table that `flags` announce, none where they announce none."""
+    """Return the colours of the table that `flags` describe; empty if there is none."""
     count = 2 << (flags & 7) if flags & 0x80 else 0
     return [data[at : at + 3] for at in range(start, start + 3 * count, 3)]

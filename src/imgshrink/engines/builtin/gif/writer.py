@@ -1,4 +1,4 @@
-"""GIF, written: one frame at a time, each in the smallest of the ways that show the same."""
+"""Writes a GIF frame by frame, each in the smallest of several encodings that show the same."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .canvas import Canvas, union
 from .reader import Box, Frame, Screen, Unusual
 
 _SMALL = 20_000
-"""Pixels: of smaller frames, whose codes are few and short, one more way is tried."""
+"""Pixels: for smaller frames, which take little time, one more encoding is tried."""
 
 _MOSTLY = 0.5
-"""Of a frame's pixels: where more must be drawn, drawing the rest too may cost less than leaving it out."""
+"""Of a frame's pixels: if more must be drawn, drawing all of them may take fewer bytes."""
 
 _TABLES_WORTH = 2
-"""A table of its own is tried where the frame is so many times as large as that table would be."""
+"""A local table is tried if the frame is at least so many times as large as the table."""
 
 _MIXED = 1
 _DRAWN = b"\xff"
@@ -29,7 +29,7 @@ _ABSENT = bytes.maketrans(b"\1", b"\0")
 
 @dataclass(frozen=True)
 class Pending:
-    """A frame to be written. `drawn` marks within `box` the pixels that must be drawn; the others are there already."""
+    """A frame to be written. `drawn` marks the pixels of `box` to draw; the screen shows the others already."""
 
     box: Box
     drawn: Image.Image
@@ -38,7 +38,7 @@ class Pending:
     disposal: int = 1
 
     def grown(self, box: Box) -> Pending:
-        """Return the frame over `box` too, which is cleared after it."""
+        """Return the frame extended over `box`, to be cleared after it."""
         whole = union(self.box, box)
         drawn = Image.new("L", (whole[2] - whole[0], whole[3] - whole[1]))
         drawn.paste(self.drawn, (self.box[0] - whole[0], self.box[1] - whole[1]))
@@ -47,7 +47,7 @@ class Pending:
 
 @dataclass(frozen=True)
 class _Coded:
-    """A frame's indices as one way of writing them."""
+    """One encoding of a frame's indices."""
 
     pixels: bytes
     transparent: int | None
@@ -83,10 +83,10 @@ def write(frame: Pending, shown: Canvas, palette: list[bytes], *, alpha: bool) -
 
 
 def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image | None) -> list[tuple[Image.Image, list[int]]]:
-    """Return what may be drawn, and how often each index then is.
+    """Return masks of the pixels to draw, each with the histogram of the drawn indices.
 
-    That is what must be, its neighbours in plain runs too, and where it costs little all. `drawable` marks the pixels
-    that can be drawn, None where all can.
+    The masks are: the pixels that must be drawn; these and their plain runs; and, where that costs little time, all.
+    `drawable` marks the pixels that can be drawn, None if all can.
     """
     counts, pixels = index.histogram(drawn), index.width * index.height
     if sum(counts) == pixels:
@@ -101,7 +101,7 @@ def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image | None)
 def _shared_ways(
     index: Image.Image, known: Image.Image | None, drawn: Image.Image, palette: list[bytes]
 ) -> list[_Coded]:
-    """Return the frame in the shared colours, and with a table of its own where its few lie far apart: short codes."""
+    """Encode the frame in the shared colours, and with a local table if its few colours lie far apart."""
     masks = _masks(index, drawn, known)
     ways = [_coded(index, mask, counts) for mask, counts in masks]
     counts = masks[0][1]
@@ -114,7 +114,7 @@ def _shared_ways(
 
 
 def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image | None) -> Image.Image:
-    """Return the mask that also draws the pixels there already wherever a run of them has one colour.
+    """Return the mask that also draws unchanged pixels where a run of them has one colour.
 
     Such a run is likely to be in the code table already; a run of several colours is longer as a transparent one.
     """
@@ -148,7 +148,7 @@ def _coded(index: Image.Image, mask: Image.Image, counts: Sequence[int], table: 
 
 
 def _local_ways(frame: Pending) -> list[_Coded]:
-    """Return the frame with a colour table of its own, made of the source's indices."""
+    """Encode the frame with a local colour table, from the source's indices."""
     left, top = frame.source.box[:2]
     box = (frame.box[0] - left, frame.box[1] - top, frame.box[2] - left, frame.box[3] - top)
     index, known = frame.source.index.crop(box), frame.source.drawn.crop(box)

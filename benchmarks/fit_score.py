@@ -1,6 +1,6 @@
-"""Refit the proxy's weights against SSIMULACRA2 on the corpus, print leave-one-out errors, write the constants' table.
+"""Refit the weights of the score against SSIMULACRA2 on the corpus, print leave-one-out errors, write the table.
 
-    python benchmarks/fit_proxy.py [--samples FOLDER] [--write]
+    python benchmarks/fit_score.py [--samples FOLDER] [--write]
 
 Two kinds of damage are fitted apart, because a pooled set is worse at both: `lossy` (JPEG and WebP) and `palette`. The
 samples take some minutes; `--samples` keeps them between runs. `--write` replaces engines/builtin/weights.py.
@@ -47,7 +47,7 @@ PALETTE_TRIALS = ((70, 0.0), (80, 0.0), (88, 0.0), (95, 0.0), (100, 0.0), (88, 0
 
 @dataclass(frozen=True)
 class Sample:
-    """One candidate for one picture, as PNG or as encoded, with its SSIMULACRA2."""
+    """One candidate for one image, as PNG or as encoded, with its SSIMULACRA2."""
 
     path: str
     how: tuple[object, ...]
@@ -55,7 +55,7 @@ class Sample:
     candidate: bytes
     score: float
     usual: bool
-    """Whether the codecs would do this to such a picture; others only keep the weights sensible everywhere."""
+    """Whether the codecs would do this to such an image; others only keep the weights sensible everywhere."""
 
 
 def lossy_samples() -> Iterator[Sample]:
@@ -75,14 +75,14 @@ def lossy_samples() -> Iterator[Sample]:
 def palette_samples() -> Iterator[Sample]:
     """Yield palettes of the corpus's truecolour PNGs at several settings, on black and white where they have alpha."""
     for path, image in stills(Format.PNG):
-        grounds = (0, 255) if image.hasalpha() and image[-1].min() < 255 else (255,)
+        backgrounds = (0, 255) if image.hasalpha() and image[-1].min() < 255 else (255,)
         for setting, dither in PALETTE_TRIALS:
             candidate = pyvips.Image.pngload_buffer(quantized(image, setting, dither))
-            for ground in grounds:
-                before, after = flat(image, ground), flat(candidate, ground)
+            for background in backgrounds:
+                before, after = flat(image, background), flat(candidate, background)
                 score = score_arrays(before.numpy(), after.numpy())
-                pictures = [picture.pngsave_buffer(compression=1) for picture in (before, after)]
-                yield Sample(str(path), ("palette", setting, dither, ground), *pictures, score, usual=True)
+                images = [image.pngsave_buffer(compression=1) for image in (before, after)]
+                yield Sample(str(path), ("palette", setting, dither, background), *images, score, usual=True)
 
 
 SAMPLES = {"lossy": lossy_samples, "palette": palette_samples}
@@ -103,20 +103,20 @@ def stills(format: Format | None = None) -> Iterator[tuple[Path, pyvips.Image]]:
 
 
 def central(image: pyvips.Image) -> pyvips.Image:
-    """Return the part of the picture that the metric compares."""
+    """Return the part of the image that the metric compares."""
     width, height = min(CROP, image.width), min(CROP, image.height)
     return image.crop((image.width - width) // 2, (image.height - height) // 2, width, height).copy_memory()
 
 
-def flat(image: pyvips.Image, ground: int) -> pyvips.Image:
-    """Return the picture as three bands of bytes on a ground."""
+def flat(image: pyvips.Image, background: int) -> pyvips.Image:
+    """Return the image as three bands of bytes on a background."""
     image = image.colourspace("srgb")
-    image = image.flatten(background=ground) if image.hasalpha() else image
+    image = image.flatten(background=background) if image.hasalpha() else image
     return image.cast("uchar").copy_memory()
 
 
 def opened(data: bytes) -> pyvips.Image:
-    """Return an encoded picture's pixels."""
+    """Return an encoded image's pixels."""
     return flat(pyvips.Image.new_from_buffer(data, ""), 255)
 
 
@@ -146,7 +146,7 @@ def measured(samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit(numbers: np.ndarray, scores: np.ndarray, importance: np.ndarray) -> np.ndarray:
-    """Return the non-negative weights with the least error of the score, by Huber's measure: few odd pictures, and
+    """Return the non-negative weights with the least error of the score, by Huber's measure: few odd images, and
     there are some, must not bend the fit of all others."""
     trust = np.ones(len(scores))
     for _ in range(ROUNDS):
@@ -174,12 +174,12 @@ def least_squares(numbers: np.ndarray, scores: np.ndarray, trust: np.ndarray) ->
 
 
 def predicted(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the proxy's scores."""
+    """Return the estimate's scores."""
     return 100 - 10 * np.maximum(numbers @ weights, 0) ** POWER
 
 
 def left_out(numbers: np.ndarray, scores: np.ndarray, importance: np.ndarray, paths: np.ndarray) -> np.ndarray:
-    """Return each picture's scores predicted by weights that were fitted without it."""
+    """Return each image's scores predicted by weights that were fitted without it."""
     result = np.zeros(len(scores))
     for path in np.unique(paths):
         others = paths != path
@@ -193,7 +193,7 @@ def report(kind: str, scores: np.ndarray, guessed: np.ndarray, usual: np.ndarray
     gaps = np.abs(scores - guessed)
     likeness, most = spearmanr(scores, guessed)[0], np.quantile(gaps, 0.95)
     return (
-        f"{kind}: {len(usual)} samples; pictures left out one by one, errors of the {len(scores)} usual samples:\n"
+        f"{kind}: {len(usual)} samples; images left out one by one, errors of the {len(scores)} usual samples:\n"
         f"Spearman {likeness:.3f}, mean {gaps.mean():.2f}, 95 of 100 below {most:.1f}"
     )
 
@@ -225,7 +225,7 @@ def main() -> None:
         tables.append(table(kind.upper(), fit(numbers, scores, importance)))
     if options.write:
         today = datetime.datetime.now(tz=datetime.UTC).date()
-        head = f'"""Weights of the proxy, written by `benchmarks/fit_proxy.py` on {today}; do not edit.\n\n'
+        head = f'"""Weights of the estimate, written by `benchmarks/fit_score.py` on {today}; do not edit.\n\n'
         WEIGHTS.write_text(head + "".join(f"{line}\n" for line in lines) + '"""\n\n' + "\n".join(tables))
 
 

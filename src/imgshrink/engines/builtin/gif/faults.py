@@ -1,0 +1,71 @@
+"""Collects the frames of a lossy animation that differ most from what they should show, and scores them."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+import pyvips
+from PIL import Image, ImageChops
+
+from ..places import PlaceScorer
+from ..score import Reference
+from ..targets import palette_target
+from ..weights import PALETTE
+from .canvas import Canvas
+from .reader import Box
+
+_KEPT = 3
+
+
+@dataclass(order=True)
+class _Fault:
+    """One frame: how many samples differ where it has changed, its number, and both screens."""
+
+    count: int
+    number: int
+    wanted: Image.Image = field(compare=False)
+    shown: Image.Image = field(compare=False)
+
+
+class Faults:
+    """The frames that differ most, at most three; few are kept, so that memory does not grow with the animation."""
+
+    def __init__(self) -> None:
+        self._worst: list[_Fault] = []
+        self._number = 0
+
+    def look(self, shown: Canvas, wanted: Canvas, box: Box) -> None:
+        """Take in a frame that has changed within `box`."""
+        self._number += 1
+        counts = ImageChops.difference(shown.rgb.crop(box), wanted.rgb.crop(box)).histogram()
+        count = sum(counts) - counts[0] - counts[256] - counts[512]
+        if count and (len(self._worst) < _KEPT or count > self._worst[0].count):
+            fault = _Fault(count, self._number, _visible(wanted), _visible(shown))
+            (heapq.heappush if len(self._worst) < _KEPT else heapq.heapreplace)(self._worst, fault)
+
+    def pairs(self) -> list[tuple[Image.Image, Image.Image]]:
+        """Return of each frame the screen as it should be, and as it is."""
+        return [(fault.wanted, fault.shown) for fault in self._worst]
+
+
+def _visible(canvas: Canvas) -> Image.Image:
+    """Return the screen, black where it is transparent."""
+    screen = Image.new("RGB", canvas.rgb.size)
+    screen.paste(canvas.rgb, (0, 0), canvas.opaque.crop((0, 0, *canvas.rgb.size)))
+    return screen
+
+
+def looks_well(faults: Faults, quality: int) -> bool:
+    """Tell whether the worst frames look as good as a palette of that quality has to, as a whole and at each place."""
+    target = palette_target(quality)
+    for pair in faults.pairs():
+        wanted, shown = (
+            pyvips.Image.new_from_memory(image.tobytes(), *image.size, 3, "uchar").copy(interpretation="srgb")
+            for image in pair
+        )
+        if Reference(wanted).score(shown, PALETTE) < target.score:
+            return False
+        if PlaceScorer(wanted).scores(shown, PALETTE).worst < target.place:
+            return False
+    return True
