@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from table import markdown  # noqa: E402 - found there
 
+from imgshrink.engines.builtin.versions import RULES  # noqa: E402 - as above
+
 PAGE = ROOT / "example_site" / "docs" / "how-small.md"
 FIGURES = ROOT / "benchmarks" / "figures.json"
 BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
@@ -23,7 +25,9 @@ def tables(name: str) -> str:
     for title, lines in kept["tables"].items():
         if lines:
             text += f"\n### {title}, {name}\n\n{markdown(lines)}"
-    return f"{text}\nMeasured on {kept['date']} with {kept['codecs']}.\n\n"
+    since = f" The encoders have changed since: their rules were {kept['rules']}, and are {RULES} now."
+    changed = "" if kept["rules"] == RULES else since
+    return f"{text}\nMeasured on {kept['date']} with {kept['codecs']}.{changed}\n\n"
 
 
 def renewed(page: str) -> str:

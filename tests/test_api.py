@@ -144,6 +144,7 @@ def test_all_names_are_there() -> None:
         imgshrink.nothing  # noqa: B018
 
 
+@pytest.mark.slow
 def test_type_checkers_see_the_names(tmp_path: Path) -> None:
     """mypy knows the types of the public API in somebody else's code."""
     pytest.importorskip("mypy", reason="mypy is in the group `lint`")

@@ -32,9 +32,11 @@ def test_the_page_is_what_the_figures_make_of_it():
 
 
 @pytest.mark.parametrize("name", ["corpus", "unseen"])
-def test_figures_are_of_these_encoders(name):
-    """A change of the encoders' rules asks for new figures."""
-    assert KEPT[name]["rules"] == RULES
+def test_the_page_says_when_the_encoders_have_changed(name):
+    """Figures of earlier rules are published as such."""
+    text = figures_page.PAGE.read_text(encoding="utf-8")
+    changed = f"The encoders have changed since: their rules were {KEPT[name]['rules']}, and are {RULES} now."
+    assert (changed in text) is (KEPT[name]["rules"] != RULES)
 
 
 @pytest.mark.parametrize(

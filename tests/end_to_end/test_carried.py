@@ -20,6 +20,9 @@ from imgshrink.image.seal import read_seal, unseal
 from real_tools import CLOSED, GIF, JPEG, PNG, WEBP, build, make_site, program, run
 from server_process import Served
 
+pytestmark = pytest.mark.slow
+
+
 DIAGRAM = urllib.parse.quote('<mxfile host="app"><diagram name="net">' + "x1" * 900 + "</diagram></mxfile>").encode()
 MXFILE = chunk(b"tEXt", b"mxfile\0" + DIAGRAM)
 WORKFLOW = chunk(b"tEXt", b'workflow\0{"nodes": [1]}') + chunk(b"tEXt", b"parameters\0a cat, Steps: 20")
@@ -96,7 +99,7 @@ IMAGES: Mapping[str, bytes] = {**KEPT, **ALONE, **NOTED}
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A real server with the built-in codecs, as the environment that leads to it; RECEIVED is its folder."""
     folder = tmp_path_factory.mktemp("server") / "data"
-    with Served(folder, engine="builtin").start() as server:
+    with Served(folder, engine="builtin") as server:
         yield {"TINYJPG_API_KEY": server.key, "TINYJPG_API_URL": server.url, "RECEIVED": str(folder)}
 
 

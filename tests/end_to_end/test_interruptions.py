@@ -84,6 +84,7 @@ def test_once_on_any_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert {row["engine"] for row in second.values()} <= {"", None}
 
 
+@pytest.mark.slow
 def test_equal_bytes_from_any_number_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Same bytes, settings and versions give the same output, with one worker and with three."""
     one, three = copies(tmp_path / "one"), copies(tmp_path / "three")
@@ -131,6 +132,7 @@ def bad_codecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
         yield by_name(list(steps))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a worker's memory")
 def test_bad_codecs_are_named_and_the_rest_is_done(bad_codecs: dict[str, Outcome]) -> None:
     """A crashing, a hanging and a memory-eating codec cost their own image its gain, and nothing else.
@@ -147,6 +149,7 @@ def test_bad_codecs_are_named_and_the_rest_is_done(bad_codecs: dict[str, Outcome
     assert bad_codecs["photo.jpg"].status in (Status.OPTIMIZED, Status.SEALED)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a worker's memory")
 def test_memory_and_time_are_no_verdict(bad_codecs: dict[str, Outcome], tmp_path: Path) -> None:
     """What ran out of memory or time is untouched, the check names it, and the next run tries it again."""
@@ -365,6 +368,7 @@ UNTOUCHED = [
 """Those hostile inputs that must stay as they are, files on every system."""
 
 
+@pytest.mark.slow
 def test_hostile_is_untouched(hostile_run: tuple[Path, Path, object, object]) -> None:
     """What can't or mustn't be shrunk keeps its bytes and its time stamp."""
     made, folder, _, _ = hostile_run
@@ -394,6 +398,7 @@ def test_hostile_never_fails(hostile_run: tuple[Path, Path, object, dict[str, di
     assert "git lfs pull" in str(rows["lfs-pointer.png"]["reason"])
 
 
+@pytest.mark.slow
 def test_hostile_pictures_stay_the_same(hostile_run: tuple[Path, Path, object, object]) -> None:
     """Every input that another decoder can open shows the same picture afterwards, with frames, mode and size."""
     made, folder, _, _ = hostile_run
@@ -462,6 +467,7 @@ def test_bombs_are_refused_from_the_header(tmp_path: Path, name: str) -> None:
     assert children_peak == 0
 
 
+@pytest.mark.slow
 def test_sealable_hostile_inputs_pass_a_check(hostile_run: tuple[Path, Path, object, object]) -> None:
     """After one run the offline check passes: what is not sealed is a note."""
     folder = hostile_run[1]

@@ -274,6 +274,7 @@ def test_undo_before_the_commit(repository: Path) -> None:
         assert (repository / "docs/setup.png").read_bytes() == OTHER_PNG.read_bytes()
 
 
+@pytest.mark.slow
 def test_undo_after_the_command_and_the_commit(repository: Path) -> None:
     """`restore` brings an original back without git; git brings it back after a commit; `--keep` keeps it that way."""
     picture = repository / "docs/setup.png"
@@ -293,6 +294,7 @@ def test_undo_after_the_command_and_the_commit(repository: Path) -> None:
     assert picture.read_bytes() == OTHER_PNG.read_bytes()
 
 
+@pytest.mark.slow
 def test_no_trace_is_left(repository: Path) -> None:
     """After the cache is cleared, nothing is known."""
     assert shell(repository, "imgshrink warm docs").returncode == 0
@@ -301,6 +303,7 @@ def test_no_trace_is_left(repository: Path) -> None:
     assert "2 new" in shell(repository, "imgshrink optimize --dry-run docs").stdout
 
 
+@pytest.mark.slow
 def test_warm_job(tmp_path: Path) -> None:
     """After the commands of the warm job, the next build finds every image of the docs known."""
     site = make_site(tmp_path, {"a.png": OTHER_PNG, "b.jpg": JPEG}, config="theme: {name: null, custom_dir: theme}")

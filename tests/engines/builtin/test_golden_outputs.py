@@ -15,6 +15,9 @@ from imgshrink.engines.builtin.versions import RULES, codec_versions
 from imgshrink.image.sniff import sniff
 from places import IMAGES, ROOT
 
+pytestmark = pytest.mark.slow
+
+
 GOLDEN = ROOT / "tests" / "golden" / "codecs.json"
 QUALITIES = (60, 80, 100)
 

@@ -17,6 +17,8 @@ from imgshrink.image.sniff import sniff
 from places import IMAGES
 from screenshots import PICTURES, recording, saved
 
+pytestmark = pytest.mark.slow
+
 
 def sizes(data: bytes) -> list[int]:
     """Return the bytes at 80 and at 100."""

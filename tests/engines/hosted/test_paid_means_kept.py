@@ -143,7 +143,7 @@ DOWNLOAD: dict[str, Fault] = {
 LONG = ("drips", "drips a body", "endless 100 Continue")
 """Waits like `silence`, which is among the plain tests."""
 COLLECTING = [
-    pytest.param(step, name, marks=[pytest.mark.slow] if name in LONG else [])
+    pytest.param(step, name, marks=[pytest.mark.slow] if name in LONG or name == "cut in the body" else [])
     for step, faults in (("status", STATUS), ("download", DOWNLOAD))
     for name in faults
 ]
@@ -220,7 +220,11 @@ UPLOAD: dict[str, tuple[Fault, int]] = {
 
 @ENGINES
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in UPLOAD]
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in LONG or name == "cut in the body" else [])
+        for name in UPLOAD
+    ],
 )
 def test_uploading(name: str, builtin: bool, server: LyingServer, runs: Runs) -> None:
     """An upload that fails is repeated at most once, by the next run; the built-in engine may take over meanwhile."""

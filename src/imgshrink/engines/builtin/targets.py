@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 _LOSSY = ((1, 20.0), (30, 45.0), (60, 62.0), (70, 70.0), (80, 74.0), (85, 79.5), (90, 84.0), (99, 92.0))
 _PALETTE = ((1, 40.0), (30, 62.0), (60, 80.0), (70, 84.0), (80, 88.0), (90, 94.0), (99, 98.0))
-_PALETTE_FLOOR = ((1, 30.0), (30, 58.0), (60, 77.0), (70, 80.0), (80, 84.0), (90, 91.0), (99, 96.0))
+_PALETTE_FLOOR = ((1, 30.0), (30, 58.0), (60, 77.0), (70, 81.0), (80, 86.0), (90, 91.0), (99, 96.0))
 _PALETTE_SETTING = ((1, 30.0), (30, 50.0), (60, 78.0), (70, 83.0), (80, 88.0), (90, 90.0), (99, 100.0))
+
+_ANIMATION = ((1, 20.0), (30, 45.0), (60, 64.0), (70, 74.0), (80, 84.0), (90, 91.0), (99, 96.0))
 
 _LOSSY_PLACE = ((1, 5.0), (30, 30.0), (60, 52.0), (70, 60.0), (80, 68.0), (90, 78.0), (95, 83.0), (99, 87.0))
 _PALETTE_PLACE = ((1, 5.0), (30, 30.0), (60, 55.0), (70, 63.0), (80, 70.0), (90, 81.0), (95, 86.0), (99, 91.0))
@@ -49,6 +51,11 @@ def palette_target(quality: int) -> PaletteTarget:
         _between(_PALETTE_FLOOR, quality),
         _between(_PALETTE_PLACE, quality),
     )
+
+
+def animation_target(quality: int) -> float:
+    """Return the score that the worst frames of a lossy GIF must reach."""
+    return _between(_ANIMATION, quality)
 
 
 def _between(points: Sequence[tuple[int, float]], quality: int) -> float:

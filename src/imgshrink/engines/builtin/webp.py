@@ -24,7 +24,9 @@ _CAUTION = 8.5
 """Points that the estimate, fitted on JPEG for the most part, is too kind to WebP."""
 
 _MISSED = 6.0
-_CLOSE = 1.5
+_ALTERED = 1.0
+"""Points below the least that is taken: what verify would refuse is not taken."""
+
 _KINDER = 4.0
 """Points that a place of a WebP truly looks better than one of a JPEG with the same estimate."""
 
@@ -66,7 +68,7 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
     highest = max(_LOWEST, min(95, round(target + _ALREADY_THERE) - 1))
     attempt = _Attempt(tried, recipe.quality, places=tried.height == image.height and not info.animated)
     best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=highest)
-    if best.score < target - _MISSED or (attempt.places and best.score < target - _CLOSE):
+    if best.score < target - _MISSED:
         return None
     if attempt.places:
         return best.data
@@ -87,16 +89,16 @@ class _Attempt:
         self._scorer, self._place_scorer = Scorer(image), PlaceScorer(image)
 
     def __call__(self, setting: int) -> Trial:
-        """Return the trial; a place that misses its target lowers the score as much below that of the image."""
+        """Return the trial; a place that misses its target lowers the score as much below the least that is taken."""
         data = encoded(self._image, setting)
         shown = _decoded(data).copy_memory()
         score = self._scorer.score(shown, LOSSY) - _CAUTION
         if self.places:
             missed = self._place_target - self._place_scorer.scores(shown, LOSSY).worst
             if missed > 0:
-                score = min(score, self._target - missed)
-            elif score >= self._target and acceptable(self._image, shown, self._quality, Format.WEBP):
-                score = self._target - 2 * _CLOSE
+                score = min(score, self._target - _MISSED - missed)
+            elif score >= self._target - _MISSED and acceptable(self._image, shown, self._quality, Format.WEBP):
+                score = self._target - _MISSED - _ALTERED
         return Trial(setting, data, score)
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 
 from ..places import PlaceScorer
 from ..score import Reference
-from ..targets import palette_target
+from ..targets import animation_target, palette_target
 from ..weights import PALETTE
 from .canvas import Canvas
 from .reader import Box
@@ -57,14 +57,14 @@ def _visible(canvas: Canvas) -> Image.Image:
 
 
 def looks_well(faults: Faults, quality: int) -> bool:
-    """Tell whether the worst frames look as good as a palette of that quality has to, as a whole and at each place."""
+    """Tell whether the worst frames look as good as that quality asks for, as a whole and at each place."""
     target = palette_target(quality)
     for pair in faults.pairs():
         wanted, shown = (
             pyvips.Image.new_from_memory(image.tobytes(), *image.size, 3, "uchar").copy(interpretation="srgb")
             for image in pair
         )
-        if Reference(wanted).score(shown, PALETTE) < target.score:
+        if Reference(wanted).score(shown, PALETTE) < animation_target(quality):
             return False
         if PlaceScorer(wanted).scores(shown, PALETTE).worst < target.place:
             return False
