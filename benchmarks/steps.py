@@ -33,7 +33,7 @@ STEPS = {
     "encode": [jpeg.encoded, png.quantized, webp.encoded],
     "score": [score.Reference.score],
     "places": [places.PlaceScorer.scores],
-    "recode": [jpeg.transcode, png_lossless.squeeze, png_lossless.squeeze_palette, png_lossless.rough],
+    "recode": [jpeg.transcode, png_lossless.squeeze, png_lossless.rough],
     "compose": [canvas.Player.show, canvas.compare, canvas.Canvas.take],
     "write": [writer.write],
     "verify": [verify],

@@ -15,7 +15,6 @@ from imgshrink.core.model import Recipe
 from imgshrink.engines.builtin import jpeg, png, png_lossless, webp
 from imgshrink.engines.builtin.codecs import optimize
 from imgshrink.engines.builtin.png import quantized
-from imgshrink.engines.builtin.png_lossless import squeeze_palette
 from imgshrink.engines.builtin.score import SAMPLED, Reference, sample
 from imgshrink.engines.builtin.search import TRIALS, Trial, search
 from imgshrink.engines.builtin.targets import lossy_target, palette_target
@@ -222,14 +221,6 @@ def test_one_value_makes_it_unrounded():
     assert png._is_rounded(image)
     odd = pyvips.Image.black(1, 1, bands=3) + 100
     assert not png._is_rounded(image.insert(odd.cast("uchar"), 3, 5))
-
-
-def test_palettes_of_gradients_are_filtered():
-    """Where neighbours differ, filters are tried; where a palette hardly compresses, they are worth a lot."""
-    ramp = pyvips.Image.identity().embed(0, 0, 256, 256, extend="copy").rot90()
-    sheet = ((ramp + ramp.rot90() + pyvips.Image.gaussnoise(256, 256, sigma=1, seed=1)) % 256).cast("uchar")
-    data = quantized(sheet.bandjoin([sheet, sheet]).copy(interpretation="srgb"), 100, 0.0)
-    assert len(squeeze_palette(data, 256 * 256)) < 0.9 * len(squeeze_palette(data, 10**9))
 
 
 def test_huge_png_gets_the_least_effort(monkeypatch):

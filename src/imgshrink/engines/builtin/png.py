@@ -14,7 +14,7 @@ from ...image.sniff import sniff
 from ...pixels.compare import acceptable
 from .metadata import carry
 from .places import PlaceScorer
-from .png_lossless import rough, squeeze, squeeze_palette
+from .png_lossless import rough, squeeze
 from .score import Scorer
 from .targets import HUGE, palette_target
 from .weights import PALETTE
@@ -62,7 +62,7 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     scorer = _Scorer(image, recipe.quality)
     best = _best_palette(image, scorer)
     if best.score >= scorer.target.floor:
-        result = squeeze_palette(carry(data, best.data), info.pixels)
+        result = squeeze(carry(data, best.data), info.pixels)
         if len(result) < _CERTAINLY_LESS * len(rough(data)):
             return result
         lossless = squeeze(data, info.pixels)

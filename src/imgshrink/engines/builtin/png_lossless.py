@@ -22,29 +22,10 @@ _RULES: dict[str, Any] = {
 }
 
 
-_DENSE = 0.08
-"""Bytes a pixel, as the image comes from another encoder."""
-
-_SMALL = 20_000
-"""Bytes below which all ways are tried: they take little time, and a second run finds nothing smaller."""
-
-
 def squeeze(data: bytes, pixels: int, *, depth_may_fall: bool = True) -> bytes:
     """Return the PNG of so many pixels recoded without loss; raises `oxipng.PngError` for a broken one."""
     level = 0 if pixels > HUGE else 2
     return bytes(oxipng.optimize_from_memory(data, level=level, bit_depth_reduction=depth_may_fall, **_RULES))
-
-
-def squeeze_palette(data: bytes, pixels: int) -> bytes:
-    """Return a palette PNG of so many pixels recoded without loss.
-
-    Filters and other orders of the palette take four times as long, and pay where neighbours differ: up to a quarter in
-    plots with gradients and dithered images, next to nothing in screenshots.
-    """
-    if len(data) >= _DENSE * pixels or len(data) < _SMALL:
-        return squeeze(data, pixels)
-    deflate = oxipng.Deflaters.libdeflater(10)
-    return bytes(oxipng.optimize_from_memory(data, filter=[oxipng.RowFilter.NoOp], deflate=deflate, **_RULES))
 
 
 def rough(data: bytes) -> bytes:
