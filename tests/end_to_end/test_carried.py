@@ -142,7 +142,7 @@ def test_in_place(tmp_path: Path, api: dict[str, str], engine: str, quality: str
     for name in ALONE:
         assert f"docs/{name} ({REASON} (" in said
     checked = command(folder, "check", f"--quality={quality}", "docs")
-    assert f"all {len(IMAGES)} images are shrunk ({len(ALONE)} left alone)" in checked
+    assert f"{len(IMAGES) - len(ALONE)} images are shrunk ({len(ALONE)} left alone)" in checked
 
 
 def test_into_another_folder(tmp_path: Path) -> None:

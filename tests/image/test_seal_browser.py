@@ -23,7 +23,7 @@ from image_builder import (
     vp8x,
     webp,
 )
-from imgshrink.image.metadata import graft, read_metadata, reduce
+from imgshrink.image.metadata import dress, graft, reduce
 from imgshrink.image.seal import seal
 from imgshrink.image.sniff import sniff
 
@@ -154,7 +154,7 @@ def test_natural_size_by_density(tmp_path: Path) -> None:
         "original": data,
         "sealed": seal(data, 80),
         "reduced": reduce(data),
-        "grafted": graft(plain, density=read_metadata(data).density),
+        "grafted": dress(plain, data, keep=True),
     }
     report = shown(files, tmp_path, 60)
     sizes = {name: facts[0][:2] for name, facts in report.items()}
