@@ -40,7 +40,7 @@ def progress(done: int, images: int, done_bytes: int, all_bytes: int, left: floa
 def result(summary: Summary) -> str:
     """Return the line that sums up a run. Sizes are left out where nothing was shrunk."""
     if not summary.images:
-        return "no images found"
+        return "no images found" + (f" ({summary.excluded} excluded)" if summary.excluded else "")
     ending = f"{counted(summary.uploads, 'upload')}, {span(summary.seconds)}"
     if summary.dropped:
         ending += f". {dropped(summary.dropped)}"
