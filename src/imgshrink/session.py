@@ -77,7 +77,7 @@ class Session:
 
         sources = self._sources(_as_paths(paths))
         found = check(sources, min_size=self.settings.min_size, seal=self.settings.seal)
-        return as_outcomes(found.unfinished)
+        return as_outcomes(found.not_shrunk)
 
     @cached_property
     def cache(self) -> LocalCache:
@@ -240,11 +240,11 @@ class Session:
 
         return remote_verify(self.workers)(original, candidate, recipe)
 
-    def same_picture(self, original: bytes, output: bytes, quality: int) -> bool:
+    def same_image(self, original: bytes, output: bytes, quality: int) -> bool:
         """Return whether verify accepts `output` as a result for `original` at `quality`."""
-        from .worker_tasks import same_picture
+        from .worker_tasks import same_image
 
-        return same_picture(self.workers)(original, output, quality)
+        return same_image(self.workers)(original, output, quality)
 
     def _policy(self, *, in_place: bool) -> Policy:
         settings = self.settings

@@ -113,7 +113,7 @@ def remote_verify(workers: WorkerPool) -> Callable[[bytes, bytes, Recipe], Judge
     return verify
 
 
-def same_picture(workers: WorkerPool) -> Callable[[bytes, bytes, int], bool]:
+def same_image(workers: WorkerPool) -> Callable[[bytes, bytes, int], bool]:
     """Return whether verify accepts an output for an original, judged in a worker at the quality of the output's seal.
 
     What the original carries for other programs makes no difference: it may have been dropped. False where this machine

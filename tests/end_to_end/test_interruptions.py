@@ -410,11 +410,11 @@ def test_hostile_pictures_stay_the_same(hostile_run: tuple[Path, Path, object, o
     # The one that Pillow does not open before either: a wrong checksum in a text chunk.
     compared = [path for path in changed if path.name != "bad-crc-ancillary.png"]
     for path in compared:
-        same_picture(path, folder / path.name)
+        same_image(path, folder / path.name)
     assert len(compared) > 30
 
 
-def same_picture(before: Path, after: Path) -> None:
+def same_image(before: Path, after: Path) -> None:
     with Image.open(before) as one, Image.open(after) as two:
         assert (one.format, one.size) == (two.format, two.size), before.name
         assert one.info.get("loop") == two.info.get("loop"), before.name

@@ -54,7 +54,7 @@ def test_what_is_not_read(tmp_path: Path) -> None:
         (State.UNREADABLE, "can't be read: a folder", 0),
     ]
     checked = check([source(path) for path in (large, pipe, folder)], min_size=0, seal="all")
-    assert (checked.unfinished, len(checked.left)) == ((), 3)
+    assert (checked.not_shrunk, len(checked.left)) == ((), 3)
 
 
 @POSIX
@@ -64,6 +64,6 @@ def test_check(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(BIG)
         (tmp_path / name).chmod(mode)
     checked = check([source(path) for path in sorted(tmp_path.iterdir())], min_size=0, seal="all")
-    assert [image.source.name for image in checked.unfinished] == ["open.png"]
-    rows = as_outcomes([*checked.unfinished, *checked.left])
+    assert [image.source.name for image in checked.not_shrunk] == ["open.png"]
+    rows = as_outcomes([*checked.not_shrunk, *checked.left])
     assert [(row.path, row.reason) for row in rows] == [("open.png", "not shrunk"), ("locked.png", Reason.READ_ONLY)]

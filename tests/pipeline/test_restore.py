@@ -120,7 +120,7 @@ def test_mark_alone_is_taken_away_by_git(repository: Path, originals: Originals)
 
 
 @pytest.mark.parametrize("alike", [True, False])
-def test_git_holds_the_original_only_if_it_is_the_same_picture(
+def test_git_holds_the_original_only_if_it_is_the_same_image(
     repository: Path, originals: Originals, *, alike: bool
 ) -> None:
     """Another content in git is the original only where it shows the same picture; pointers are passed over."""

@@ -25,7 +25,7 @@ from .options import paths_argument, settings_of, settings_options, verbose_opti
 from .output import info, print_result
 from .run import find_images
 
-FINE, UNFINISHED, WRONG_USE, FAILURES = 0, 1, 2, 3
+FINE, NOT_SHRUNK, WRONG_USE, FAILURES = 0, 1, 2, 3
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -57,7 +57,7 @@ def check(
         info(f"imgshrink: {note}")
     if write_baseline is not None:
         return _write(write_baseline, checked)
-    if checked.unfinished:
+    if checked.not_shrunk:
         _print_not_shrunk(checked, settings, verbose=verbose)
     else:
         print_result(all_shrunk(checked.images, _passed(checked, settings), excluded=images.excluded, paths=where))
@@ -75,14 +75,14 @@ def _report_pointers(checked: Checked) -> int:
 
 
 def _write(file: Path, checked: Checked) -> int:
-    rows = [(seen.digest, seen.source.name) for seen in checked.unfinished]
+    rows = [(seen.digest, seen.source.name) for seen in checked.not_shrunk]
     count = baselines.write_baseline(file, rows)
     print_result(f"imgshrink: {counted(count, 'image')} listed in {shown(str(file))}")
     return FINE
 
 
 def _print_not_shrunk(checked: Checked, settings: Settings, *, verbose: bool) -> None:
-    rows = as_outcomes(checked.unfinished)
+    rows = as_outcomes(checked.not_shrunk)
     hook = bool(os.environ.get("PRE_COMMIT"))
     listed = len(rows) if verbose else LISTED
     for line in not_shrunk(rows, checked.images, hook=hook, runner=_runner(), file=_file(settings), listed=listed):
@@ -115,4 +115,4 @@ def _code(checked: Checked, settings: Settings, *, pointers: int) -> int:
         return WRONG_USE
     if settings.strict and any(seen.state in (State.BROKEN, State.UNREADABLE) for seen in checked.left):
         return FAILURES
-    return UNFINISHED if checked.unfinished else FINE
+    return NOT_SHRUNK if checked.not_shrunk else FINE

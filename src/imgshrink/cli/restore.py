@@ -71,7 +71,7 @@ def _summary(restored: int, others: Collection[Path]) -> str:
 
 
 def _originals(session: Session, paths: Iterable[Path]) -> Iterable[Original]:
-    found = (find_original(path, session.originals, session.same_picture) for path in paths)
+    found = (find_original(path, session.originals, session.same_image) for path in paths)
     return (original for original in found if original is not None and original.data != original.now)
 
 

@@ -58,8 +58,8 @@ def why_not_sealable(data: bytes) -> str:
     info = sniff(data)
     if info is None or not info.complete:
         return describe(data)
-    if info.pictures > 1:
-        return f"holds {info.pictures} images (MPF): rewriting it would lose all but the first"
+    if info.image_count > 1:
+        return f"holds {info.image_count} images (MPF): rewriting it would lose all but the first"
     return "signed (C2PA): any change would break the signature" if info.signed else ""
 
 

@@ -17,13 +17,13 @@ LEFT_ALONE = (State.READ_ONLY, State.UNSUPPORTED, State.BROKEN, State.UNREADABLE
 class Checked:
     """What a check found.
 
-    `unfinished` fails it: complete images that can be sealed, are not small, and carry no valid seal. Of the others,
+    `not_shrunk` fails it: complete images that can be sealed, are not small, and carry no valid seal. Of the others,
     `small` are under min_size, `listed` stand in the baseline, and `left` are those that imgshrink leaves alone, with
     the reason.
     """
 
     images: int
-    unfinished: tuple[Inspected, ...]
+    not_shrunk: tuple[Inspected, ...]
     small: int
     listed: int
     left: tuple[Inspected, ...]
@@ -37,7 +37,7 @@ def check(sources: Iterable[Source], *, min_size: int, seal: str, baseline: froz
     waiting = [image for image in found if image.state is State.OPEN]
     return Checked(
         images=len(found),
-        unfinished=tuple(image for image in waiting if image.digest not in baseline),
+        not_shrunk=tuple(image for image in waiting if image.digest not in baseline),
         small=sum(image.state is State.SMALL for image in found),
         listed=sum(image.digest in baseline for image in waiting),
         left=tuple(image for image in found if image.state in LEFT_ALONE),
