@@ -18,6 +18,7 @@ from cli_with_api import Person
 from corpus import CORPUS, WHY_SKIPPED, corpus_images
 from fakes import Bench, deflated
 from lying_server import LyingServer, lying_server
+from once import once
 from places import IMAGES
 from real_tools import make_repository
 from shell import clean, move_in
@@ -63,10 +64,13 @@ def hostile_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[s
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    folder = tmp_path_factory.mktemp("hostile")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        return folder, dict(module.main(str(folder)))
+
+    def generated(folder: Path) -> dict[str, str]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            return dict(module.main(str(folder)))
+
+    return once(tmp_path_factory, "hostile", generated)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -211,6 +211,7 @@ def test_hooks_of_the_pages_are_ours(page: str, tmp_path: Path) -> None:
         assert local(text)
 
 
+@pytest.mark.slow
 def test_new_images_only(repository: Path) -> None:
     """The check of a branch fails for its new image and passes once that is shrunk; the old ones stay as they are."""
     git(repository, "update-ref", "refs/remotes/origin/main", "HEAD")
@@ -263,6 +264,7 @@ def test_baseline(repository: Path) -> None:
         assert "imgshrink: 1 of 4 images is not shrunk" in done.stdout
 
 
+@pytest.mark.slow
 def test_undo_before_the_commit(repository: Path) -> None:
     """Both ways of git bring back what was not committed yet, the second one also after `git add`."""
     first, second = blocks("undo", "Before the commit")
