@@ -24,9 +24,9 @@ from command import PROGRAM, called, started
 from imgshrink.files.originals import Originals
 from imgshrink.image.seal import read_seal, seal
 from imgshrink.settings.folders import state_folder
-from once import once
 from patience import PATIENCE
 from places import IMAGES
+from real_tools import WORTH_IT
 from server_process import Served
 from shell import UNMEASURED
 
@@ -38,10 +38,6 @@ def run(
     done = (started if program else called)(*words, cwd=cwd, environ=environ)
     assert done.returncode == code, done.stdout + done.stderr
     return done
-
-
-WORTH_IT = ("photo.jpg", "still.png", "animated.webp", "palette.png")
-"""The images of a project that the command works on."""
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -67,27 +63,10 @@ def project(tmp_path: Path) -> Path:
     docs = tmp_path / "project" / "docs"
     docs.mkdir(parents=True)
     git(tmp_path / "project", "init", "-q")
-    for name in WORTH_IT:
-        shutil.copy(IMAGES / name, docs)
+    for path in WORTH_IT:
+        shutil.copy(path, docs)
     (docs / "dot.png").write_bytes((IMAGES / "animated.png").read_bytes()[:800])
     return tmp_path / "project"
-
-
-@pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that holds the results of a project's images, made once a session; never to be written to."""
-
-    def warm(folder: Path) -> None:
-        home = elsewhere(folder) | {"XDG_CACHE_HOME": str(folder / ".cache")}
-        run("warm", *WORTH_IT, cwd=IMAGES, environ=home)
-
-    return once(tmp_path_factory, "known-results", warm)[0] / ".cache"
-
-
-@pytest.fixture
-def warmed(home: Path, known: Path) -> None:
-    """The home of somebody who has had the project's images shrunk: nothing needs to be encoded."""
-    shutil.copytree(known, home / ".cache", dirs_exist_ok=True)
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def local(config: str) -> str:
 
 
 @pytest.fixture
-def repository(repository: Path) -> Path:
+def repository(repository: Path, warmed: None) -> Path:
     """A repository with three images in it that are not shrunk."""
     folder = repository
     (folder / "docs").mkdir()
@@ -318,6 +318,7 @@ def test_warm_job(tmp_path: Path) -> None:
     assert "Both images are in the cache" in lines(build(site))[-1]
 
 
+@pytest.mark.usefixtures("warmed")
 def test_moving_from_material(tmp_path: Path) -> None:
     """Both blocks are what their plugins accept; the second builds, and leaves out what the first one left out."""
     before, after = (read(text)["plugins"][1] for _, text in blocks("material-optimize")[:2])

@@ -20,7 +20,7 @@ from shell import UNMEASURED
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warmed: None) -> Path:
     """A working folder with two images that shrink."""
     (tmp_path / "docs").mkdir()
     shutil.copyfile(PNG, tmp_path / "docs/a.png")

@@ -47,7 +47,7 @@ def printed(done: subprocess.CompletedProcess[str], words: str) -> list[str]:
 
 
 @pytest.fixture
-def repository(repository: Path) -> Path:
+def repository(repository: Path, warmed: None) -> Path:
     """A repository with the hook installed, and two images staged."""
     folder = repository
     (folder / ".pre-commit-config.yaml").write_text(LOCAL)
