@@ -18,8 +18,9 @@ from cli_with_api import Person
 from corpus import CORPUS, WHY_SKIPPED, corpus_images
 from fakes import Bench, deflated
 from lying_server import LyingServer, lying_server
+from once import once
 from places import IMAGES
-from real_tools import make_repository
+from real_tools import build_twice, make_repository
 from shell import clean, move_in
 
 PATIENCE = 1800
@@ -63,10 +64,13 @@ def hostile_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[s
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    folder = tmp_path_factory.mktemp("hostile")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        return folder, dict(module.main(str(folder)))
+
+    def generated(folder: Path) -> dict[str, str]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            return dict(module.main(str(folder)))
+
+    return once(tmp_path_factory, "hostile", generated)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -85,6 +89,22 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     clean(monkeypatch)
     move_in(monkeypatch, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], list[str]]:
+    """A site of five images in four formats and one of the theme, built twice with one cache; what each build said.
+
+    Made once a session; never to be written to.
+    """
+    folder, (first, second) = once(tmp_path_factory, "built", build_twice)
+    return folder, first, second
+
+
+@pytest.fixture
+def warmed(home: Path, built: tuple[Path, list[str], list[str]]) -> None:
+    """The home of somebody who has had these images shrunk at the default quality: none needs to be encoded."""
+    shutil.copytree(built[0] / ".cache", home / ".cache", dirs_exist_ok=True)
 
 
 @pytest.fixture

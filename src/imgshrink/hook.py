@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     rewritten: set[str] = set()
     try:
+        _occupy_standard_streams()
         given, names = parse(sys.argv[1:] if arguments is None else arguments)
         baseline = str(given.pop("baseline", ""))
         settings = load(Path.cwd(), frontend="hook", environ=os.environ, arguments=given)
@@ -47,6 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, the commit goes on
         return _last_resort(error, rewritten)
+
+
+def _occupy_standard_streams() -> None:
+    """Let no file that is opened later get the number of a stream that is closed; there rarely is one."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from .report.console import occupy_standard_streams
+
+        occupy_standard_streams()
 
 
 def _last_resort(error: Exception, rewritten: Collection[str]) -> int:

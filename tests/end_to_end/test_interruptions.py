@@ -29,9 +29,11 @@ from imgshrink.image.sniff import sniff
 from imgshrink.session import Session
 from imgshrink.settings.load import load
 from imgshrink.workers.pool import WorkerPool
+from once import once
 from patience import PATIENCE, gone, until
 from places import IMAGES, SUPPORT
 from real_tools import PICTURES, program, run
+from selection import rest_slow
 
 SOON = 10
 """Seconds that a codec may take here: many for a codec that works on a slow machine, few to wait for a hanging one."""
@@ -261,10 +263,14 @@ def killed_at_random(folder: Path, originals: dict[str, bytes], times: int, seed
 
 
 @POSIX
-@pytest.mark.parametrize("times", [6, pytest.param(60, marks=pytest.mark.slow)])
-def test_killed_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+@pytest.mark.parametrize(
+    ("times", "names"), rest_slow([(3, ["still.png", "photo.jpg", "palette.png"]), (60, None)], lambda row: row[0] == 3)
+)
+def test_killed_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, names: list[str] | None
+) -> None:
     """After `kill -9` every file is whole; the next run finishes the job and leaves no temporary file."""
-    folder = copies(tmp_path / "images")
+    folder = copies(tmp_path / "images", names)
     originals = contents(folder)
     for batch in range(max(1, times // 10)):
         other_home(monkeypatch, tmp_path / f"home{batch}")
@@ -348,15 +354,19 @@ def hostile_run(
 ) -> tuple[Path, Path, dict[str, str], dict[str, dict[str, object]]]:
     """The hostile inputs as they were and after the command, what each must get, and the report."""
     made, expected = hostile_made
-    base = tmp_path_factory.mktemp("hostile-run")
-    folder = base / "inputs"
-    shutil.copytree(made, folder, symlinks=True)
-    for path in made.iterdir():
-        if not path.is_symlink() and path.is_file():
-            os.utime(folder / path.name, (1_000_000_000, 1_000_000_000))
-    with pytest.MonkeyPatch.context() as patch:
-        other_home(patch, base / "home")
-        return made, folder, expected, optimize(folder)
+
+    def optimized(base: Path) -> dict[str, dict[str, object]]:
+        folder = base / "inputs"
+        shutil.copytree(made, folder, symlinks=True)
+        for path in made.iterdir():
+            if not path.is_symlink() and path.is_file():
+                os.utime(folder / path.name, (1_000_000_000, 1_000_000_000))
+        with pytest.MonkeyPatch.context() as patch:
+            other_home(patch, base / "home")
+            return optimize(folder)
+
+    base, rows = once(tmp_path_factory, "hostile-run", optimized)
+    return made, base / "inputs", expected, rows
 
 
 UNTOUCHED = [

@@ -105,7 +105,7 @@ def local(config: str) -> str:
 
 
 @pytest.fixture
-def repository(repository: Path) -> Path:
+def repository(repository: Path, warmed: None) -> Path:
     """A repository with three images in it that are not shrunk."""
     folder = repository
     (folder / "docs").mkdir()
@@ -211,6 +211,7 @@ def test_hooks_of_the_pages_are_ours(page: str, tmp_path: Path) -> None:
         assert local(text)
 
 
+@pytest.mark.slow
 def test_new_images_only(repository: Path) -> None:
     """The check of a branch fails for its new image and passes once that is shrunk; the old ones stay as they are."""
     git(repository, "update-ref", "refs/remotes/origin/main", "HEAD")
@@ -263,6 +264,7 @@ def test_baseline(repository: Path) -> None:
         assert "imgshrink: 1 of 4 images is not shrunk" in done.stdout
 
 
+@pytest.mark.slow
 def test_undo_before_the_commit(repository: Path) -> None:
     """Both ways of git bring back what was not committed yet, the second one also after `git add`."""
     first, second = blocks("undo", "Before the commit")
@@ -316,6 +318,7 @@ def test_warm_job(tmp_path: Path) -> None:
     assert "Both images are in the cache" in lines(build(site))[-1]
 
 
+@pytest.mark.usefixtures("warmed")
 def test_moving_from_material(tmp_path: Path) -> None:
     """Both blocks are what their plugins accept; the second builds, and leaves out what the first one left out."""
     before, after = (read(text)["plugins"][1] for _, text in blocks("material-optimize")[:2])

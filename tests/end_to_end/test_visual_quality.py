@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import product
 
 import pytest
 
@@ -11,6 +12,7 @@ from imgshrink.engines.builtin.codecs import optimize
 from imgshrink.image.sniff import sniff
 from places import BENCHMARKS
 from screenshots import PICTURES, recording, saved
+from selection import rest_slow
 
 pytest.importorskip("ssimulacra2")
 sys.path.insert(0, str(BENCHMARKS))
@@ -27,10 +29,17 @@ LOWEST = {
 }
 LARGEST = {"png": 0.75, "jpeg": 0.75, "webp": 0.72}
 """Of the input's bytes."""
+PLAIN = {
+    ("red_text_on_dark", "jpeg"), ("thin_lines", "webp"), ("gradient", "png"), ("dithering", "png"), ("code", "jpeg"),
+    ("transparent_diagram", "webp"), ("photograph", "jpeg"),
+}  # fmt: skip
+"""Each picture in the format that it is hardest for, or that it is used in most; the other pairs are slow."""
 
 
-@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
-@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize(
+    ("picture", "format"),
+    rest_slow([(picture, format) for picture in LOWEST for format in LOWEST[picture]], lambda row: row in PLAIN),
+)
 def test_lowest_score(picture, format):
     """The picture keeps its look, loses bytes for it, and a second run changes nothing."""
     data = saved(picture, format)
@@ -41,9 +50,18 @@ def test_lowest_score(picture, format):
     assert optimize(result, sniff(result), Recipe(80)) == result
 
 
-@pytest.mark.parametrize("quality", [60, 90, *(pytest.param(rare, marks=pytest.mark.slow) for rare in (30, 97))])
-@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
-@pytest.mark.parametrize("picture", ["gradient", "photograph"])
+def test_every_picture_has_its_score() -> None:
+    """No drawn image is without its lowest scores, and each is among the plain tests."""
+    assert set(LOWEST) == set(PICTURES) == {picture for picture, _ in PLAIN}
+
+
+@pytest.mark.parametrize(
+    ("picture", "format", "quality"),
+    rest_slow(
+        product(["gradient", "photograph"], ["png", "jpeg", "webp"], [30, 60, 90, 97]),
+        lambda row: row in {("gradient", "png", 60), ("photograph", "jpeg", 90), ("gradient", "webp", 60)},
+    ),
+)
 def test_done_after_once_at_any_quality(picture, format, quality):
     """Our own result is left as it is at the quality that it was made for, without a seal or a cache."""
     data = saved(picture, format)
@@ -51,7 +69,10 @@ def test_done_after_once_at_any_quality(picture, format, quality):
     assert optimize(result, sniff(result), Recipe(quality)) == result
 
 
-@pytest.mark.parametrize(("quality", "lowest", "largest"), [(60, 68, 0.2), (80, 100, 0.95), (90, 100, 0.95)])
+@pytest.mark.parametrize(
+    ("quality", "lowest", "largest"),
+    rest_slow([(60, 68, 0.2), (80, 100, 0.95), (90, 100, 0.95)], lambda row: row[0] == 60),
+)
 def test_recording(quality, lowest, largest):
     """A recorded screen loses its noise at 60, and keeps its look; from 80 on, or the second time, nothing is lost."""
     data = recording()

@@ -23,7 +23,7 @@ PNG = IMAGES / "still.png"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warmed: None) -> Path:
     """A working folder with two images."""
     monkeypatch.chdir(tmp_path)
     shutil.copyfile(PNG, tmp_path / "a.png")

@@ -14,6 +14,7 @@ from imgshrink.files.staging import set_aside
 from imgshrink.image.seal import read_seal
 from places import ROOT
 from real_tools import JPEG, OTHER_PNG, PNG, git, make_repository, program, run
+from selection import rest_slow
 
 LOCAL = f"""repos:
   - repo: local
@@ -46,7 +47,7 @@ def printed(done: subprocess.CompletedProcess[str], words: str) -> list[str]:
 
 
 @pytest.fixture
-def repository(repository: Path) -> Path:
+def repository(repository: Path, warmed: None) -> Path:
     """A repository with the hook installed, and two images staged."""
     folder = repository
     (folder / ".pre-commit-config.yaml").write_text(LOCAL)
@@ -75,7 +76,7 @@ def test_line_to_get_the_originals_back_works(repository):
     assert (repository / "docs/b.jpg").read_bytes() == JPEG.read_bytes()
 
 
-@pytest.mark.parametrize("words", [["-a"], ["docs/a.png"]])
+@pytest.mark.parametrize("words", rest_slow([["-a"], ["docs/a.png"]], lambda words: words == ["-a"]))
 def test_line_to_get_back_what_is_not_in_the_index(repository, words):
     """During `git commit -a` and `git commit FILE` git would bring the old picture back: another line does better."""
     commit(repository, SKIP="imgshrink")
@@ -88,6 +89,7 @@ def test_line_to_get_back_what_is_not_in_the_index(repository, words):
     assert (repository / "docs/a.png").read_bytes() == OTHER_PNG.read_bytes()
 
 
+@pytest.mark.slow
 def test_lines_work_from_a_folder_of_the_repository(repository):
     """Called from a folder, git gets names that count from the top."""
     first = commit(repository / "docs")
@@ -136,6 +138,7 @@ def test_partly_staged_images_are_reported(repository):
     assert "git add docs" not in done.stdout
 
 
+@pytest.mark.slow
 def test_all_results_are_said_to_be_taken_back(repository):
     """One image with unstaged changes takes the others' results back too; nothing is advised that would lose them."""
     (repository / "docs/a.png").write_bytes(OTHER_PNG.read_bytes())

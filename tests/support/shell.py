@@ -30,6 +30,9 @@ INSTALLING = {
 }
 """The shell's own proxies and pip's cache of downloads, for those programs alone that install packages."""
 
+UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
+"""Keeps coverage out of a program: its data file would get the number of a closed stream, and be written over."""
+
 
 def clean(patch: pytest.MonkeyPatch) -> None:
     """Take out of the environment what no test may meet; programs that tests start inherit the rest."""

@@ -24,6 +24,7 @@ from imgshrink.workers.process import Watchdog
 from patience import ENDLESS, PATIENCE, gone, until
 from places import SUPPORT
 from poison import SECRETS
+from shell import UNMEASURED
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="memory limits and /proc are Linux")
 
@@ -413,9 +414,8 @@ def test_parent_side_is_standard_library_only():
         "import sys, imgshrink.workers.pool; print({'pyvips', 'oxipng', 'multiprocessing', 'cffi'} & set(sys.modules))"
     )
     # Measuring coverage loads multiprocessing into every program that the tests start.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     command = [sys.executable, "-c", script]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environ).stdout
+    output = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | UNMEASURED).stdout
     assert output == "set()\n"
 
 

@@ -11,6 +11,7 @@ import click
 
 from .. import __version__
 from ..core.errors import ImgshrinkError, SettingsError
+from ..report.console import occupy_standard_streams
 from .output import info
 
 FINE, WRONG_USE, FAILURES, INTERRUPTED = 0, 2, 3, 130
@@ -42,6 +43,7 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit: 0 fine, 1 images not shrunk, 2 wrong use or settings, 3 failures, 130 interrupted."""
+    occupy_standard_streams()
     sys.exit(_run(arguments))
 
 

@@ -1,0 +1,17 @@
+"""Tables of many cases: those that the plain tests try, and the others, which are slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+
+def rest_slow(rows: Iterable[Any], plain: Callable[[Any], object]) -> list[Any]:
+    """Return the rows of a parametrized table; those for which `plain` is false are marked as slow."""
+    return [row if plain(row) else _slow(*(row if isinstance(row, tuple) else (row,))) for row in rows]
+
+
+def _slow(*values: Any) -> Any:
+    return pytest.param(*values, marks=pytest.mark.slow)
