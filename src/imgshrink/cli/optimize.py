@@ -40,6 +40,7 @@ def optimize(
         if dry_run:
             return dry_run_of(session, images)
         if redo:
+            session.require_account()
             start_again(session, images.sources)
         if output is None:
             destination = session.in_place(images.sources, named=paths)

@@ -82,6 +82,7 @@ def _settings(
         state_dir=state_folder(environ),
         api_key=account.api_key,
         key_empty=account.key_empty,
+        account_problem=account.problem,
         api_url=account.api_url,
         download_hosts=account.download_hosts,
     )
