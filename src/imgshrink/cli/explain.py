@@ -18,7 +18,7 @@ from ..report.quoting import quoted, shown
 from ..report.units import counted, share, size
 from ..session import Session
 from ..settings.credentials import API_URL
-from .options import settings_of
+from .options import build_from, build_option, settings_of
 from .output import print_result
 
 if TYPE_CHECKING:
@@ -33,12 +33,13 @@ STATES = {
 
 
 @click.command()
+@build_option
 @click.argument("file", type=click.Path(path_type=Path))
-def explain(file: Path) -> int:
+def explain(file: Path, config_file: Path | None) -> int:
     """Show everything that is known about one image."""
     if not file.is_file():
         raise SettingsError(f"{shown(file)}: {'a folder: name one image' if file.is_dir() else 'no such file'}")
-    settings, problem = _readable(settings_of({}))
+    settings, problem = _readable(settings_of({}, build=build_from(config_file)))
     with Session(settings) as session:
         for line in describe(file, session):
             print_result(line)
