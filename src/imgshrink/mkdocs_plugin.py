@@ -82,10 +82,12 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
     def on_config(self, config: MkDocsConfig) -> None:
         """Remember the docs folder that mkdocs.yml declares, which other plugins may move, and read the settings.
 
-        Wrong settings end the build before it has begun.
+        Wrong settings end the build before it has begun, a wrong API key only a build that uses it.
         """
         try:
             self._settings = load(_start(config), frontend="plugin", mkdocs=dict(self.config), environ=os.environ)
+            if self._mode():
+                self._require_account()
         except SettingsError as error:
             raise PluginError(f"imgshrink: {error}") from error
         if self._serving and self._settings.html_report:  # too slow for each save
@@ -106,8 +108,8 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
     @event_priority(-90)
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         """Shrink the images of the built site. Whatever goes wrong, the site is complete."""
-        mode = self._settings.on_serve if self._serving else True
-        if not (self._settings.enabled and mode):
+        mode = self._mode()
+        if not mode:
             return
         try:
             self._shrink(config, known_only=mode == "cache")
@@ -117,6 +119,16 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             reason = f"{type(error).__name__}: {error}"
             log.info("imgshrink: internal error, the images stay as they are: %s. Please report it", reason)
             log.debug("imgshrink: where it happened", exc_info=True)
+
+    def _mode(self) -> bool | str:
+        """Return what this build shrinks: nothing, `cache` for images with a result in the cache, or all."""
+        return self._settings.enabled and (self._settings.on_serve if self._serving else True)
+
+    def _require_account(self) -> None:
+        from .session import Session
+
+        with Session(self._settings) as session:
+            session.require_account()
 
     def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
         from .files.destinations import in_build

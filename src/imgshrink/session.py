@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .core.errors import SettingsError
 from .core.model import Entry, Judgement, Outcome, Plan, Recipe, Source, Verdict
 from .files.destinations import InPlace, nowhere
 from .image.limits import VERIFY_VERSION
@@ -206,11 +207,16 @@ class Session:
 
     @cached_property
     def hosted(self) -> Hosted:
-        """The engine of the API; without a key only its cached results are used."""
+        """The engine of the API; without a key only its cached results are used.
+
+        Raises `SettingsError` for a wrong key or address.
+        """
         from .engines.hosted.engine import Hosted
         from .files.locks import FileLocks
 
         settings = self.settings
+        if settings.account_problem:
+            raise SettingsError(settings.account_problem)
         return Hosted(
             settings.api_key,
             settings.api_url,
@@ -224,11 +230,16 @@ class Session:
 
     @cached_property
     def engines(self) -> Sequence[Engine]:
-        """The engines that any image may go to, in order."""
+        """The engines that any image may go to, in order; raises `SettingsError` as `hosted` does."""
         from .engines.builtin import Builtin
 
         builtin = Builtin(self.workers)
         return [self.hosted, builtin] if "hosted" in wanted_engines(self.settings) else [builtin]
+
+    def require_account(self) -> None:
+        """Raise `SettingsError` if images may go to the API, and its key or address is wrong."""
+        if "hosted" in wanted_engines(self.settings):
+            self.hosted  # noqa: B018  it reads both
 
     def _can_remember(self) -> str:
         """Return "" if the cache takes a probe entry, else why no upload is made: its result could not be stored."""

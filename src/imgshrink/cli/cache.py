@@ -31,19 +31,24 @@ def cache() -> None:
 
 
 @contextmanager
-def _opened() -> Iterator[LocalCache]:
+def _session() -> Iterator[Session]:
     with Session(settings_of({})) as session:
-        yield session.cache
+        yield session
         for note in session.cache.notes():
             info(f"imgshrink: {note}")
+
+
+@contextmanager
+def _opened() -> Iterator[LocalCache]:
+    with _session() as session:
+        yield session.cache
 
 
 @cache.command("info")
 def show_info() -> None:
     """Show the folder of the cache and what it holds."""
-    with _opened() as opened_cache:
-        held = opened_cache.info()
-        limit = settings_of({}).cache_size
+    with _session() as session:
+        held, limit = session.cache.info(), session.settings.cache_size
     print_result(f"folder    {shown(str(held.folder))}")
     print_result(f"entries   {held.entries}, {size(held.bytes)} of at most {size(limit)}")
     for verdict, count in sorted(held.verdicts.items()):

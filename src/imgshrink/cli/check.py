@@ -21,7 +21,15 @@ from ..report.units import counted
 from ..session import Session
 from ..settings.project import OWN, SHARED
 from ..settings.schema import Settings
-from .options import paths_argument, settings_of, settings_options, verbose_option
+from .options import (
+    build_from,
+    build_option,
+    named_or_docs,
+    paths_argument,
+    settings_of,
+    settings_options,
+    verbose_option,
+)
 from .output import info, print_result
 from .run import find_images
 
@@ -30,6 +38,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
+@build_option
 @settings_options("quality", "min_size", "seal", "embedded", "include", "exclude", "strict")
 @click.option("--baseline", type=FILE, help="Let the images pass that this file lists.")
 @click.option(
@@ -40,12 +49,20 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @verbose_option
 @paths_argument("check docs/")
 def check(
-    paths: tuple[Path, ...], baseline: Path | None, write_baseline: Path | None, *, verbose: bool, **options: object
+    paths: tuple[Path, ...],
+    config_file: Path | None,
+    baseline: Path | None,
+    write_baseline: Path | None,
+    *,
+    verbose: bool,
+    **options: object,
 ) -> int:
     """Fail for images that are not shrunk yet. Works offline and changes nothing."""
-    with Session(settings_of(options)) as session:
+    build = build_from(config_file)
+    paths = named_or_docs(paths, build)
+    with Session(settings_of(options, build=build)) as session:
         settings = session.settings
-        images = find_images(session, paths)
+        images = find_images(session, paths, build=build)
         listed = frozenset[str]()
         if baseline is not None and write_baseline is None:  # a new list holds all images that are not shrunk
             listed = baselines.read_baseline(baseline)

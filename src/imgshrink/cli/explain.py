@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ from ..pipeline.inspection import Inspected, State
 from ..report.quoting import quoted, shown
 from ..report.units import counted, share, size
 from ..session import Session
-from .options import settings_of
+from ..settings.credentials import API_URL
+from .options import build_from, build_option, settings_of
 from .output import print_result
 
 if TYPE_CHECKING:
     from ..pipeline.resolution import Resolution
-    from ..session import Session
+    from ..settings.schema import Settings
 
 STATES = {
     State.SHRUNK: "shrunk",
@@ -31,15 +33,29 @@ STATES = {
 
 
 @click.command()
+@build_option
 @click.argument("file", type=click.Path(path_type=Path))
-def explain(file: Path) -> int:
+def explain(file: Path, config_file: Path | None) -> int:
     """Show everything that is known about one image."""
     if not file.is_file():
         raise SettingsError(f"{shown(file)}: {'a folder: name one image' if file.is_dir() else 'no such file'}")
-    with Session(settings_of({})) as session:
+    settings, problem = _readable(settings_of({}, build=build_from(config_file)))
+    with Session(settings) as session:
         for line in describe(file, session):
             print_result(line)
+    if problem:
+        print_result(_row("account", f"! {shown(problem)}"))
     return 0
+
+
+def _readable(settings: Settings) -> tuple[Settings, str]:
+    """Return the settings without an account that is wrong, and what is wrong with it."""
+    try:
+        with Session(settings) as session:
+            session.require_account()
+    except SettingsError as error:
+        return replace(settings, api_key=None, account_problem="", api_url=API_URL), str(error)
+    return settings, ""
 
 
 def describe(path: Path, session: Session) -> Iterator[str]:

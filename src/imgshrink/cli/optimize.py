@@ -9,7 +9,15 @@ import click
 from ..files.destinations import Mirror
 from ..session import Session
 from .dry_run import dry_run_of
-from .options import paths_argument, settings_of, settings_options, verbose_option
+from .options import (
+    build_from,
+    build_option,
+    named_or_docs,
+    paths_argument,
+    settings_of,
+    settings_options,
+    verbose_option,
+)
 from .restore import start_again
 from .run import find_images, run_over
 
@@ -25,21 +33,32 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would b
 @click.command()
 @settings_options(*SETTINGS, "seal")
 @click.option("--output", type=EXISTING, help="Write all images into this folder, and leave the originals as they are.")
+@build_option
 @click.option("--redo", is_flag=True, help="Start again from the originals, from the backup or from git.")
 @dry_run_option
 @verbose_option
 @paths_argument("optimize docs/")
 def optimize(
-    paths: tuple[Path, ...], output: Path | None, *, redo: bool, dry_run: bool, verbose: bool, **options: object
+    paths: tuple[Path, ...],
+    output: Path | None,
+    config_file: Path | None,
+    *,
+    redo: bool,
+    dry_run: bool,
+    verbose: bool,
+    **options: object,
 ) -> int:
     """Shrink images, in place or into another folder. Folders are searched recursively, without what git ignores."""
     if redo and (dry_run or output is not None):
         raise click.UsageError("--redo can't be combined with --dry-run or --output.")
-    with Session(settings_of(options)) as session:
-        images = find_images(session, paths)
+    build = build_from(config_file)
+    paths = named_or_docs(paths, build)
+    with Session(settings_of(options, build=build)) as session:
+        images = find_images(session, paths, build=build)
         if dry_run:
             return dry_run_of(session, images)
         if redo:
+            session.require_account()
             start_again(session, images.sources)
         if output is None:
             destination = session.in_place(images.sources, named=paths)

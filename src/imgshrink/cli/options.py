@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..files.paths import absolute
 from ..settings.load import load
 from ..settings.schema import Settings, fields_of
+from .output import info
+
+if TYPE_CHECKING:
+    from .mkdocs_config import Build
+    from .site_file import SiteFile
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,13 +43,50 @@ def _option(name: str, flag: str, text: str) -> Callable[[F], F]:
     return click.option(flag, name, metavar="VALUE", help=text)
 
 
-def settings_of(
-    arguments: Mapping[str, Any], *, start: Path | None = None, mkdocs: Mapping[str, object] | None = None
-) -> Settings:
-    """Load the settings for the working folder, or for a mkdocs.yml at `start`."""
+def settings_of(arguments: Mapping[str, Any], *, build: Build | None = None) -> Settings:
+    """Load the settings for the working folder, or for a `build`.
+
+    The site's file in the working folder counts too. A hook does not look for it: its users have no MkDocs beside it.
+    """
     names = {row.name for row in fields_of("argument")}
     given = {name: value for name, value in arguments.items() if name in names and value not in (None, ())}
-    return load(start or Path.cwd(), frontend="command", mkdocs=mkdocs, environ=os.environ, arguments=given)
+    here = Path.cwd()
+    site = build or (None if os.environ.get("PRE_COMMIT") else _found(here))
+    if site is None:
+        return load(here, environ=os.environ, arguments=given)
+    return load(
+        site.file, mkdocs=site.options, environ=os.environ, arguments=given, here=here, docs=absolute(site.docs)
+    )
+
+
+def _found(folder: Path) -> SiteFile | None:
+    from .site_file import NoReader, find_site
+
+    try:
+        return find_site(folder)
+    except NoReader as error:
+        info(f"imgshrink: {error}")
+        return None
+
+
+def build_option(command: F) -> F:
+    """Add `-f`, the site's file; the command gets it as `config_file`."""
+    text = "Use the docs folder and the settings of this mkdocs.yml or properdocs.yml."
+    return click.option("-f", "--config-file", type=click.Path(path_type=Path), is_eager=True, help=text)(command)
+
+
+def build_from(config_file: Path | None) -> Build | None:
+    """Return the build that `-f` names, None without it."""
+    if config_file is None:
+        return None
+    from .mkdocs_config import build_of
+
+    return build_of(config_file)
+
+
+def named_or_docs(paths: tuple[Path, ...], build: Build | None) -> tuple[Path, ...]:
+    """Return the `paths` that a person named, without any the docs folder of the build."""
+    return paths or ((build.docs,) if build is not None else ())
 
 
 def paths_argument(example: str) -> Callable[[F], F]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..pipeline.run import Destination
     from ..session import Session
     from ..settings.schema import Settings
+    from .mkdocs_config import Build
 
 FINE, FAILURES = 0, 3
 FEW = 5
@@ -35,10 +36,10 @@ class Images:
     hints: tuple[str, ...] = ()
 
 
-def find_images(session: Session, paths: Sequence[Path], *, among: frozenset[Path] | None = None) -> Images:
-    """Find the images at `paths`; if `among` is given, only those with one of these absolute paths."""
+def find_images(session: Session, paths: Sequence[Path], *, build: Build | None = None) -> Images:
+    """Find the images at `paths`; of a `build` only those that it publishes."""
     discovery = session.discover(paths)
-    images = [path for path in discovery.found if among is None or absolute(path) in among]
+    images = [path for path in discovery.found if build is None or absolute(path) in build.files]
     sources = tuple(session.selection.source(path, _name(path)) for path in images)
     notes = (*discovery.notes, *session.selection.notes(paths))
     return Images(sources, len(discovery.excluded), notes, tuple(discovery.hints))

@@ -24,6 +24,8 @@ QUOTA = {"left": "quota left", "limit": "quota a month", "used": "used this mont
 def usage(*, as_json: bool) -> None:
     """Show how much of the API key's quota is used and left, and how many paid results wait to be collected."""
     settings = settings_of({})
+    if settings.account_problem:
+        raise SettingsError(settings.account_problem)
     if settings.api_key is None:
         raise SettingsError("there is no API key: set TINYJPG_API_KEY, or put it into your own config.toml")
     with Session(settings) as session:

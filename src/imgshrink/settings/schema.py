@@ -102,9 +102,11 @@ def setting(
 class Settings:
     """All settings, complete and checked.
 
-    `base` is the folder of the project file (of the start where there is none). `sources` says for every setting where
+    `base` is the folder of the project file (of the start where there is none). `docs` is the docs folder of the site
+    whose file lies in the folder `site`, None for settings of no site. `sources` says for every setting where
     its value came from. `privacy`: the project's file promises that nothing is uploaded. `near` returns the settings
-    under the project file that is nearest to a folder. `notes` are lines for people.
+    under the project file that is nearest to a folder. `notes` are lines for people. `account_problem` says what is
+    wrong with the API key or its file, "" where nothing is: only what uses the key fails for it.
     """
 
     engine: str = setting(
@@ -174,6 +176,8 @@ class Settings:
     )
     frontend: str = "command"
     base: Path = dataclasses.field(default_factory=Path.cwd)
+    docs: Path | None = None
+    site: Path = Path()
     bases: Mapping[str, Path] = dataclasses.field(default_factory=dict)
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     privacy: bool = False
@@ -183,6 +187,7 @@ class Settings:
     notes: tuple[str, ...] = ()
     api_key: str | None = dataclasses.field(default=None, repr=False)
     key_empty: bool = False
+    account_problem: str = ""
     api_url: str = API_URL
     download_hosts: tuple[str, ...] = ()
     state_dir: Path = dataclasses.field(default_factory=lambda: state_folder(os.environ))

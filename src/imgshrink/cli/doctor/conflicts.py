@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..site_file import NAMES
+
 if TYPE_CHECKING:
     from ...session import Session
 
 HOOKS = ".pre-commit-config.yaml"
-SITES = ("mkdocs.yml", "mkdocs.yaml")
 HOOK = re.compile(r"^\s*-\s+id:\s*['\"]?([\w.-]+)", re.MULTILINE)
 STRIPS = re.compile(r"--strip|(?<![\w-])-s\b")
 OPTIMIZERS = re.compile(
@@ -42,7 +43,7 @@ def _hooks(folder: Path) -> Iterator[str]:
 
 
 def _sites(folder: Path) -> Iterator[str]:
-    for name in SITES:
+    for name in NAMES:
         text = _text(folder / name)
         match = MATERIAL.search(text)
         if match and OURS.search(text) and not OFF.search(match["options"]):

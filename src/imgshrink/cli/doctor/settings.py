@@ -34,7 +34,9 @@ def _words(value: object) -> str:
 def account(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  as above
     """Say whether there is an API key, and which host it is for."""
     chosen = session.settings
-    if chosen.api_key:
+    if chosen.account_problem:
+        yield f"! {shown(chosen.account_problem)}"
+    elif chosen.api_key:
         try:
             yield f"a key is set ({chosen.sources['api_key']}), for {session.hosted.host}"
         except SettingsError as error:  # an address may hold a password
