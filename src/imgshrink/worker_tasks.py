@@ -7,28 +7,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from .core import errors
 from .core.model import DROP, KEEP, Accept, Judgement, NotSmaller, Recipe, Refuse
-
-if TYPE_CHECKING:
-    from .workers.pool import WorkerPool
-
+from .workers.pool import WorkerPool
 
 LOSSLESS = 100
+_RESULTS = 256
+"""Whose looks are kept, half a kilobyte each: more than a run holds between a codec and verify."""
 
 
-def optimize(data: bytes, *, quality: int) -> tuple[bytes]:
-    """Return the smaller image, or `data` itself."""
+def optimize(data: bytes, *, quality: int) -> tuple[bytes, bytes]:
+    """Return the smaller image, or `data` itself, and the looks at it that `verify` need not repeat."""
     from .engines.builtin.codecs import optimize as encode
     from .image.sniff import sniff
+    from .pixels.looks import Looks
 
-    info = sniff(data)
+    info, looks = sniff(data), Looks()
     if info is None:
         raise errors.Declined("not an image that imgshrink knows")
-    return (encode(data, info, Recipe(quality)),)
+    return encode(data, info, Recipe(quality), looks), looks.dump()
 
 
 def optimize_verified(data: bytes, *, quality: int) -> bytes:
@@ -38,6 +38,7 @@ def optimize_verified(data: bytes, *, quality: int) -> bytes:
     pixels that can't be read.
     """
     from .image.seal import read_seal, unseal
+    from .pixels.looks import Looks
     from .pixels.verify import verify as judge
 
     sealed = read_seal(data)
@@ -45,22 +46,28 @@ def optimize_verified(data: bytes, *, quality: int) -> bytes:
         return data
     original = unseal(data)
     try:
-        (result,) = optimize(original, quality=quality)
+        result, looks = optimize(original, quality=quality)
     except errors.EngineError:
         raise
     except Exception as error:  # each codec has exceptions of its own
         raise errors.Rejected(f"the image can't be read: {error}") from error
     if result == original:
         return data
-    judgement = judge(original, result, Recipe(quality))
+    judgement = judge(original, result, Recipe(quality), Looks(looks))
     return judgement.data if isinstance(judgement, Accept) else data
 
 
-def verify(original: bytes, candidate: bytes, *, quality: int, embedded: str = KEEP) -> tuple[bytes, bytes]:
-    """Return the judgement as its kind, `accept`, `not-smaller` or `refuse`, and the bytes or the reason."""
+def verify(
+    original: bytes, candidate: bytes, looks: bytes = b"", *, quality: int, embedded: str = KEEP
+) -> tuple[bytes, bytes]:
+    """Return the judgement as its kind, `accept`, `not-smaller` or `refuse`, and the bytes or the reason.
+
+    `looks` are those that `optimize` returned with the candidate.
+    """
+    from .pixels.looks import Looks
     from .pixels.verify import verify as judge
 
-    judgement = judge(original, candidate, Recipe(quality, embedded))
+    judgement = judge(original, candidate, Recipe(quality, embedded), Looks(looks))
     if isinstance(judgement, Accept):
         return b"accept", judgement.data
     if isinstance(judgement, NotSmaller):
@@ -86,11 +93,36 @@ TABLE = __name__
 """The module whose `TASKS` a worker serves."""
 
 
+class CodecPool(WorkerPool):
+    """Workers that can do these tasks; `verify` is told what `optimize` has seen of the same two files."""
+
+    def __init__(self, jobs: int) -> None:
+        super().__init__(jobs, table=TABLE)
+        self._looks: dict[tuple[bytes, bytes], bytes] = {}
+
+    def call(self, task: str, *blobs: bytes, **options: str | int | float | bool) -> tuple[bytes, ...]:
+        """Run `task` in a worker as `WorkerPool.call` does."""
+        if task == "verify" and len(blobs) == 2:
+            blobs += (self._looks.pop(_names(*blobs), b""),)
+        reply = super().call(task, *blobs, **options)
+        if task == "optimize":
+            self._remember(_names(blobs[0], reply[0]), reply[1])
+        return reply
+
+    def _remember(self, names: tuple[bytes, bytes], looks: bytes) -> None:
+        """Keep the looks of the last results: some are never verified."""
+        for oldest in list(self._looks)[: 1 - _RESULTS]:
+            self._looks.pop(oldest, None)
+        self._looks[names] = looks
+
+
+def _names(original: bytes, result: bytes) -> tuple[bytes, bytes]:
+    return sha256(original).digest(), sha256(result).digest()
+
+
 def worker_pool(jobs: int) -> WorkerPool:
     """Return a pool of at most `jobs` workers that can do these tasks."""
-    from .workers.pool import WorkerPool
-
-    return WorkerPool(jobs, table=TABLE)
+    return CodecPool(jobs)
 
 
 def remote_verify(workers: WorkerPool) -> Callable[[bytes, bytes, Recipe], Judgement]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import pyvips
@@ -21,17 +21,20 @@ _BLACK, _WHITE = 0, 255
 _KEPT_PIXELS = 4 << 20
 
 _Pixels = tuple[bytes, bytes]
+Measure = Callable[[pyvips.Image, pyvips.Image], Difference]
 
 
-def acceptable(original: pyvips.Image, candidate: pyvips.Image, quality: int, format: Format) -> str:
+def acceptable(
+    original: pyvips.Image, candidate: pyvips.Image, quality: int, format: Format, measured: Measure | None = None
+) -> str:
     """Return why a candidate does not look like its original at a quality, "" if it does.
 
     Both are of one size, in 8-bit sRGB or grey, with or without alpha. The reason names the worst place. At quality 100
-    every pixel counts.
+    every pixel counts. `measured` is asked in place of `measure`, which it may remember.
     """
     if quality == 100:
         return "" if identical(original, candidate) else "pixels changed, and quality 100 is lossless"
-    return measure(as_srgb(original), as_srgb(candidate)).reason(quality, format)
+    return (measured or measure)(as_srgb(original), as_srgb(candidate)).reason(quality, format)
 
 
 def measure(reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
@@ -117,6 +120,11 @@ def _rows(region: pyvips.Region, width: int, top: int, height: int) -> bytes:
     step = max(1, _FETCHED // width)
     end = top + height
     return b"".join(region.fetch(0, row, width, min(step, end - row)) for row in range(top, end, step))
+
+
+def rows_of(image: pyvips.Image, region: pyvips.Region, top: int, height: int) -> pyvips.Image:
+    """Return whole rows in memory; strips are asked for from top to bottom."""
+    return _image(image, _rows(region, image.width, top, height), height)
 
 
 def _image(like: pyvips.Image, pixels: bytes, height: int) -> pyvips.Image:

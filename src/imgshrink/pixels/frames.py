@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import pyvips
 
@@ -20,11 +21,40 @@ def delays(data: bytes, info: ImageInfo) -> tuple[int, ...]:
     return tuple(image.get("delay"))
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """What all frames of a stack share; asking libvips for each frame again takes longer than a small frame does."""
+
+    width: int
+    height: int
+    bands: int
+    format: str
+    interpretation: str
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """One composed frame as it is stored."""
+
+    kind: _Kind
+    pixels: bytes
+
+    @property
+    def image(self) -> pyvips.Image:
+        kind = self.kind
+        image = pyvips.Image.new_from_memory(self.pixels, kind.width, kind.height, kind.bands, kind.format)
+        return image.copy(interpretation=kind.interpretation)
+
+
 def frames(data: bytes, info: ImageInfo, wanted: Sequence[int]) -> Iterator[pyvips.Image]:
     """Yield the composed frames with these numbers, which never fall; equal numbers yield the same frame again."""
-    every = enumerate(composed(data)) if info.format is Format.PNG else _pages(stack(data, info), wanted)
+    return (frame.image for frame in _frames(data, info, wanted))
+
+
+def _frames(data: bytes, info: ImageInfo, wanted: Sequence[int]) -> Iterator[_Frame]:
+    every = enumerate(_composed(data) if info.format is Format.PNG else _pages(stack(data, info)))
     number = -1
-    frame: pyvips.Image = None
+    frame: _Frame | None = None
     for wished in wanted:
         while number < wished:
             number, frame = next(every, (wished, None))
@@ -33,25 +63,36 @@ def frames(data: bytes, info: ImageInfo, wanted: Sequence[int]) -> Iterator[pyvi
         yield frame
 
 
-def _pages(image: pyvips.Image, wanted: Sequence[int]) -> Iterator[tuple[int, pyvips.Image]]:
-    """Cut pages out of a stack that is read once; copying each keeps the next in order."""
-    height = image.get_page_height()
-    for number in sorted(set(wanted)):
-        yield number, image.crop(0, number * height, image.width, height).copy_memory()
+def _kind(image: pyvips.Image, height: int) -> _Kind:
+    return _Kind(image.width, height, image.bands, image.format, image.interpretation)
+
+
+def _composed(data: bytes) -> Iterator[_Frame]:
+    for image in composed(data):
+        yield _Frame(_kind(image, image.height), image.write_to_memory())
+
+
+def _pages(image: pyvips.Image) -> Iterator[_Frame]:
+    """Cut the pages out of a stack that is read once, from top to bottom."""
+    region, kind = pyvips.Region.new(image), _kind(image, image.get_page_height())
+    for top in range(0, image.height, kind.height):
+        yield _Frame(kind, region.fetch(0, top, kind.width, kind.height))
 
 
 def pairs(
-    original: bytes, candidate: bytes, before: ImageInfo, after: ImageInfo
+    original: bytes, candidate: bytes, before: ImageInfo, after: ImageInfo, *, equal: bool = True
 ) -> Iterator[tuple[pyvips.Image, pyvips.Image]]:
     """Yield what is to be compared, as it is stored; each can be read once, and before the next is taken.
 
     Of animations this is every frame of both, each beside what the other shows at that time, one pair in memory at a
-    time; of a still, and of an APNG whose default image is no frame, that image.
+    time; without `equal` those are left out whose samples are the same. Of a still, and of an APNG whose default image
+    is no frame, that image.
     """
     if before.durations:
         times = instants(_delays(original, before), _delays(candidate, after))
         lefts, rights = zip(*times, strict=True)
-        yield from zip(frames(original, before, lefts), frames(candidate, after, rights), strict=True)
+        both = zip(_frames(original, before, lefts), _frames(candidate, after, rights), strict=True)
+        yield from ((left.image, right.image) for left, right in both if equal or left != right)
     if not before.durations or _hidden(original, before) or _hidden(candidate, after):
         yield still(original, before), still(candidate, after)
 

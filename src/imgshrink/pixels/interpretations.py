@@ -21,6 +21,10 @@ class Interpretation:
         """Return the candidate's bytes with what the interpretation adds or takes away."""
         return graft(data, icc=self.icc, orientation=self.orientation, colour=self.colour)
 
+    def shows_as(self, original: Metadata) -> bool:
+        """Tell whether equal samples look like the original's."""
+        return (self.icc, self.orientation) == (original.icc, original.orientation)
+
     def holds(self, data: bytes) -> bool:
         """Tell whether bytes carry exactly what the interpretation says."""
         found = read_metadata(data)

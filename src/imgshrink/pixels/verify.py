@@ -20,6 +20,7 @@ from .difference import Difference
 from .frames import pairs
 from .icc import channels
 from .interpretations import Interpretation, interpretations
+from .looks import Looks
 
 __all__ = ["VERSION", "Accept", "Judgement", "NotSmaller", "Refuse", "verify"]
 
@@ -29,15 +30,16 @@ _CHANGED = Difference(inf, inf)
 _SAME_WORST, _SAME_MEAN = 0.5, 0.1
 
 
-def verify(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
+def verify(original: bytes, candidate: bytes, recipe: Recipe, known: Looks | None = None) -> Judgement:
     """Judge a candidate; whatever the bytes are, nothing is raised but lack of memory, which is no judgement.
 
     Structure comes first and costs no decoder. What is accepted is reduced, has the original's notices and density, and
     carries what the candidate lacked of its profile, colour chunks and orientation. Where the recipe keeps it, all that
-    the original carries for other programs is there too, and an original that must not be rewritten for it is refused.
+    the original carries for other programs is there too, and an original that must not be rewritten for it is refused. `known`
+    are looks at what the candidate was chosen from: pixels that are among them are not compared again.
     """
     try:
-        return _judge(original, candidate, recipe)
+        return _judge(original, candidate, recipe, known)
     except Exception as error:
         if isinstance(error, MemoryError) or "out of memory" in str(error):
             raise MemoryError from error
@@ -50,7 +52,7 @@ def _cause(error: Exception) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def _judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
+def _judge(original: bytes, candidate: bytes, recipe: Recipe, known: Looks | None) -> Judgement:
     before, after = sniff(original), sniff(candidate)
     if before is None or not before.complete:
         return Refuse(f"the original can't be read: {describe(original)}")
@@ -71,7 +73,13 @@ def _judge(original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
         return Refuse(f"{_size(before)} pixels became {_size(after)}")
     if not (possible := [interpretation for interpretation in sized if _fits(interpretation, before, after)]):
         return Refuse(f"its profile is not made for {after.colour} samples")
-    looks = _look(pairs(original, candidate, before, after), kept, possible, recipe, before.format)
+    looks: Sequence[Difference] = []
+    if known is not None and len(possible) == 1 and not (recipe.lossless or before.durations or after.durations):
+        looks = _recalled(known, next(pairs(original, candidate, before, after)), kept, possible[0])
+    if not looks:
+        alike = all(interpretation.shows_as(kept) for interpretation in possible)
+        images = pairs(original, candidate, before, after, equal=not alike)
+        looks = _look(images, kept, possible, recipe, before.format)
     interpretation, look = _nearest(possible, looks, recipe, before.format)
     if look.excess(recipe.quality, before.format) > 1:
         return Refuse(_how_different(look, before, after, recipe))
@@ -94,6 +102,14 @@ def _channels(info: ImageInfo) -> int:
 
 def _size(info: ImageInfo) -> str:
     return " x ".join(str(side) for side in info.displayed)
+
+
+def _recalled(
+    known: Looks, pair: tuple[pyvips.Image, pyvips.Image], kept: Metadata, interpretation: Interpretation
+) -> list[Difference]:
+    """Return how different two stills looked when these very pixels were compared before, nothing if they were not."""
+    found = known.recall(*_shown(*pair, kept, interpretation))
+    return [] if found is None else [found]
 
 
 def _look(
@@ -125,11 +141,19 @@ def _difference(
     comparison: Comparison,
 ) -> Difference:
     if not recipe.lossless:
-        shown = displayed(right, interpretation.icc, interpretation.orientation)
-        return comparison.measure(displayed(left, kept.icc, kept.orientation), shown)
+        return comparison.measure(*_shown(left, right, kept, interpretation))
     deep = "ushort" in (left.format, right.format)
     same = identical(stored(left, kept.orientation, deep=deep), stored(right, interpretation.orientation, deep=deep))
     return Difference() if same else _CHANGED
+
+
+def _shown(
+    left: pyvips.Image, right: pyvips.Image, kept: Metadata, interpretation: Interpretation
+) -> tuple[pyvips.Image, pyvips.Image]:
+    return (
+        displayed(left, kept.icc, kept.orientation),
+        displayed(right, interpretation.icc, interpretation.orientation),
+    )
 
 
 def _nearest(

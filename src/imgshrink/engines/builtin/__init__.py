@@ -30,7 +30,7 @@ class Builtin:
 
     def optimize(self, data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:  # noqa: ARG002 - sniffed again there
         """Encode the image to the recipe's quality in a worker; return `data` itself where that saves nothing."""
-        (result,) = self._workers.call("optimize", data, quality=recipe.quality)
+        result, *_ = self._workers.call("optimize", data, quality=recipe.quality)
         return data if result == data else result
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import pyvips
 from ...core.model import Format, ImageInfo, Recipe
 from ...image.containers import parts
 from ...image.metadata import read_metadata
+from ...pixels.looks import Looks
 from .jpeg_search import HIGHEST, TargetSearch
 from .metadata import carry
 from .targets import lossy_target
@@ -30,13 +31,13 @@ _ALREADY_THERE = 1.3
 """Sums of luma tables: what another encoder quantized so much more coarsely than we would has nothing to gain."""
 
 
-def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
+def optimize(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes:
     """Return the JPEG in fewer bytes; a generation is lost only where that saves much."""
     profile = read_metadata(data).icc if info.colour == "cmyk" else b""
     recoded = carry(data, transcode(data))
     if recipe.lossless or is_done(data, recipe.quality):
         return recoded
-    best = TargetSearch(decoded(data), profile, recipe.quality, encoded).result()
+    best = TargetSearch(decoded(data), profile, recipe.quality, encoded, looks).result()
     if best is None:
         return recoded
     result = carry(data, transcode(best))

@@ -10,6 +10,7 @@ import pyvips
 from ...core.model import Format
 from ...pixels.color import displayed
 from ...pixels.compare import acceptable
+from ...pixels.looks import Looks
 from .places import MosaicScorer, PlaceScorer, PlaceScores, mosaic
 from .score import Reference, sample
 from .search import Trial, best_trial, search
@@ -55,11 +56,12 @@ class _Choice:
 class TargetSearch:
     """The search for one image. `profile` is the ICC profile that CMYK is shown with, `encode` makes a JPEG."""
 
-    def __init__(self, image: pyvips.Image, profile: bytes, quality: int, encode: Encode) -> None:
+    def __init__(self, image: pyvips.Image, profile: bytes, quality: int, encode: Encode, looks: Looks) -> None:
         self._image = image
         self._profile = profile
         self._encode = encode
         self._quality = quality
+        self._looks = looks
         self._target, self._place_target = lossy_target(quality), lossy_place_target(quality)
 
     def result(self) -> bytes | None:
@@ -74,7 +76,7 @@ class TargetSearch:
             found = scorer.scores(shown, LOSSY, half_chroma=not choice.full_chroma)
             if found.worst < self._place_target - (_CLOSE if number else 0):
                 choice = self._on_places(found, choice)
-            elif acceptable(whole, shown, self._quality, Format.JPEG):
+            elif acceptable(whole, shown, self._quality, Format.JPEG, self._looks.measure):
                 choice = self._much_better(choice)
             else:
                 return choice.data

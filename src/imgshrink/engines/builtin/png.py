@@ -12,6 +12,7 @@ from ...image.containers import parts
 from ...image.metadata import read_metadata
 from ...image.sniff import sniff
 from ...pixels.compare import acceptable
+from ...pixels.looks import Looks
 from .metadata import carry
 from .places import PlaceScorer
 from .png_lossless import rough, squeeze
@@ -49,17 +50,17 @@ class _Candidate:
     score: float
 
 
-def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
+def optimize(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes:
     """Return the PNG in fewer bytes; never in more than without loss."""
     small = min(info.width, info.height) < _SMALLEST_SIDE
     if recipe.lossless or small or info.animated or info.colour == "palette":
         return squeeze(data, info.all_pixels, depth_may_fall=info.depth != 16)
     if info.depth == 16:
-        return _of_8_bits(data, info, recipe)
+        return _of_8_bits(data, info, recipe, looks)
     image = _decoded(data)
     if _is_rounded(image):
         return squeeze(data, info.pixels)
-    scorer = _Scorer(image, recipe.quality)
+    scorer = _Scorer(image, recipe.quality, looks)
     best = _best_palette(image, scorer)
     if best.score >= scorer.target.floor:
         result = squeeze(carry(data, best.data), info.pixels)
@@ -71,7 +72,7 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     return _fewer_levels(data, image, scorer)
 
 
-def _of_8_bits(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
+def _of_8_bits(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes:
     """Return a PNG of 16 bits in 8 bits, which screens show alike; without loss if it is of high dynamic range."""
     lossless = squeeze(data, info.pixels, depth_may_fall=False)
     if _HIGH_RANGE & set(read_metadata(data).colour):
@@ -82,15 +83,15 @@ def _of_8_bits(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     )
     found = sniff(shallow)
     assert found is not None
-    return min(optimize(shallow, found, recipe), lossless, key=len)
+    return min(optimize(shallow, found, recipe, looks), lossless, key=len)
 
 
 class _Scorer:
     """Scores candidates for one image: all of it, then each place, then their structure as verify compares it."""
 
-    def __init__(self, image: pyvips.Image, quality: int) -> None:
+    def __init__(self, image: pyvips.Image, quality: int, looks: Looks) -> None:
         self.target = palette_target(quality)
-        self._image, self._quality = image, quality
+        self._image, self._quality, self._looks = image, quality, looks
         self._whole = Scorer(image)
         self._places = PlaceScorer(image)
 
@@ -102,7 +103,7 @@ class _Scorer:
         missed = self.target.place - self._places.scores(candidate, PALETTE).worst
         if missed > 0:
             return min(score, self.target.floor - missed)
-        altered = acceptable(self._image, candidate, self._quality, Format.PNG)
+        altered = acceptable(self._image, candidate, self._quality, Format.PNG, self._looks.measure)
         return self.target.floor - _ALTERED if altered else score
 
 

@@ -8,6 +8,7 @@ from ...core.model import Format, ImageInfo, Recipe
 from ...image.sniff import sniff
 from ...pixels.compare import acceptable
 from ...pixels.frames import pairs
+from ...pixels.looks import Looks
 from .metadata import carry
 from .places import PlaceScorer
 from .score import Scorer, on, sample
@@ -37,9 +38,9 @@ _EFFORT, _LEAST_EFFORT = 4, 1
 _SMALLEST_SIDE = 16
 
 
-def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
+def optimize(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes:
     """Return the WebP in fewer bytes, with its frames and timings; `data` itself where less than a tenth is saved."""
-    candidate = _lossless(data, info, recipe) if info.lossless else _lossy(data, info, recipe)
+    candidate = _lossless(data, info, recipe) if info.lossless else _lossy(data, info, recipe, looks)
     if candidate is None:
         return data
     candidate = carry(data, candidate)
@@ -55,7 +56,7 @@ def _lossless(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     )
 
 
-def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
+def _lossy(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes | None:
     """Return the image encoded to the target; None where it is there already or the target is missed."""
     target = lossy_target(recipe.quality)
     quality = estimated_quality(data)
@@ -66,7 +67,8 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes | None:
     image = _decoded(data).copy_memory()
     tried = sample(image) if info.all_pixels > HUGE else image
     highest = max(_LOWEST, min(95, round(target + _ALREADY_THERE) - 1))
-    attempt = _Attempt(tried, recipe.quality, places=tried.height == image.height and not info.animated)
+    places = tried.height == image.height and not info.animated
+    attempt = _Attempt(tried, recipe.quality, looks, places=places)
     best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=highest)
     if best.score < target - _MISSED:
         return None
@@ -82,9 +84,9 @@ def _place_target(quality: int) -> float:
 class _Attempt:
     """Encodes an image at a setting and scores it: all of it, and with `places` each place on its own."""
 
-    def __init__(self, image: pyvips.Image, quality: int, *, places: bool) -> None:
+    def __init__(self, image: pyvips.Image, quality: int, looks: Looks, *, places: bool) -> None:
         self.places = places
-        self._image, self._quality = image, quality
+        self._image, self._quality, self._looks = image, quality, looks
         self._target, self._place_target = lossy_target(quality), _place_target(quality)
         self._scorer, self._place_scorer = Scorer(image), PlaceScorer(image)
 
@@ -97,9 +99,12 @@ class _Attempt:
             missed = self._place_target - self._place_scorer.scores(shown, LOSSY).worst
             if missed > 0:
                 score = min(score, self._target - _MISSED - missed)
-            elif score >= self._target - _MISSED and acceptable(self._image, shown, self._quality, Format.WEBP):
+            elif score >= self._target - _MISSED and self._altered(shown):
                 score = self._target - _MISSED - _ALTERED
         return Trial(setting, data, score)
+
+    def _altered(self, shown: pyvips.Image) -> bool:
+        return bool(acceptable(self._image, shown, self._quality, Format.WEBP, self._looks.measure))
 
 
 def _looking_well(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageChops
 
 from ....core.model import ImageInfo, Recipe
+from ....pixels.looks import Looks
 from ..metadata import carry
 from .canvas import Canvas, Player
 from .encoding import Encoding, skips
@@ -19,7 +20,7 @@ _MOST_COLOURS = 256
 _WORTH_IT = 0.99
 
 
-def optimize(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
+def optimize(data: bytes, info: ImageInfo, recipe: Recipe, _looks: Looks) -> bytes:
     """Return the GIF in fewer bytes, exact in its timeline; `data` itself where it uses unsupported features."""
     try:
         result = carry(data, _smallest(data, info, recipe))
