@@ -53,6 +53,14 @@ def test_shrinks_and_seals(bench: Bench) -> None:
     assert read_seal(path.read_bytes()) == 80
 
 
+def test_observers_see_what_was_replaced(bench: Bench) -> None:
+    """What a file held and what it holds now is told once it is placed: an undo needs both."""
+    path = bench.put("a.png", BIG)
+    bench.put("b.png", b"no image")
+    bench.run()
+    assert bench.watcher.replacements == [("a.png", BIG, path.read_bytes())]
+
+
 def test_second_run_asks_nobody(bench: Bench) -> None:
     """A sealed image is finished with an empty cache, and nothing is written."""
     path = bench.put("a.png", BIG)
@@ -165,6 +173,14 @@ def test_min_saving_counts_the_seal(bench: Bench) -> None:
     assert bench.run(huge)["a.png"].status is Status.KEPT
     outcome = bench.run(Policy())["a.png"]
     assert (outcome.status, outcome.from_cache) == (Status.OPTIMIZED, True)
+
+
+def test_size_of_the_smallest_image(bench: Bench) -> None:
+    """1,024 bytes are enough where nobody says otherwise."""
+    for size in (1023, 1024):
+        bench.put(f"{size}.png", padded(size - len(padded(0))))
+    reasons = {name: (outcome.before, outcome.reason) for name, outcome in bench.run().items()}
+    assert reasons == {"1023.png": (1023, Reason.SMALL), "1024.png": (1024, Reason.NOTHING_TO_GAIN)}
 
 
 def test_min_size(bench: Bench) -> None:
@@ -562,7 +578,9 @@ def test_survey_spends_nothing(bench: Bench) -> None:
     found, plan = survey(bench.sources(), resolver=bench.resolver(), policy=IN_PLACE)
     states = {item.seen.source.name: (item.seen.state.value, item.resolution is not None) for item in found}
     assert states == {"known.png": ("open", True), "new.png": ("open", False), "sealed.png": ("shrunk", False)}
-    assert plan.new == 1
+    assert {name: [item.files[0].source.name for item in items] for name, items in plan.asked.items()} == {
+        "builtin": ["new.png"]
+    }
     assert len(bench.engines[0].asked) == 1
     assert new.read_bytes() == png(5)
 
