@@ -1,4 +1,4 @@
-"""What the command prints for programs: JSON by its published schemas, annotations; and lists of files that it takes."""
+"""What the command prints for programs: JSON by its published schemas, annotations. Which files it takes from lists."""
 
 from __future__ import annotations
 

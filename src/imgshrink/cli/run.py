@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,16 +86,8 @@ def run_over(
     print_line = _drop if shown.quiet else info_line
     retry = "`imgshrink optimize --redo` asks the API again" if in_place else "the next run tries again"
     progress = _reporter(quiet=shown.quiet)(settings, print_line, session.spending, retry=retry)
-    outcomes: list[Outcome] = []
     run = session.run(images.sources, destination=destination, observer=progress, in_place=in_place)
-    try:
-        for outcome in progress.counted(run):
-            outcomes.append(outcome)
-            if shown.verbose and shown.text:
-                print_result(_line(outcome))
-    except KeyboardInterrupt:
-        done = f"{len(outcomes)} of {len(images.sources)} done, run again to continue"
-        raise KeyboardInterrupt(done) from None
+    outcomes = _collect(progress.counted(run), len(images.sources), shown)
     others = complete(images.sources) if complete else []
     summary = progress.summary(outcomes, excluded=images.excluded)
     previews = session.previews(outcomes, print_line)
@@ -109,6 +101,18 @@ def run_over(
     if shown.as_json:
         print_result(to_json(outcomes, summary, [note.text for note in notes]).rstrip())
     return FAILURES if settings.strict and any(note.failure for note in notes) else FINE
+
+
+def _collect(run: Iterable[Outcome], count: int, shown: Shown) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in run:
+            outcomes.append(outcome)
+            if shown.verbose and shown.text:
+                print_result(_line(outcome))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"{len(outcomes)} of {count} done, run again to continue") from None
+    return outcomes
 
 
 def _reporter(*, quiet: bool) -> type[ProgressReporter]:
