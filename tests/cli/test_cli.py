@@ -75,7 +75,7 @@ def photo(project: Path) -> Path:
     return project / "docs" / "photo.jpg"
 
 
-@pytest.mark.parametrize("command", ["optimize", "warm", "check", "restore"])
+@pytest.mark.parametrize("command", ["optimize", "warm", "restore"])
 def test_without_a_path_there_is_an_example(tmp_path: Path, command: str) -> None:
     """A command that needs paths ends with 2 and an example when it gets none."""
     assert f"for example: imgshrink {command} docs" in run(command, cwd=tmp_path, code=2).stderr

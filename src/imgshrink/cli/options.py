@@ -11,6 +11,7 @@ import click
 
 from ..files.paths import absolute
 from ..settings.load import load
+from ..settings.parsers import InvalidValue, RawValue, size
 from ..settings.schema import Settings, fields_of
 from .output import info
 
@@ -89,15 +90,41 @@ def named_or_docs(paths: tuple[Path, ...], build: Build | None) -> tuple[Path, .
     return paths or ((build.docs,) if build is not None else ())
 
 
-def paths_argument(example: str) -> Callable[[F], F]:
-    """Return a decorator that adds the files and folders; without any, wrong use with an example."""
+INSTEAD_OF_PATHS = ("config_file", "files_from", "since")
+
+
+def paths_argument(example: str, *, all_tracked: bool = False) -> Callable[[F], F]:
+    """Return a decorator that adds the files and folders; without any, wrong use with an example.
+
+    With `all_tracked` none is needed: the command takes all that git tracks in the working folder.
+
+    The options of `INSTEAD_OF_PATHS` say which files are meant; they must be eager, to be known by then.
+    """
 
     def required(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[Path, ...]:  # noqa: ARG001  click's own
-        if not value and not context.params.get("config_file"):
+        if not (value or all_tracked) and not any(context.params.get(name) for name in INSTEAD_OF_PATHS):
             raise click.UsageError(f"Name files or folders, for example: imgshrink {example}", context)
         return tuple(map(Path, value))
 
     return click.argument("paths", nargs=-1, type=click.Path(), callback=required)
+
+
+def size_of_option(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """Return the bytes of an option such as `500kB`; a callback of click."""
+    try:
+        return None if value is None else size(RawValue(value, text=True))
+    except InvalidValue as error:
+        raise click.BadParameter(f"{value!r}; it must be {error}", context, parameter) from None
+
+
+def quiet_option(command: F) -> F:
+    """Add `-q`, which leaves notes and errors only."""
+    return click.option("-q", "--quiet", is_flag=True, help="Print only notes and errors.")(command)
+
+
+def json_option(command: F) -> F:
+    """Add `--json`, which replaces the text on standard output."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
 def verbose_option(command: F) -> F:

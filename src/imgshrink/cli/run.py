@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from ..core.model import Note, Outcome, Source
 from ..files.paths import absolute, relative_name
 from ..report import messages, quoting, tables, units
+from ..report.documents import to_json
+from ..report.progress import ProgressReporter
 from ..report.publish import publish
 from ..report.summary import Summary, savings
 from .output import print_result
@@ -27,6 +29,20 @@ FEW = 5
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What a command prints: `verbose` lists every file, `quiet` leaves notes and errors, `as_json` prints JSON."""
+
+    verbose: bool = False
+    quiet: bool = False
+    as_json: bool = False
+
+    @property
+    def text(self) -> bool:
+        """The result is printed as text."""
+        return not (self.quiet or self.as_json)
+
+
+@dataclass(frozen=True)
 class Images:
     """The images to work on, how many are excluded, and notes about paths; `hints` are notes that never fail a run."""
 
@@ -36,10 +52,13 @@ class Images:
     hints: tuple[str, ...] = ()
 
 
-def find_images(session: Session, paths: Sequence[Path], *, build: Build | None = None) -> Images:
-    """Find the images at `paths`; of a `build` only those that it publishes."""
+def find_images(
+    session: Session, paths: Sequence[Path], *, build: Build | None = None, among: frozenset[Path] | None = None
+) -> Images:
+    """Find the images at `paths`; of a `build` only those that it publishes, and only those `among` absolute paths."""
     discovery = session.discover(paths)
-    images = [path for path in discovery.found if build is None or absolute(path) in build.files]
+    meant = [files for files in (build.files if build is not None else None, among) if files is not None]
+    images = [path for path in discovery.found if all(absolute(path) in files for files in meant)]
     sources = tuple(session.selection.source(path, _name(path)) for path in images)
     notes = (*discovery.notes, *session.selection.notes(paths))
     return Images(sources, len(discovery.excluded), notes, tuple(discovery.hints))
@@ -55,8 +74,8 @@ def run_over(
     images: Images,
     destination: Destination,
     *,
+    shown: Shown,
     in_place: bool = False,
-    verbose: bool = False,
     unkept: Collection[str] = (),
     complete: Callable[[Sequence[Source]], list[str]] | None = None,
 ) -> int:
@@ -66,30 +85,47 @@ def run_over(
     written for. An interrupt is raised again with the number of images that are done as its text.
     """
     settings = session.settings
-    if verbose:
+    if shown.verbose:
         _info_sources(settings)
+    print_line = _drop if shown.quiet else info_line
     retry = "`imgshrink optimize --redo` asks the API again" if in_place else "the next run tries again"
-    progress = reporter_class()(settings, info_line, session.spending, retry=retry)
-    outcomes: list[Outcome] = []
+    progress = _reporter(quiet=shown.quiet)(settings, print_line, session.spending, retry=retry)
     run = session.run(images.sources, destination=destination, observer=progress, in_place=in_place)
-    try:
-        for outcome in progress.counted(run):
-            outcomes.append(outcome)
-            if verbose:
-                print_result(_line(outcome))
-    except KeyboardInterrupt:
-        done = f"{len(outcomes)} of {len(images.sources)} done, run again to continue"
-        raise KeyboardInterrupt(done) from None
+    outcomes = _collect(progress.counted(run), len(images.sources), shown)
     others = complete(images.sources) if complete else []
     summary = progress.summary(outcomes, excluded=images.excluded)
-    previews = session.previews(outcomes, info_line)
+    previews = session.previews(outcomes, print_line)
     others += publish(outcomes, summary, report=settings.report, environ=os.environ, previews=previews)
-    _print_result(outcomes, summary, in_place=in_place, unkept=unkept)
+    if shown.text:
+        _print_result(outcomes, summary, in_place=in_place, unkept=unkept)
     hints = [Note(hint, failure=False) for hint in images.hints]
     notes = progress.notes(outcomes, [*images.notes, *hints, *session.notes(), *others], next_run="the next run")
     for note in notes:
         info_line(note.text)
+    if shown.as_json:
+        print_result(to_json(outcomes, summary, [note.text for note in notes]).rstrip())
     return FAILURES if settings.strict and any(note.failure for note in notes) else FINE
+
+
+def _collect(run: Iterable[Outcome], count: int, shown: Shown) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in run:
+            outcomes.append(outcome)
+            if shown.verbose and shown.text:
+                print_result(_line(outcome))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"{len(outcomes)} of {count} done, run again to continue") from None
+    return outcomes
+
+
+def _reporter(*, quiet: bool) -> type[ProgressReporter]:
+    """Return the class that prints the progress; in a quiet run nothing is printed, so no bar either."""
+    return ProgressReporter if quiet else reporter_class()
+
+
+def _drop(line: str) -> None:
+    """Print nothing."""
 
 
 def _info_sources(settings: Settings) -> None:

@@ -14,6 +14,9 @@ from ..session import Session
 from .options import settings_of
 from .output import print_result
 
+VERSION = 1
+"""Of the JSON of `usage`."""
+
 QUOTA = {"left": "quota left", "limit": "quota a month", "used": "used this month", "renews": "renews on"}
 
 
@@ -32,7 +35,7 @@ def usage(*, as_json: bool) -> None:
         stats, used = session.hosted.ask(STATS), session.hosted.ask(USAGE)
         waiting = session.hosted.waiting()
     if as_json:
-        print_result(json.dumps({"stats": stats, "usage": used, "waiting": waiting}, indent=1))
+        print_result(json.dumps({"version": VERSION, "stats": stats, "usage": used, "waiting": waiting}, indent=1))
         return
     quota = read_quota(stats)
     known = [(words, value) for name, words in QUOTA.items() if (value := getattr(quota, name)) not in (None, "")]

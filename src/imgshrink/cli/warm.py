@@ -13,24 +13,43 @@ from .optimize import SETTINGS, dry_run_option
 from .options import (
     build_from,
     build_option,
+    json_option,
     named_or_docs,
     paths_argument,
+    quiet_option,
     settings_of,
     settings_options,
     verbose_option,
 )
-from .run import find_images, run_over
+from .path_options import choose, list_options
+from .run import Shown, find_images, run_over
 
 
 @click.command()
 @settings_options(*SETTINGS)
 @build_option
 @dry_run_option
+@list_options
+@json_option
+@quiet_option
 @verbose_option
 @paths_argument("warm docs/")
-def warm(paths: tuple[Path, ...], config_file: Path | None, *, dry_run: bool, verbose: bool, **options: object) -> int:
+def warm(
+    paths: tuple[Path, ...],
+    config_file: Path | None,
+    files_from: str | None,
+    since: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: object,
+) -> int:
     """Compute results ahead of time; files are not changed."""
     build = build_from(config_file)
+    chosen = choose(named_or_docs(paths, build), files_from=files_from, since=since)
+    shown = Shown(verbose=verbose, quiet=quiet, as_json=as_json)
     with Session(settings_of(options, build=build)) as session:
-        images = find_images(session, named_or_docs(paths, build), build=build)
-        return dry_run_of(session, images) if dry_run else run_over(session, images, nowhere, verbose=verbose)
+        images = find_images(session, chosen.paths, build=build, among=chosen.among)
+        return dry_run_of(session, images, shown) if dry_run else run_over(session, images, nowhere, shown=shown)

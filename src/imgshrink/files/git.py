@@ -93,3 +93,25 @@ def _git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
         return git.ask(folder, "--literal-pathspecs", *arguments, given=given)
     except git.Silent:
         return b""
+
+
+def tracked(folder: Path) -> list[Path]:
+    """Return the files below `folder` that its git repository tracks; raises `Silent` outside of a repository."""
+    return _names(folder, git.ask(folder, "ls-files", "-z"))
+
+
+def changed_since(folder: Path, ref: str) -> list[Path]:
+    """Return the files below `folder` that differ from where `ref` and HEAD parted, and those git does not track yet.
+
+    Uncommitted changes count; deleted files do not. Raises `Silent` where git does not know `ref`.
+    """
+    commit = git.ask(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").strip()
+    parted = git.ask(folder, "merge-base", commit.decode("ascii"), "HEAD").strip().decode("ascii")
+    changed = git.ask(
+        folder, "diff", "--no-ext-diff", "--name-only", "-z", "--relative", "--diff-filter=ACMRT", parted, "--"
+    )
+    return _names(folder, changed + git.ask(folder, "ls-files", "-z", "--others", "--exclude-standard"))
+
+
+def _names(folder: Path, listed: bytes) -> list[Path]:
+    return [folder / os.fsdecode(name) for name in listed.split(b"\0") if name]

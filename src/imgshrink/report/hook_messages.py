@@ -143,6 +143,16 @@ def not_shrunk(
     ]
 
 
+def too_large(rows: Sequence[Outcome], limit: int, *, listed: int = LISTED) -> list[str]:
+    """Return the block of a check that found `rows` larger than `limit` bytes."""
+    largest = sorted(rows, key=lambda row: (-row.before, row.path))
+    are = "is" if len(rows) == 1 else "are"
+    return [
+        f"imgshrink: {counted(len(rows), 'image')} {are} larger than {size(limit)} (--max-size)",
+        *sizes(largest, listed=listed),
+    ]
+
+
 def _cure(names: Sequence[str], *, hook: bool, runner: str) -> str:
     few = len(names) <= LISTED
     if hook:

@@ -189,6 +189,12 @@ def dry_run_summary(plan: Plan, *, finished: int, known: int, small: int, left: 
     return f"{counted(plan.images, 'image')}, {size(plan.before)}: {', '.join(parts)}"
 
 
+def known_savings(rows: Sequence[Outcome]) -> str:
+    """Say what results in the cache would save."""
+    before, after = sum(row.before for row in rows), sum(row.after for row in rows)
+    return f"in the cache, {size(before)} -> {size(after)}, {share(before, after)} smaller:"
+
+
 def uploads_needed(needed: int, allowed: int, quota_left: int | None) -> str:
     """Say how many uploads a run would make; `quota_left` is None where the API was not asked."""
     quota = "" if quota_left is None else f", quota left: {quota_left}"
