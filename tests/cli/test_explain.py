@@ -57,6 +57,21 @@ def test_what_is_known(photo: Path, session: Session, entry: Entry, words: str) 
     assert row("result", photo, session).endswith(words)
 
 
+def test_saving_that_is_too_small(photo: Path, session: Session) -> None:
+    """A smaller result that would not replace the file is told as such."""
+    data = photo.read_bytes()
+    session.cache.put(builtin_key(data, session), Entry(Verdict.BETTER, data=data[:-10], engine="builtin"))
+    assert row("result", photo, session).startswith("nothing to gain: ")
+    assert row("result", photo, session).endswith("less than min_saving")
+
+
+def test_excluded_image(photo: Path) -> None:
+    """An excluded image is left alone; that comes first."""
+    with Session(load(photo.parent, environ=os.environ, arguments={"exclude": (photo.name,)})) as session:
+        assert row("state", photo, session) == "left alone: excluded"
+        assert row("engines", photo, session).startswith("hosted (no API key: cached results only), then builtin")
+
+
 def test_output_without_a_mark(photo: Path, session: Session) -> None:
     """An output of ours that lost its mark is known as such."""
     session.cache.put(done_key(content_hash(photo.read_bytes())), Entry(Verdict.DONE, engine="builtin", quality=80))

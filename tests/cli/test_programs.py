@@ -112,6 +112,27 @@ class TestJson:
         assert document["verdicts"]["better"] == 1
         assert document["oldest"].startswith("20")
 
+    def test_explain(self, project: Path, run: Run) -> None:
+        document = valid(run("explain", "--json", "docs/photo.jpg")[1], "explain")
+        assert (document["state"], document["result"], document["undo"]) == ("open", None, "")
+        run("warm", "docs/photo.jpg")
+        document = valid(run("explain", "--json", "docs/photo.jpg")[1], "explain")
+        assert document["result"]["verdict"] == "better"
+        run("optimize", "docs/photo.jpg")
+        document = valid(run("explain", "--json", "docs/photo.jpg")[1], "explain")
+        assert (document["state"], document["sealed_at"], document["result"]) == ("shrunk", 80, None)
+        assert document["original"]["size"] > document["size"]
+        (project / "docs" / "broken.png").write_bytes(b"")
+        document = valid(run("explain", "--json", "docs/broken.png")[1], "explain")
+        assert (document["state"], document["format"]) == ("broken", None)
+
+    def test_explain_of_an_excluded_image(self, project: Path, run: Run) -> None:
+        (project / "imgshrink.toml").write_text('exclude = ["docs/photo.jpg"]\nquality = 70\n')
+        document = valid(run("explain", "--json", "docs/photo.jpg")[1], "explain")
+        assert document["excluded"]
+        assert document["quality"] == 70
+        assert "imgshrink.toml" in document["sources"]["quality"]
+
 
 class TestQuiet:
     """`-q` leaves notes and errors only."""
