@@ -57,12 +57,13 @@ def test_what_is_known(photo: Path, session: Session, entry: Entry, words: str) 
     assert row("result", photo, session).endswith(words)
 
 
-def test_saving_that_is_too_small(photo: Path, session: Session) -> None:
+def test_saving_that_is_too_small(photo: Path) -> None:
     """A smaller result that would not replace the file is told as such."""
-    data = photo.read_bytes()
-    session.cache.put(builtin_key(data, session), Entry(Verdict.BETTER, data=data[:-10], engine="builtin"))
-    assert row("result", photo, session).startswith("nothing to gain: ")
-    assert row("result", photo, session).endswith("less than min_saving")
+    options = {"engine": "builtin", "min_saving": "90"}
+    with Session(load(photo.parent, environ=os.environ, arguments=options)) as session:
+        session.warm([photo])
+        assert row("result", photo, session).startswith("nothing to gain: ")
+        assert row("result", photo, session).endswith("less than min_saving")
 
 
 def test_excluded_image(photo: Path) -> None:
