@@ -69,6 +69,22 @@ def read_site(file: Path) -> SiteFile | None:
     return SiteFile(file, file.parent / (docs if isinstance(docs, str) else "docs"), options)
 
 
+def plugins_of(file: Path) -> Mapping[object, object] | None:
+    """Return the plugins that `file` names with their options, {} for a file that is no table; values of tags are None.
+
+    None where there is no YAML reader on this machine, or the file is not valid YAML.
+    """
+    try:
+        import yaml
+    except ImportError:
+        return None
+    try:
+        values = yaml.load(read(file), _plain_loader())  # noqa: S506  it is a SafeLoader
+    except (SettingsError, yaml.YAMLError):
+        return None
+    return dict(_listed(values.get("plugins"))) if isinstance(values, Mapping) else {}
+
+
 def _inherited(file: Path) -> Mapping[str, Any]:
     """Return the values of `file` over those of the files that it inherits from, as MkDocs merges them."""
     values: Mapping[str, Any] = {}
@@ -105,8 +121,16 @@ def _values(file: Path) -> dict[str, Any]:
 
 def _loader() -> type[SafeLoader]:
     """Return a reader that knows `!ENV` as MkDocs does; what other tags would build is None."""
-    import yaml
     from yaml_env_tag import construct_env_tag
+
+    loader = _plain_loader()
+    loader.add_constructor("!ENV", construct_env_tag)
+    return loader
+
+
+def _plain_loader() -> type[SafeLoader]:
+    """Return a reader that builds None for every tag."""
+    import yaml
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # it has no types
         pass
@@ -116,7 +140,6 @@ def _loader() -> type[SafeLoader]:
 
     Loader.add_multi_constructor("!", nothing)
     Loader.add_multi_constructor("tag:yaml.org,2002:python/", nothing)
-    Loader.add_constructor("!ENV", construct_env_tag)
     return Loader
 
 
