@@ -334,16 +334,16 @@ def test_edit_during_the_run_survives(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_whole_corpus(corpus: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whole_corpus(sweep: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole corpus: none fails, none grows by more than its seal; run again elsewhere, nothing is done."""
     folder = tmp_path / "corpus"
-    top = Path(os.path.commonpath(corpus))
-    for path in corpus:
+    top = Path(os.path.commonpath(sweep))
+    for path in sweep:
         target = folder / path.relative_to(top)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     rows = optimize(folder)
-    assert len(rows) == len(corpus)
+    assert len(rows) == len(sweep)
     assert [row for row in rows.values() if row["status"] == "failed"] == []
     grown = {name: row["after"] - row["before"] for name, row in rows.items() if row["after"] > row["before"]}
     assert all(growth <= 60 for growth in grown.values())

@@ -562,10 +562,10 @@ class TestReal:
 
     @pytest.mark.slow
     @pytest.mark.long
-    def test_every_picture_is_like_itself(self, corpus: list[Path]) -> None:
+    def test_every_picture_is_like_itself(self, sweep: list[Path]) -> None:
         """Every real image with a spare byte is accepted in its own place, without loss."""
         unlike = {}
-        for path in corpus:
+        for path in sweep:
             data = path.read_bytes()
             judgement = verify(data + bytes(9), data, LOSSLESS)
             if not isinstance(judgement, Accept):
