@@ -32,6 +32,11 @@ hypothesis.settings.register_profile("all", max_examples=300, **_EVERYWHERE)
 hypothesis.settings.load_profile("plain")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run take a third of the corpus: three runs with three numbers in a row take all of it."""
+    parser.addoption("--corpus-part", type=int, help="sweep over every third image of the corpus, from this number on")
+
+
 def pytest_configure() -> None:
     """Hear Ctrl-C, and let the programs that tests start hear it: a shell makes what runs in the background deaf."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -51,6 +56,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def corpus() -> list[Path]:
     """Every real image: the corpus, or what a clone has of it; never to be written to."""
     return corpus_images()
+
+
+@pytest.fixture(scope="session")
+def sweep(corpus: list[Path], request: pytest.FixtureRequest) -> list[Path]:
+    """The real images that a test tries one after another: all, or every third by `--corpus-part`."""
+    part = request.config.getoption("--corpus-part")
+    return corpus if part is None else corpus[part % 3 :: 3]
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
+from importlib import import_module
 from itertools import product
 
 import pytest
@@ -13,10 +14,6 @@ from imgshrink.image.sniff import sniff
 from places import BENCHMARKS
 from screenshots import PICTURES, recording, saved
 from selection import rest_slow
-
-pytest.importorskip("ssimulacra2")
-sys.path.insert(0, str(BENCHMARKS))
-from metric import score
 
 LOWEST = {
     "red_text_on_dark": {"png": 94, "jpeg": 74, "webp": 79},
@@ -40,7 +37,7 @@ PLAIN = {
     ("picture", "format"),
     rest_slow([(picture, format) for picture in LOWEST for format in LOWEST[picture]], lambda row: row in PLAIN),
 )
-def test_lowest_score(picture, format):
+def test_lowest_score(picture, format, score):
     """The picture keeps its look, loses bytes for it, and a second run changes nothing."""
     data = saved(picture, format)
     result = optimize(data, sniff(data), Recipe(80))
@@ -48,6 +45,14 @@ def test_lowest_score(picture, format):
     assert score(data, result) >= lowest
     assert len(result) <= largest * len(data)
     assert optimize(result, sniff(result), Recipe(80)) == result
+
+
+@pytest.fixture
+def score(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, bytes], float]:
+    """How alike two images look, imported when it is needed: its libraries take a second in every process."""
+    pytest.importorskip("ssimulacra2")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return import_module("metric").score
 
 
 def test_every_picture_has_its_score() -> None:
@@ -73,7 +78,7 @@ def test_done_after_once_at_any_quality(picture, format, quality):
     ("quality", "lowest", "largest"),
     rest_slow([(60, 68, 0.2), (80, 100, 0.95), (90, 100, 0.95)], lambda row: row[0] == 60),
 )
-def test_recording(quality, lowest, largest):
+def test_recording(quality, lowest, largest, score):
     """A recorded screen loses its noise at 60, and keeps its look; from 80 on, or the second time, nothing is lost."""
     data = recording()
     result = optimize(data, sniff(data), Recipe(quality))

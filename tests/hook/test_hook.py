@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from imgshrink import hook
 from imgshrink.core.errors import SettingsError
 from imgshrink.image.seal import read_seal, seal, unseal
+from patience import PATIENCE, until
 from real_tools import GIF, JPEG, OTHER_PNG, PICTURES, PNG, SMALL, git, make_repository, program, run
 from shell import UNMEASURED
 
@@ -246,10 +246,9 @@ def test_interrupted_hook_leaves_every_file_whole(folder, tmp_path):
         (folder / name).write_bytes(heavy.read_bytes() + bytes([number]))
     environ = {**os.environ, "IMGSHRINK_CACHE_DIR": str(tmp_path / "cache"), "IMGSHRINK_JOBS": "1"}
     running = subprocess.Popen([program("imgshrink-hook"), *names], cwd=folder, env=environ)
-    while not (tmp_path / "cache/claims").exists():
-        time.sleep(0.05)
+    until((tmp_path / "cache/claims").exists)
     running.send_signal(signal.SIGINT)
-    assert running.wait(timeout=60) == 130
+    assert running.wait(PATIENCE) == 130
     for number, name in enumerate(names):
         data = (folder / name).read_bytes()
         assert data == heavy.read_bytes() + bytes([number]) or read_seal(data) == 80

@@ -6,7 +6,6 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -82,13 +81,11 @@ def drawn() -> dict[str, Image.Image]:
     return {name: draw() for name, draw in PICTURES.items()} | {"still": part(IMAGES / "still.png")}
 
 
-@pytest.mark.parametrize("most", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("alteration", ALTERATIONS, ids=lambda alteration: alteration.name)
-def test_every_kind(alteration: Alteration, most: int, drawn: dict[str, Image.Image]) -> None:
-    """Each kind is refused at the weakest strength that a person notices, at 80 and at 90."""
-    pairs = list(islice(altered(alteration, drawn), most))
-    assert pairs
-    assert {name: formats for name, pair in pairs if (formats := accepted(*pair))} == {}
+def test_every_kind(alteration: Alteration, drawn: dict[str, Image.Image]) -> None:
+    """Each kind is refused on an image at the weakest strength that a person notices, at 80 and at 90."""
+    _, pair = next(altered(alteration, drawn))
+    assert accepted(*pair) == []
 
 
 @pytest.mark.parametrize("kind", TEXT)
@@ -132,9 +129,9 @@ def test_no_text_is_accepted() -> None:
 
 
 @pytest.mark.slow
-def test_no_alteration_of_the_corpus_is_accepted(corpus: list[Path]) -> None:
+def test_no_alteration_of_the_corpus_is_accepted(sweep: list[Path]) -> None:
     """The same on real images, each in one place."""
-    stills = [path for path in corpus if path.suffix.lower() in (".png", ".jpg")][::4]
+    stills = [path for path in sweep if path.suffix.lower() in (".png", ".jpg")][::4]
     found = {path.name: part(path) for path in stills if Image.open(path).mode in ("RGB", "RGBA")}
     pairs = [pair for alteration in ALTERATIONS for pair in altered(alteration, found)]
     assert {name: formats for name, pair in pairs if (formats := accepted(*pair))} == {}

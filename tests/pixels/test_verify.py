@@ -26,7 +26,7 @@ from imgshrink.image.metadata import graft, read_metadata, reduce
 from imgshrink.image.seal import seal
 from imgshrink.pixels.verify import VERSION, Accept, Judgement, NotSmaller, Refuse, verify
 from sample_images import animated, clip, colourful, cutout, deep_png, photo, saved, screen, srgb_profile, wide_profile
-from selection import rest_slow
+from selection import costly, rest_slow
 
 LOSSY, LOSSLESS = Recipe(80), Recipe(100)
 NOTICE = "Copyright Example Author"
@@ -562,10 +562,10 @@ class TestReal:
 
     @pytest.mark.slow
     @pytest.mark.long
-    def test_every_picture_is_like_itself(self, corpus: list[Path]) -> None:
+    def test_every_picture_is_like_itself(self, sweep: list[Path]) -> None:
         """Every real image with a spare byte is accepted in its own place, without loss."""
         unlike = {}
-        for path in corpus:
+        for path in sweep:
             data = path.read_bytes()
             judgement = verify(data + bytes(9), data, LOSSLESS)
             if not isinstance(judgement, Accept):
@@ -614,6 +614,7 @@ class TestHostile:
             assert isinstance(verify(large(photo(), "JPEG"), data, LOSSLESS), NotSmaller | Refuse)
 
     @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
+    @costly
     @given(data=st.data())
     def test_damaged_candidate_never_raises(self, sample: Path, data: st.DataObject) -> None:
         """A candidate cut or flipped anywhere gets a judgement, and is accepted only if it shows the same picture."""

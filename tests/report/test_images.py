@@ -202,6 +202,7 @@ def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:
     assert note.startswith("the report can't be written: ")
 
 
+@pytest.mark.usefixtures("warmed")
 def test_report_of_a_build(tmp_path: Path) -> None:
     """A build writes the page and its images, of what it shrank and of nothing that is excluded; also the second."""
     options = "report: out/r.HTML\nexclude: [docs/secret/]"
@@ -218,6 +219,7 @@ def test_report_of_a_build(tmp_path: Path) -> None:
     assert not list(site.glob(".imgshrink*"))
 
 
+@pytest.mark.usefixtures("warmed")
 def test_build_goes_through_without_its_report(tmp_path: Path) -> None:
     """A build whose report and images can't be written goes through, strict ones too, and says both."""
     site = make_site(tmp_path, {"a.png": PNG}, options="report: out/r.html")
@@ -228,6 +230,7 @@ def test_build_goes_through_without_its_report(tmp_path: Path) -> None:
     assert len([line for line in lines(done) if "can't be written" in line]) == 2
 
 
+@pytest.mark.usefixtures("warmed")
 def test_no_images_while_serving(tmp_path: Path) -> None:
     """During `mkdocs serve`, where every save builds, there is no HTML report."""
     from mkdocs.config import load_config

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import hypothesis
 import pytest
+
+costly = hypothesis.settings(max_examples=min(100, hypothesis.settings().max_examples))
+"""For properties of what takes milliseconds: at most 100 examples, also where the profile asks for more."""
 
 
 def rest_slow(rows: Iterable[Any], plain: Callable[[Any], object]) -> list[Any]:

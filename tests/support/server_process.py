@@ -199,7 +199,7 @@ class Served:
     def connected(self, data: bytes = b"") -> socket.socket:
         """Open a connection and send `data`."""
         host, _, port = self.url.removeprefix("http://").partition(":")
-        sock = socket.create_connection((host, int(port)), timeout=30)
+        sock = socket.create_connection((host, int(port)), timeout=PATIENCE)
         sock.sendall(data)
         return sock
 
@@ -211,7 +211,7 @@ class Served:
         key = self.key if key is None else key
         headers = {**({"X-API-Key": key} if key else {}), **more.pop("headers", {})}
         url = path if path.startswith("http") else self.url + path
-        return httpx.request(method, url, headers=headers, timeout=30, verify=False, **more)
+        return httpx.request(method, url, headers=headers, timeout=PATIENCE, verify=False, **more)
 
     def post(self, image: bytes, key: str | None = None, *, quality: Any = None, **more: Any) -> httpx.Response:
         fields = {} if quality is None else {"quality": quality}
