@@ -141,14 +141,14 @@ def test_no_estimate_without_a_result(settings):
 def test_engine_that_was_given_up_is_one_note(settings, error, words):
     """Each reason to give an engine up has its line, and fails a strict run."""
     progress = ProgressReporter(settings, lambda _: None, Spending(uploads=7))
-    progress.disabled("hosted", error, 3)
+    progress.unanswered("hosted", error, 3)
     assert [(note.text, note.failure) for note in progress.notes([], next_run="the next run")] == [(words, True)]
 
 
 def test_codecs_that_are_out_of_reach(settings):
     """Where the built-in codecs themselves can't be started, the images stay as they are."""
     progress = ProgressReporter(settings, lambda _: None, Spending())
-    progress.disabled("builtin", Unavailable("no worker process could be started"), 1)
+    progress.unanswered("builtin", Unavailable("no worker process could be started"), 1)
     (note,) = progress.notes([], next_run="the next run")
     expected = "no worker process could be started: 1 new image stays as it is; the next run tries again"
     assert note.text == expected
@@ -157,7 +157,7 @@ def test_codecs_that_are_out_of_reach(settings):
 def test_account_with_nothing_to_say_is_no_note(settings):
     """An account error without words leaves none."""
     progress = ProgressReporter(settings, lambda _: None, Spending())
-    progress.disabled("hosted", AccountError("", failure=False), 3)
+    progress.unanswered("hosted", AccountError("", failure=False), 3)
     assert progress.notes([], next_run="the next run") == []
 
 
