@@ -15,6 +15,9 @@ from .summary import Summary, left, summarize
 
 EVERY = 10.0
 FIRST_ESTIMATE = 5.0
+FEWEST, LEAST, ENOUGH = 5, 0.1, 0.5
+"""An estimate needs so many images and at least so large a share of the bytes, or that share alone."""
+
 
 Info = Callable[[str], None]
 
@@ -134,8 +137,12 @@ class ProgressReporter:
         return notes + [other if isinstance(other, Note) else Note(other) for other in others]
 
     def _left(self, now: float) -> float | None:
+        """Return an estimate in seconds, None while too little is done to make one: images differ a lot."""
         passed = now - self._work_started
-        if self._plan is None or passed < FIRST_ESTIMATE or not self._done_bytes:
+        if self._plan is None or passed < FIRST_ESTIMATE:
+            return None
+        share = self._done_bytes / max(1, self._plan.new_bytes)
+        if share < ENOUGH and (self._done < FEWEST or share < LEAST):
             return None
         return passed * (self._plan.new_bytes - self._done_bytes) / self._done_bytes
 
