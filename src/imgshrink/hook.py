@@ -136,6 +136,7 @@ def _sources(session: Session, names: Sequence[str]) -> Iterator[Source]:
 def _run(session: Session, waiting: Sequence[Source], left: Sequence[Inspected], rewritten: set[str]) -> int:
     from .files.staging import restorable, set_aside
     from .pipeline.check import as_outcomes
+    from .report import messages
     from .report.console import is_terminal
     from .report.progress import ProgressReporter
 
@@ -155,8 +156,8 @@ def _run(session: Session, waiting: Sequence[Source], left: Sequence[Inspected],
     notes = progress.notes(outcomes, session.notes(), next_run="pre-commit run imgshrink --all-files")
     for line in _block(outcomes, rewritten, staged, rewritten & set_aside(os.environ) if rewritten else set()):
         _print(line)
-    for note in notes:
-        _info(note.text)
+    for line in messages.in_order(notes, strict=session.settings.strict):
+        _info(line)
     strict = session.settings.strict and any(note.failure for note in notes)
     return STRICT if strict else REWROTE if rewritten else 0
 

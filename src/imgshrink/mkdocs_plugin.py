@@ -15,6 +15,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority
 
 from .core.errors import SettingsError
+from .files.discovery import ENDINGS
 from .files.paths import relative_name
 from .settings.load import load
 from .settings.schema import fields_of
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from .report.summary import Summary
     from .session import Session
 
-ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp")
 MATERIAL = "material/optimize"
 MATERIAL_TAKES = {"optimize_png": (".png",), "optimize_jpg": (".jpg", ".jpeg")}
 CLASH = (

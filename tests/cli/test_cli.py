@@ -234,7 +234,7 @@ def test_warm_for_a_build(project: Path) -> None:
         "plugins:\n  - imgshrink:\n      quality: 60\n      exclude: [docs/palette.png]\n"
     )
     done = run("warm", "-v", "-f", "mkdocs.yml", cwd=project)
-    assert "imgshrink: quality: quality in mkdocs.yml" in done.stderr
+    assert "imgshrink: quality: 60 (quality in mkdocs.yml)" in done.stderr
     assert "photo.jpg" in done.stdout
     assert "still.png" not in done.stdout
     assert "palette.png" not in done.stdout

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes import deflated, png
 from imgshrink.files.staging import set_aside
 from imgshrink.image.seal import read_seal
 from places import ROOT
@@ -294,3 +295,49 @@ def test_manifest_is_what_pre_commit_accepts():
         assert row["minimum_pre_commit_version"] == "3.2.0"
     assert hooks["imgshrink"]["stages"] == ["pre-commit", "manual"]
     assert "pre-push" in hooks["imgshrink-check"]["stages"]
+
+
+PARALLEL = """repos:
+  - repo: local
+    hooks:
+"""
+
+
+def at_once(identifier: str, entry: str, *, serial: bool) -> str:
+    """A hook of prek that runs beside the others of its priority."""
+    return (
+        f'      - id: {identifier}\n        name: {identifier}\n        entry: "{entry}"\n        language: system\n'
+        f"        types_or: [png]\n        require_serial: {str(serial).lower()}\n        priority: 5\n"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.tools
+@pytest.mark.parametrize("serial", [True, False])
+def test_prek_runs_hooks_at_once(repository, server, serial):
+    """Hooks of one priority, which prek runs at the same time, and batches of files pay once and harm no file."""
+    names = [f"docs/{number}.png" for number in range(40)]
+    for number, name in enumerate(names):
+        (repository / name).write_bytes(png(number))
+    for name in ("docs/a.png", "docs/b.jpg"):
+        (repository / name).unlink()
+    hook, check = program("imgshrink-hook"), f"{program('imgshrink')} check --"
+    hooks = [at_once("one", hook, serial=serial), at_once("two", hook, serial=serial)]
+    hooks.append(at_once("check", check, serial=serial))
+    (repository / ".pre-commit-config.yaml").write_text(PARALLEL + "".join(hooks))
+    git(repository, "add", ".")
+    server.shrink = deflated
+    environ = {"TINYJPG_API_KEY": "key", "TINYJPG_API_URL": server.url, "PREK_HOME": str(repository.parent / "prek")}
+    first = run(program("prek"), "run", "--all-files", cwd=repository, environ=environ)
+    assert first.returncode == 1, first.stdout
+    assert "stopped by an error" not in first.stdout
+    assert "Traceback" not in first.stdout
+    shrunk = {name: (repository / name).read_bytes() for name in names}
+    assert {name for name, data in shrunk.items() if read_seal(data) != 80} == set()
+    assert not list((repository / "docs").glob(".imgshrink*"))
+    assert server.posts == len(shrunk)
+    git(repository, "add", ".")
+    second = run(program("prek"), "run", "--all-files", cwd=repository, environ=environ)
+    assert second.returncode == 0, second.stdout
+    assert {name: (repository / name).read_bytes() for name in shrunk} == shrunk
+    assert server.posts == len(shrunk)

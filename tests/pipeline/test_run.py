@@ -34,7 +34,7 @@ from imgshrink.core.errors import (
     UploadLimitReached,
 )
 from imgshrink.core.keys import cache_key, content_hash
-from imgshrink.core.model import Entry, Format, Judgement, Reason, Recipe, Source, Status, Verdict
+from imgshrink.core.model import Entry, Format, Judgement, Reason, Recipe, Refuse, Source, Status, Verdict
 from imgshrink.image.seal import COST, read_seal, seal, unseal
 from imgshrink.pipeline.inspection import inspect
 from imgshrink.pipeline.run import Policy, decide, run, survey
@@ -329,7 +329,41 @@ def test_success_between_failures_keeps_the_engine(bench: Bench) -> None:
         bench.put(f"{number}.png", png(number))
     bench.run()
     assert len(bench.engines[0].asked) == 6
-    assert bench.watcher.given_up == []
+    assert bench.watcher.given_up == [("hosted", "3", 3)]
+
+
+def test_single_failure_is_said(bench: Bench) -> None:
+    """With one image, the usual commit, an engine's failure is told at the end as well."""
+    bench.engines = [Deflate("hosted", raising(Unavailable("away"))), Deflate()]
+    bench.put("a.png", BIG)
+    assert bench.run()["a.png"].engine == "builtin"
+    assert bench.watcher.given_up == [("hosted", "away", 1)]
+
+
+def test_refused_results_are_told_apart(bench: Bench) -> None:
+    """What a remote engine was paid for and verify refuses is told with the reason; the codecs' own results are not."""
+    bench.engines = [Deflate("hosted"), Deflate()]
+    bench.verify = lambda original, candidate, recipe: Refuse("shows something else")
+    for number in range(2):
+        bench.put(f"{number}.png", png(number))
+    bench.run()
+    assert bench.watcher.refusals == [("hosted", {"shows something else": 2})]
+    bench.watcher.refusals.clear()
+    bench.run()
+    assert bench.watcher.refusals == []
+
+
+def test_rejection_is_told_once(bench: Bench) -> None:
+    """An image that the API took and could not serve is told, and not again when that is known."""
+    bench.engines = [Deflate("hosted", raising(Rejected("failed: no memory"))), Deflate()]
+    bench.put("a.png", BIG)
+    bench.run()
+    assert bench.watcher.refusals == [("hosted", {"failed: no memory": 1})]
+    bench.engines = [Deflate("hosted", raising(Rejected("failed", remembered=True))), Deflate()]
+    bench.put("b.png", png(7))
+    bench.watcher.refusals.clear()
+    bench.run()
+    assert bench.watcher.refusals == []
 
 
 def test_no_engine_left(bench: Bench) -> None:

@@ -94,6 +94,21 @@ def test_engine_that_can_not_work_for_a_while(served: Callable[..., Served], tmp
     assert asked(tmp_path) == 6
 
 
+def test_trouble_of_the_machine_costs_no_try(served: Callable[..., Served], tmp_path: Path) -> None:
+    """An image whose worker the system killed three times is completed, and as if it had been tried once."""
+    server = served(engine="killed", jobs=1, limits={"tries": 1})
+    assert server.ended(server.accepted(png()))["status"] == "completed"
+    assert asked(tmp_path) == 4
+
+
+def test_image_that_always_troubles_the_machine(served: Callable[..., Served], tmp_path: Path) -> None:
+    """An image that the machine can't do ends as failed, with the reason, and does not count; the others go on."""
+    server = served(engine="murdered", jobs=1)
+    data = server.ended(server.accepted(png()))
+    assert (data["status"], data["message"], asked(tmp_path)) == ("failed", "the worker was killed", 6)
+    assert server.get("/api/v1/stats").json()["data"]["used"] == 0
+
+
 def test_failed_image_has_no_result(served: Callable[..., Served]) -> None:
     """A failed image has no result."""
     server = served(engine="decline")

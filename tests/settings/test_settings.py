@@ -67,10 +67,6 @@ WRONG: list[tuple[str, object, str]] = [
     ("report", "report.txt", "a file that ends in .json, .md or .html"),
     ("report", "../report.md", "inside "),
     ("overrides", "photos", "a list"),
-    ("overrides", [{"quality": 90}], "a list of tables, each with paths"),
-    ("overrides", [{"paths": ["a"]}], "a list of tables, each with paths"),
-    ("overrides", [{"paths": ["a"], "qualty": 90}], "a list of tables, each with paths"),
-    ("overrides", [{"paths": ["a"], "quality": 900}], "a whole number from 1 to 100"),
 ]
 
 

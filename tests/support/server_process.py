@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from imgshrink.core.errors import Declined, Rejected, Unavailable
+from imgshrink.core.errors import Declined, MachineTrouble, Rejected, Unavailable
 from imgshrink.core.model import Accept, ImageInfo, Judgement, NotSmaller, Recipe, Refuse
 from imgshrink.image.metadata import reduce
 from imgshrink.server.database import Database
@@ -90,6 +90,26 @@ class Absent(Trim):
         return super().result(data)
 
 
+class Killed(Trim):
+    """An engine whose processes the system kills, for its first `killed` calls."""
+
+    def __init__(self, seconds: float = 0, asked: str = "", killed: int = 3) -> None:
+        super().__init__(seconds, asked)
+        self._killed = killed
+
+    def result(self, data: bytes) -> bytes:
+        if len(Path(self._asked).read_text().splitlines()) <= self._killed:
+            raise MachineTrouble("the worker was killed")
+        return super().result(data)
+
+
+class Murdered(Killed):
+    """An engine whose processes the system always kills."""
+
+    def __init__(self, seconds: float = 0, asked: str = "") -> None:
+        super().__init__(seconds, asked, killed=10**9)
+
+
 class Die(Trim):
     """An engine that kills the server."""
 
@@ -105,7 +125,7 @@ class Swap(Trim):
 
 
 ENGINES: Mapping[str, Callable[..., Trim]] = {
-    engine.__name__.lower(): engine for engine in (Trim, Crash, Decline, Stumble, Absent, Die, Swap)
+    engine.__name__.lower(): engine for engine in (Trim, Crash, Decline, Stumble, Absent, Killed, Murdered, Die, Swap)
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ..core.errors import SettingsError
+from ..core.model import Note
 from ..image.signatures import LFS_POINTER
 from ..pipeline import baseline as baselines
 from ..pipeline.check import Checked, as_outcomes
@@ -17,7 +18,7 @@ from ..pipeline.inspection import State
 from ..report import findings
 from ..report.findings import CheckSummary, Finding
 from ..report.hook_messages import all_shrunk, not_shrunk, too_large, under
-from ..report.messages import left_alone
+from ..report.messages import in_order, left_alone
 from ..report.quoting import shown
 from ..report.tables import LISTED
 from ..report.units import counted
@@ -127,7 +128,7 @@ class _Report:
         elif form == "github":
             self._annotate()
         else:
-            self._print_text(quiet=quiet, verbose=verbose)
+            self._print_text(code, quiet=quiet, verbose=verbose)
             if os.environ.get("GITHUB_ACTIONS") == "true":
                 self._annotate()
 
@@ -135,14 +136,16 @@ class _Report:
         for line in findings.to_github(self._findings(), os.environ):
             print_result(line)
 
-    def _print_text(self, *, quiet: bool, verbose: bool) -> None:
+    def _print_text(self, code: int, *, quiet: bool, verbose: bool) -> None:
         checked = self._checked
         for line in self._blocks(verbose=verbose):
             print_result(line)
         if not checked.failing and not quiet:
             print_result(self._passed())
-        if verbose and checked.left:
-            info(f"imgshrink: {left_alone(as_outcomes(checked.left))}")
+        if checked.left and (verbose or code == FAILURES):
+            notes = [Note(left_alone(as_outcomes(checked.left)))]
+            for line in in_order(notes, strict=code == FAILURES):
+                info(f"imgshrink: {line}")
 
     def _blocks(self, *, verbose: bool) -> Iterator[str]:
         checked, hook = self._checked, bool(os.environ.get("PRE_COMMIT"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from ..report.publish import publish
 from ..report.summary import Summary, savings
 from .output import print_result
 from .progress_bar import info_line, reporter_class
+from .values import in_words
 
 if TYPE_CHECKING:
     from ..pipeline.run import Destination
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .mkdocs_config import Build
 
 FINE, FAILURES = 0, 3
+IN_PERSON = ("--quality", "IMGSHRINK_QUALITY")
 FEW = 5
 
 
@@ -98,10 +101,10 @@ def run_over(
     others += publish(outcomes, summary, report=settings.report, environ=os.environ, previews=previews)
     if shown.text:
         _print_result(outcomes, summary, in_place=in_place, unkept=unkept)
-    hints = [Note(hint, failure=False) for hint in images.hints]
+    hints = [Note(hint, failure=False) for hint in (*images.hints, *_shrunk_before(outcomes, settings))]
     notes = progress.notes(outcomes, [*images.notes, *hints, *session.notes(), *others], next_run="the next run")
-    for note in notes:
-        info_line(note.text)
+    for line in messages.in_order(notes, strict=settings.strict):
+        info_line(line)
     if shown.as_json:
         print_result(to_json(outcomes, summary, [note.text for note in notes]).rstrip())
     return FAILURES if settings.strict and any(note.failure for note in notes) else FINE
@@ -128,10 +131,18 @@ def _drop(line: str) -> None:
     """Print nothing."""
 
 
+def _shrunk_before(outcomes: Sequence[Outcome], settings: Settings) -> Iterator[str]:
+    """Yield a line if a person asked for a quality, and there are images that were shrunk at another one."""
+    if settings.sources.get("quality") in IN_PERSON:
+        others = Counter(row.sealed for row in outcomes if row.sealed not in (0, settings.quality))
+        if others:
+            yield messages.shrunk_before(others, settings.quality)
+
+
 def _info_sources(settings: Settings) -> None:
     for name, source in settings.sources.items():
         if source != "default":
-            info_line(f"{name}: {quoting.shown(source)}")
+            info_line(f"{name}: {in_words(settings, name)} ({quoting.shown(source)})")
 
 
 def _line(outcome: Outcome) -> str:

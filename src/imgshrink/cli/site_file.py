@@ -112,7 +112,7 @@ def _values(file: Path) -> dict[str, Any]:
 
     try:
         values = yaml.load(read(file), _loader())  # noqa: S506  it is a SafeLoader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         raise SettingsError(f"{shown(file)} is not valid YAML{line}: {getattr(error, 'problem', error)}") from error

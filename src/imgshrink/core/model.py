@@ -190,7 +190,8 @@ class Outcome:
     """What became of one file. `path` is the source path people know; sizes are bytes on disk before and after.
 
     `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED: a
-    `Reason`, or what an engine or verify said. `dropped`: the file has lost what it carried for other programs, as was
+    `Reason`, or what an engine or verify said. `sealed` is the quality of the seal that the file came with, if it is
+    shrunk already, else 0. `dropped`: the file has lost what it carried for other programs, as was
     asked for.
     """
 
@@ -203,6 +204,7 @@ class Outcome:
     from_cache: bool = False
     reason: str = ""
     dropped: bool = False
+    sealed: int = 0
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,10 @@ def _same_format(suffix: str) -> tuple[str, ...]:
 
 def _base(paths: Sequence[Path]) -> Path:
     folders = [absolute(path) if path.is_dir() else absolute(path).parent for path in paths]
-    return Path(os.path.commonpath(folders))
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError:  # two drives of Windows
+        raise SettingsError("--output takes images of one drive: run it once for each drive") from None
 
 
 def _within(folder: Path, outer: Path) -> bool:

@@ -15,7 +15,7 @@ VERSION = 1
 LARGEST = 20
 WORDS = (
     "images", "optimized", "kept", "sealed", "skipped", "failed",
-    "before", "after", "from_cache", "uploads", "quota_left", "seconds",
+    "before", "after", "from_cache", "uploads", "quota_left", "seconds", "dropped", "excluded",
 )  # fmt: skip
 MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@-])")
 

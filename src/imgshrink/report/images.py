@@ -65,8 +65,11 @@ class ReportImages:
     def waiting(self) -> None:
         """Do nothing: previews are made after the run."""
 
-    def disabled(self, engine: str, error: EngineError, images: int) -> None:
+    def unanswered(self, engine: str, error: EngineError, images: int) -> None:
         """Do nothing: the images do not depend on engines."""
+
+    def refused(self, engine: str, reasons: Mapping[str, int]) -> None:
+        """Do nothing: what was refused is not shown."""
 
     def replaced(self, source: Source, before: bytes, after: bytes) -> None:
         """Copy what the file held and what replaced it."""

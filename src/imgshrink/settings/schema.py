@@ -14,6 +14,7 @@ from .credentials import API_URL
 from .folders import cache_folder, state_folder
 from .machine import processors
 from .parsers import (
+    InvalidPart,
     InvalidValue,
     Parser,
     RawValue,
@@ -26,6 +27,7 @@ from .parsers import (
     lines,
     path,
     per_cent,
+    shown_value,
     size,
     whole,
 )
@@ -77,9 +79,29 @@ PARTS: Mapping[str, Parser[Any]] = {"paths": lines, "quality": QUALITY, "engine"
 def override(given: RawValue) -> Override:
     """Return one row of `overrides`, from a table."""
     row = given.value
-    if not isinstance(row, Mapping) or "paths" not in row or len(row) < 2 or not row.keys() <= PARTS.keys():
-        raise InvalidValue("a list of tables, each with paths, and with quality or engine or both")
-    return Override(**{name: PARTS[name](dataclasses.replace(given, value=value)) for name, value in row.items()})
+    if not isinstance(row, Mapping):
+        raise InvalidValue("a table with paths, and with quality or engine or both")
+    for name in row:
+        if name not in PARTS:
+            raise InvalidPart(_unknown_part(str(name)))
+    if "paths" not in row or len(row) < 2:
+        missing = "quality or engine" if "paths" in row else "paths"
+        raise InvalidPart(f"{missing} is missing; it must have paths, and quality or engine or both")
+    return Override(**{name: _part(name, dataclasses.replace(given, value=value)) for name, value in row.items()})
+
+
+def _unknown_part(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower(), list(PARTS), n=1, cutoff=0.5)
+    return f"{name} is not known: " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(PARTS)}")
+
+
+def _part(name: str, given: RawValue) -> Any:  # noqa: ANN401  as various as the parts
+    try:
+        return PARTS[name](given)
+    except InvalidValue as error:
+        raise InvalidPart(f"{name} is {shown_value(given.value)}; it must be {error}") from None
 
 
 def setting(
