@@ -196,8 +196,8 @@ class TestStrips:
         later.paste((0, 0, 0), (300, 300, 340, 340))
         assert both.measure(vips(before), vips(after)).places == {}
         second = both.measure(vips(before), vips(later))
-        assert first.places["lost"].y < 40
-        assert second.places["lost"].y > 290
+        assert first.places["fine"].y < 40
+        assert second.places["fine"].y > 290
 
     def test_same_damage_twice_keeps_its_mean(self) -> None:
         """The mean is of the whole image in every pair."""
