@@ -9,6 +9,7 @@ from functools import cached_property
 import pyvips
 
 from .score import Reference, on, part_scores, values
+from .targets import between
 from .tiles import changed, gathered, scattered
 
 SIDE = 128
@@ -34,11 +35,11 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class PlaceScores:
-    """All places, the worst first, with their scores and what 4:2:0 costs each, where that was asked for."""
+    """All places, the worst first, with their scores and the detail of their colours, where that counted."""
 
     places: Sequence[Place]
     scores: Sequence[float]
-    penalties: Sequence[float]
+    details: Sequence[float]
 
     @property
     def worst(self) -> float:
@@ -94,16 +95,16 @@ class PlaceScorer:
         self._backgrounds = (0, 255) if image.hasalpha() else (255,)
         self._kept: dict[tuple[int, int], _Strip] | None = {} if self._width * self._height <= _KEPT_PIXELS else None
 
-    def scores(self, candidate: pyvips.Image, weights: Sequence[float], *, half_chroma: bool = False) -> PlaceScores:
+    def scores(self, candidate: pyvips.Image, weights: Sequence[float], half_chroma: bool | None = None) -> PlaceScores:
         """Score the places of `candidate`, which has the same size.
 
-        With `half_chroma` the scores include what 4:2:0 does to colours, which the estimate does not see.
+        For a JPEG, of which `half_chroma` says whether it has 4:2:0, colours count as `chroma_penalty` says.
         """
         if min(self._width, self._height) < _GRID:
             return PlaceScores([], [], [])
         found = [self._on(background, candidate, weights, half_chroma) for background in self._backgrounds]
         scores = [min(column) for column in zip(*(scores for scores, _ in found), strict=True)]
-        penalties = found[-1][1]
+        details = found[-1][1]
         corners = _corners(self._width, self._height)
         order = sorted(range(len(scores)), key=lambda number: scores[number])
         places = {corners[number]: number for number in reversed(order)}
@@ -111,26 +112,26 @@ class PlaceScorer:
         return PlaceScores(
             list(places)[::-1],
             [scores[number] for number in numbers],
-            [penalties[number] for number in numbers],
+            [details[number] for number in numbers],
         )
 
     def _on(
-        self, background: int, candidate: pyvips.Image, weights: Sequence[float], half_chroma: bool
+        self, background: int, candidate: pyvips.Image, weights: Sequence[float], half_chroma: bool | None
     ) -> tuple[list[float], list[float]]:
-        """Return the score and the penalty for a place at each tile, row by row."""
-        columns = zip(*self._strips(candidate, background, half_chroma), strict=True)
+        """Return the score and the detail of colours for a place at each tile, row by row."""
+        columns = zip(*self._strips(candidate, background, half_chroma is not None), strict=True)
         *moments, chroma = (_windows(_stacked(column)) for column in columns)
         scores = part_scores(moments, weights)
-        penalties = [_chroma_penalty(max(0.0, loss) ** 0.5) for loss in values(chroma)]
-        return [score - penalty for score, penalty in zip(scores, penalties, strict=True)], penalties
+        details = [max(0.0, loss) ** 0.5 for loss in values(chroma)]
+        return coloured(scores, details, half_chroma), details
 
-    def _strips(self, candidate: pyvips.Image, background: int, half_chroma: bool) -> Iterator[list[pyvips.Image]]:
+    def _strips(self, candidate: pyvips.Image, background: int, colours: bool) -> Iterator[list[pyvips.Image]]:
         """Yield for each strip, in bounded memory, the moments of its tiles and their loss of chroma."""
         rows = max(_TILE, _STRIP_PIXELS // self._width // _TILE * _TILE)
         for top in range(0, self._height, rows):
             strip = self._prepared(background, top, rows)
             moments = strip.moments(self._padded(candidate, background, top, rows))
-            yield [*moments, strip.chroma if half_chroma else moments[0][0] * 0]
+            yield [*moments, strip.chroma if colours else moments[0][0] * 0]
 
     def _prepared(self, background: int, top: int, rows: int) -> _Strip:
         if self._kept is not None and (background, top) in self._kept:
@@ -162,25 +163,40 @@ def _windows(tiles: pyvips.Image) -> pyvips.Image:
     return padded.conv(_FOUR_TILES, precision="float").crop(1, 1, tiles.width, tiles.height).copy_memory()
 
 
-def _chroma_penalty(detail: float) -> float:
-    """Return what 4:2:0 costs a place beyond what the estimate sees; fitted on parts of the corpus's JPEGs."""
-    return 1.6 * max(0.0, detail - 2)
+_HALF_CHROMA = ((0.0, -8.0), (0.5, -5.5), (0.8, 4.5), (2.0, 12.0), (4.0, 22.0), (6.0, 28.0), (30.0, 29.0))
+_FULL_CHROMA = ((0.0, -8.0), (0.5, -6.0), (1.0, -4.0), (2.5, -0.5), (4.0, 2.5), (7.0, 6.0), (14.0, 9.5))
+"""Points by detail of colours, from `benchmarks/fit_places.py`: the mean error, and up to 2.5 for safety."""
+
+
+def chroma_penalty(detail: float, *, half_chroma: bool) -> float:
+    """Return by how much the estimate is too kind to a place of a JPEG, by the detail of its colours.
+
+    The detail is what 4:2:0 takes from them, root mean square in steps of 1/255. The estimate sees colours at a quarter
+    of the size only: it is too kind to colourful details, and too strict with places that have none.
+    """
+    return between(_HALF_CHROMA if half_chroma else _FULL_CHROMA, detail)
+
+
+def coloured(scores: Sequence[float], details: Sequence[float], half_chroma: bool | None) -> list[float]:
+    """Return the scores of places less their penalties, as they are where no JPEG is scored."""
+    if half_chroma is None:
+        return list(scores)
+    both = zip(scores, details, strict=True)
+    return [score - chroma_penalty(detail, half_chroma=half_chroma) for score, detail in both]
 
 
 class MosaicScorer:
     """Scores each of some places on its own; their images are joined one below the other."""
 
-    def __init__(self, image: pyvips.Image, count: int, penalties: Sequence[float]) -> None:
+    def __init__(self, image: pyvips.Image, count: int, details: Sequence[float]) -> None:
         self._reference = Reference(image, whole=True)
         self._rows = image.height // count
-        self._penalties = penalties
+        self._details = details
 
     def worst(self, candidate: pyvips.Image, weights: Sequence[float], *, half_chroma: bool) -> float:
         """Return the score that counts of all places."""
         scores = part_scores(self._reference.part_moments(candidate, candidate.width, self._rows), weights)
-        if half_chroma:
-            scores = [score - penalty for score, penalty in zip(scores, self._penalties, strict=True)]
-        return worst_score(scores)
+        return worst_score(coloured(scores, self._details, half_chroma))
 
 
 def mosaic(image: pyvips.Image, places: Sequence[Place]) -> pyvips.Image:
