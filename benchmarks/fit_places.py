@@ -2,8 +2,8 @@
 
     python benchmarks/fit_places.py [--samples 400] [--seed 5] [FOLDER]
 
-Places of 128 x 128 pixels of images at full size and shrunk, as a thumbnail on a page is, are encoded with half and with
-full chroma at several settings. Printed for each class of detail: samples, mean error of the estimate against
+Places of 128 x 128 pixels of images at full size and shrunk, as a thumbnail on a page is, are encoded with half and
+with full chroma at several settings. Printed for each class of detail: samples, mean error of the estimate against
 SSIMULACRA2, and its 10th and 90th percentiles. `_HALF_CHROMA` and `_FULL_CHROMA` in `engines/builtin/places.py` are the
 means, and up to 2.5 points more.
 """
