@@ -120,11 +120,12 @@ def icon_erased(image: Image.Image, side: float, chance: random.Random) -> Image
 
 
 def line_erased(image: Image.Image, contrast: float, chance: random.Random) -> tuple[Image.Image, Image.Image]:
-    """Return the image with a line of one pixel and 120 pixels' length drawn on a flat place, and without it."""
+    """Return the image with a line of one pixel and 120 pixels' length drawn on it, opaque, and without it."""
     left, top = chance.randrange(max(1, image.width - 120)), chance.randrange(image.height)
     with_line = image.copy()
     box = (left, top, min(image.width, left + 120), top + 1)
-    with_line.paste(_colours(image.crop(box), lambda part: _lighter(part, contrast)), box)
+    line = _lighter(image.crop(box).convert("RGB"), contrast)
+    with_line.paste(line.convert(image.mode), box)
     return with_line, image
 
 

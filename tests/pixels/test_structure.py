@@ -196,8 +196,8 @@ class TestStrips:
         later.paste((0, 0, 0), (300, 300, 340, 340))
         assert both.measure(vips(before), vips(after)).places == {}
         second = both.measure(vips(before), vips(later))
-        assert first.places["lost"].y < 40
-        assert second.places["lost"].y > 290
+        assert first.places["fine"].y < 40
+        assert second.places["fine"].y > 290
 
     def test_same_damage_twice_keeps_its_mean(self) -> None:
         """The mean is of the whole image in every pair."""
@@ -264,3 +264,23 @@ def test_nearest_wrong_images(
     for format in LOSSY_FORMATS:
         for quality in palette if format in (Format.PNG, Format.GIF) else transform:
             assert found.excess(quality, format) > 1, (format, quality)
+
+
+class TestBoxes:
+    """A part of a strip finds what the whole finds there."""
+
+    @pytest.mark.parametrize("at", [(0, 0), (150, 90), (330, 240), (60, 296)])
+    def test_places_in_a_box(self, at: tuple[int, int]) -> None:
+        """Whatever differs in one place has the same values and the same place, tested alone or in whole rows."""
+        before = screen()
+        after = before.copy()
+        after.paste(Image.effect_noise((24, 18), 90).convert("RGB"), at)
+        alone, spotted = Comparison(), before.copy()
+        spotted.putpixel((200, 200), (1, 1, 1))
+        alone.measure(vips(before), vips(spotted))
+        after.putpixel((200, 200), (1, 1, 1))
+        whole, part = measure(vips(before), vips(after)), alone.measure(vips(before), vips(after))
+        assert part.worst == pytest.approx(whole.worst, abs=1e-6)
+        for name, place in whole.places.items():
+            if place.value > 0.02:
+                assert part.places[name].value == pytest.approx(place.value, rel=1e-4)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyvips
 
 from ..core.model import Format
+from .changes import Pixels, boxes_to_test
 from .color import as_srgb
 from .difference import Difference, Place, worse_places
-from .structure import ALIGNED, MARGIN, Strip, merged, worst_windows
+from .structure import ALIGNED, MARGIN, Box, Strip, merged, worst_windows
 
 __all__ = ["Difference", "acceptable", "identical", "measure"]
 
@@ -20,7 +21,6 @@ _OPAQUE = 255.0
 _BLACK, _WHITE = 0, 255
 _KEPT_PIXELS = 4 << 20
 
-_Pixels = tuple[bytes, bytes]
 Measure = Callable[[pyvips.Image, pyvips.Image], Difference]
 
 
@@ -45,12 +45,12 @@ def measure(reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
 class Comparison:
     """Compares pairs of images of one size, the frames of two animations.
 
-    Rows in which both images are what they were in the pair before are not tested again for structure. Two images of at
+    Where both images are what they were in the pair before they are not tested again for structure. Two images of at
     most 4 megapixels are kept for that.
     """
 
     def __init__(self) -> None:
-        self._before: dict[int, _Pixels] = {}
+        self._before: dict[int, Pixels] = {}
 
     def measure(self, reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
         """Compare as `measure` does."""
@@ -63,8 +63,8 @@ class Comparison:
                 continue
             alphas = _lowest_alpha(strip.left), _lowest_alpha(strip.right)
             faded = max(faded, alphas[1] - alphas[0])
-            rows = _rows_to_test(pixels, before, strip)
-            looks = [_look(shown, rows) for shown in _flattened(strip, opaque=min(alphas) == _OPAQUE)]
+            boxes = boxes_to_test(pixels, before, strip.left.width, strip.left.height)
+            looks = [_look(shown, boxes) for shown in _flattened(strip, opaque=min(alphas) == _OPAQUE)]
             on_black.add(looks[0])
             on_white.add(looks[-1])
             worst = max(worst, looks[0].worst, looks[-1].worst)
@@ -89,7 +89,7 @@ def _alike(reference: pyvips.Image, candidate: pyvips.Image) -> tuple[pyvips.Ima
     )
 
 
-def _strips(left: pyvips.Image, right: pyvips.Image) -> Iterator[tuple[Strip, _Pixels]]:
+def _strips(left: pyvips.Image, right: pyvips.Image) -> Iterator[tuple[Strip, Pixels]]:
     """Yield both images from top to bottom, each strip with the last rows of the one above, and its bytes."""
     rows = max(4 * ALIGNED, _STRIP_PIXELS // left.width // ALIGNED * ALIGNED)
     one, other = pyvips.Region.new(left), pyvips.Region.new(right)
@@ -101,18 +101,6 @@ def _strips(left: pyvips.Image, right: pyvips.Image) -> Iterator[tuple[Strip, _P
         yield Strip(*sides, top - margin, margin, top + height == left.height), (here, there)
         kept = -MARGIN * (len(here) // (height + margin))
         above, over = here[kept:], there[kept:]
-
-
-def _rows_to_test(pixels: _Pixels, before: _Pixels | None, strip: Strip) -> tuple[int, int]:
-    """Return the first row of a strip, and the one behind the last, in which it differs and did not so before."""
-    (here, there), step = pixels, ALIGNED * (len(pixels[0]) // strip.left.height)
-    found = []
-    for at in range(0, len(here), step):
-        end = at + step
-        one, other = here[at:end], there[at:end]
-        if one != other and not (before and one == before[0][at:end] and other == before[1][at:end]):
-            found.append(at // step * ALIGNED)
-    return (found[0], min(found[-1] + ALIGNED, strip.left.height)) if found else (0, 0)
 
 
 def _rows(region: pyvips.Region, width: int, top: int, height: int) -> bytes:
@@ -176,12 +164,13 @@ class _Ground:
         return {name: found[-1] for name, found in self.windows.items() if found}
 
 
-def _look(strip: Strip, rows: tuple[int, int]) -> _Look:
-    """Measure one strip: its mean over all of it, the rest where its rows are to be tested."""
+def _look(strip: Strip, boxes: Sequence[Box]) -> _Look:
+    """Measure one strip: its mean over all of it, the rest in the boxes."""
     one, other = (image.crop(0, strip.margin, image.width, image.height - strip.margin) for image in strip.sides)
     total = (one - other).abs().avg() * one.width * one.height
-    if not rows[1]:
-        return _Look(0, total, {})
-    part = strip.around(*rows)
-    worst = part.blocks[0].colourspace("lab").dE76(part.blocks[1].colourspace("lab")).max()
-    return _Look(worst, total, worst_windows(part))
+    worst, windows = 0.0, dict[str, list[Place]]()
+    for box in boxes:
+        part = strip.around(box)
+        worst = max(worst, part.blocks[0].colourspace("lab").dE76(part.blocks[1].colourspace("lab")).max())
+        windows = merged(windows, worst_windows(part))
+    return _Look(worst, total, windows)

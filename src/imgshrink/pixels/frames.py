@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyvips
 
@@ -45,6 +45,20 @@ class _Frame:
         image = pyvips.Image.new_from_memory(self.pixels, kind.width, kind.height, kind.bands, kind.format)
         return image.copy(interpretation=kind.interpretation)
 
+    def shows(self, other: _Frame) -> bool:
+        """Tell whether both hold the same samples, an alpha channel that is opaque everywhere apart."""
+        if self == other:
+            return True
+        most, least = sorted((self, other), key=lambda frame: frame.kind.bands, reverse=True)
+        bands = least.kind.bands
+        if replace(most.kind, bands=bands) != least.kind or (most.kind.bands, least.kind.format) != (
+            bands + 1,
+            "uchar",
+        ):
+            return False
+        opaque = most.pixels[bands :: bands + 1].count(255) == most.kind.width * most.kind.height
+        return opaque and all(most.pixels[band :: bands + 1] == least.pixels[band::bands] for band in range(bands))
+
 
 def frames(data: bytes, info: ImageInfo, wanted: Sequence[int]) -> Iterator[pyvips.Image]:
     """Yield the composed frames with these numbers, which never fall; equal numbers yield the same frame again."""
@@ -76,7 +90,7 @@ def _pages(image: pyvips.Image) -> Iterator[_Frame]:
     """Cut the pages out of a stack that is read once, from top to bottom."""
     region, kind = pyvips.Region.new(image), _kind(image, image.get_page_height())
     for top in range(0, image.height, kind.height):
-        yield _Frame(kind, region.fetch(0, top, kind.width, kind.height))
+        yield _Frame(kind, bytes(region.fetch(0, top, kind.width, kind.height)))
 
 
 def pairs(
@@ -92,7 +106,7 @@ def pairs(
         times = instants(_delays(original, before), _delays(candidate, after))
         lefts, rights = zip(*times, strict=True)
         both = zip(_frames(original, before, lefts), _frames(candidate, after, rights), strict=True)
-        yield from ((left.image, right.image) for left, right in both if equal or left != right)
+        yield from ((left.image, right.image) for left, right in both if equal or not left.shows(right))
     if not before.durations or _hidden(original, before) or _hidden(candidate, after):
         yield still(original, before), still(candidate, after)
 

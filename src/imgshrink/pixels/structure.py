@@ -35,10 +35,21 @@ _MEANS, _SQUARES = (pyvips.Image.new_from_array([[1, 1], [1, 1]], scale=4 * unit
 
 
 @dataclass(frozen=True)
-class Strip:
-    """The same rows of both images, 8-bit sRGB without alpha.
+class Box:
+    """Rows and columns from the first to before the end; the first ones are multiples of `ALIGNED`."""
 
-    `top` is the image's row at which the strip begins; the first `margin` rows belong to the strip above it.
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The same part of both images, 8-bit sRGB without alpha.
+
+    `top` and `x` are the image's row and column at which it begins; the first `margin` rows and `side` columns belong
+    to its neighbours. `last` and `rightmost` say whether it reaches the image's last row and column.
     """
 
     left: pyvips.Image
@@ -46,24 +57,33 @@ class Strip:
     top: int
     margin: int
     last: bool
+    x: int = 0
+    side: int = 0
+    rightmost: bool = True
 
     @property
     def sides(self) -> tuple[pyvips.Image, pyvips.Image]:
         """Both images."""
         return self.left, self.right
 
-    def around(self, first: int, end: int) -> Strip:
-        """Return the strip of which every window that reaches the rows from `first` to before `end` is tested.
-
-        `first` is a multiple of `ALIGNED`.
-        """
-        start = max(0, max(self.margin, first) - MARGIN)
-        stop = min(self.left.height, end + MARGIN)
-        if (start, stop) == (0, self.left.height):
+    def around(self, box: Box) -> Strip:
+        """Return the part of a strip of whole rows in which every window is tested that reaches a box."""
+        width, height = self.left.width, self.left.height
+        top, bottom = max(0, max(self.margin, box.top) - MARGIN), min(height, box.bottom + MARGIN)
+        start, stop = max(0, box.left - MARGIN), min(width, box.right + MARGIN)
+        if (top, bottom, start, stop) == (0, height, 0, width):
             return self
-        left, right = (image.crop(0, start, image.width, stop - start) for image in self.sides)
-        last = self.last and stop == self.left.height
-        return Strip(left, right, self.top + start, MARGIN if start else self.margin, last)
+        left, right = (image.crop(start, top, stop - start, bottom - top) for image in self.sides)
+        return Strip(
+            left,
+            right,
+            self.top + top,
+            MARGIN if top else self.margin,
+            self.last and bottom == height,
+            start,
+            MARGIN if start else 0,
+            stop == width,
+        )
 
     @cached_property
     def blocks(self) -> tuple[pyvips.Image, pyvips.Image]:
@@ -74,7 +94,7 @@ class Strip:
 
 def worst_windows(strip: Strip) -> dict[str, list[Place]]:
     """Return the largest windows of each test, largest first, of all that end in the strip."""
-    return {name: _largest(values, RANK[name], grid, strip.top) for name, values, grid in _tests(strip)}
+    return {name: _largest(values, RANK[name], grid, strip) for name, values, grid in _tests(strip)}
 
 
 def merged(one: Mapping[str, list[Place]], other: Mapping[str, list[Place]]) -> dict[str, list[Place]]:
@@ -103,22 +123,22 @@ class _Grid:
 
 def _pairs_of_cells(cells: pyvips.Image, strip: Strip, cell: int) -> _Grid:
     """Return the windows of 2 x 2 cells; those at the edge repeat its cells, so that each cell lies in four windows."""
-    top = strip.margin // cell
-    return _Grid(cell, 0, top, cells.width + 1, cells.height + strip.last - top)
+    left, top = strip.side // cell, strip.margin // cell
+    return _Grid(cell, left, top, cells.width + strip.rightmost - left, cells.height + strip.last - top)
 
 
 def _areas(cells: pyvips.Image, strip: Strip, cell: int) -> _Grid:
     """Return the windows of 4 x 4 cells that lie wholly in the image, or the middle one where it is smaller."""
-    left = min(2, cells.width // 2)
+    left = strip.side // cell - 1 if strip.side else min(2, cells.width // 2)
     top = strip.margin // cell - 1 if strip.margin else min(2, cells.height // 2)
     return _Grid(cell, left, top, max(1, cells.width - 1 - left), max(1, cells.height - 1 - top))
 
 
-def _largest(windows: pyvips.Image, count: int, grid: _Grid, top: int) -> list[Place]:
+def _largest(windows: pyvips.Image, count: int, grid: _Grid, strip: Strip) -> list[Place]:
     _, found = windows.max(size=count, out_array=True, x_array=True, y_array=True)
     columns, rows = found["x_array"], found["y_array"]
     places = (
-        Place(value, (grid.left + x) * grid.cell, top + (grid.top + y) * grid.cell)
+        Place(value, strip.x + (grid.left + x) * grid.cell, strip.top + (grid.top + y) * grid.cell)
         for value, x, y in zip(found["out_array"], columns, rows, strict=True)
     )
     return sorted(places, reverse=True)

@@ -36,7 +36,7 @@ def verify(original: bytes, candidate: bytes, recipe: Recipe, known: Looks | Non
     Structure comes first and costs no decoder. What is accepted is reduced, has the original's notices and density, and
     carries what the candidate lacked of its profile, colour chunks and orientation. Where the recipe keeps it, all that
     the original carries for other programs is there too, and an original that must not be rewritten for it is refused.
-    `known` are looks at what the candidate was chosen from: pixels that are among them are not compared again.
+    Pixels that are among the looks in `known` are not compared again.
     """
     try:
         return _judge(original, candidate, recipe, known)

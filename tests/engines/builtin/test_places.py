@@ -49,10 +49,7 @@ def cut(data: bytes, box: tuple[int, int, int, int], path) -> str:
     return str(path)
 
 
-MISSED = pytest.mark.xfail(reason="some places still score 1 to 2 points below", strict=False)
-
-
-@pytest.mark.parametrize("quality", [80, pytest.param(95, marks=[pytest.mark.slow, MISSED])])
+@pytest.mark.parametrize("quality", [80, pytest.param(95, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("size", "photo", "place"),
     [

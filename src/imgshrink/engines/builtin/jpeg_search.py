@@ -11,10 +11,10 @@ from ...core.model import Format
 from ...pixels.color import displayed
 from ...pixels.compare import acceptable
 from ...pixels.looks import Looks
-from .places import MosaicScorer, PlaceScorer, PlaceScores, mosaic
+from .places import MosaicScorer, PlaceScorer, PlaceScores, chroma_penalty, mosaic
 from .score import Reference, sample
 from .search import Trial, best_trial, search
-from .targets import lossy_place_target, lossy_target
+from .targets import jpeg_place_target, lossy_target
 from .weights import LOSSY
 
 Encode = Callable[..., bytes]
@@ -25,7 +25,9 @@ HIGHEST = 95
 _BELOW_USUALLY, _BELOW_TARGET = 6, 10
 """Settings of the encoder, counted from the target: where the search begins, and where it ends."""
 
-_LEAST_PENALTY, _MOST_PENALTY = 1.5, 6.0
+_LEAST_PENALTY, _MOST_PENALTY, _MOST_OF_PLACES = 1.5, 6.0, 12.0
+"""Points: below the first 4:4:4 is not tried, above the others 4:2:0 is not."""
+
 _FULL_CHROMA_GENTLER = 15
 """How much less of the chroma penalty 4:4:4 pays: its chroma is quantized, which shows on saturated text only."""
 
@@ -62,7 +64,7 @@ class TargetSearch:
         self._encode = encode
         self._quality = quality
         self._looks = looks
-        self._target, self._place_target = lossy_target(quality), lossy_place_target(quality)
+        self._target, self._place_target = lossy_target(quality), jpeg_place_target(quality)
 
     def result(self) -> bytes | None:
         """Return the smallest JPEG that looks as good as the target, None where even the best one misses it."""
@@ -73,7 +75,7 @@ class TargetSearch:
             if choice is None:
                 return None
             shown = self._shown(pyvips.Image.jpegload_buffer(choice.data).copy_memory())
-            found = scorer.scores(shown, LOSSY, half_chroma=not choice.full_chroma)
+            found = scorer.scores(shown, LOSSY, not choice.full_chroma)
             if found.worst < self._place_target - (_CLOSE if number else 0):
                 choice = self._on_places(found, choice)
             elif acceptable(whole, shown, self._quality, Format.JPEG, self._looks.measure):
@@ -137,23 +139,24 @@ class TargetSearch:
 
         The best choice there is where none does, None if that was `last`.
         """
-        places, penalties = found.places[:_STEERING], found.penalties[:_STEERING]
+        places, details = found.places[:_STEERING], found.details[:_STEERING]
         stored = mosaic(self._image, places)
-        scorer = MosaicScorer(self._shown(stored), len(places), penalties)
+        scorer = MosaicScorer(self._shown(stored), len(places), details)
         choices = [
             self._chosen(best.setting, full_chroma=full_chroma)
-            for full_chroma in self._chromas(max(penalties), last)
+            for full_chroma in self._chromas(max(details), last)
             if (best := self._raised(stored, scorer, last, full_chroma)).score >= self._place_target - _CLOSE
         ]
         if choices:
             return min(choices, key=lambda choice: len(choice.data))
         return self._chosen(HIGHEST, full_chroma=True) if last.setting < HIGHEST else None
 
-    def _chromas(self, penalty: float, last: _Choice) -> list[bool]:
+    def _chromas(self, detail: float, last: _Choice) -> list[bool]:
         """Return whether to try full chroma: both, where neither is clearly better."""
         if last.full_chroma or self._image.bands != 3:
             return [last.full_chroma]
-        return [False] * (penalty < _MOST_PENALTY) + [True] * (penalty > _LEAST_PENALTY)
+        half, full = (chroma_penalty(detail, half_chroma=half_chroma) for half_chroma in (True, False))
+        return [False] * (half - full < _MOST_OF_PLACES) + [True] * (half - full > _LEAST_PENALTY)
 
     def _raised(self, stored: pyvips.Image, scorer: MosaicScorer, last: _Choice, full_chroma: bool) -> Trial:
         def attempt(setting: int) -> Trial:

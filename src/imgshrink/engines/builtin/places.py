@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyvips
 
 from .score import Reference, on, part_scores, values
+from .targets import between
+from .tiles import changed, gathered, scattered
 
 SIDE = 128
 """Pixels: the side of a place. SSIMULACRA2 says little about much smaller images."""
@@ -20,6 +23,10 @@ _GRID = 16
 
 _RANK = 3
 _STRIP_PIXELS = 1 << 20
+_KEPT_PIXELS = 4 << 20
+_MOST = 0.7
+"""Of the tiles: where more have changed, taking them out is not worth its time."""
+
 _FOUR_TILES = pyvips.Image.new_from_array([[1, 1], [1, 1]], scale=4)
 
 Place = tuple[int, int]
@@ -28,11 +35,11 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class PlaceScores:
-    """All places, the worst first, with their scores and what 4:2:0 costs each, where that was asked for."""
+    """All places, the worst first, with their scores and the detail of their colours, where that counted."""
 
     places: Sequence[Place]
     scores: Sequence[float]
-    penalties: Sequence[float]
+    details: Sequence[float]
 
     @property
     def worst(self) -> float:
@@ -49,61 +56,97 @@ def worst_score(scores: Sequence[float]) -> float:
     return sorted(scores)[:_RANK][-1] if scores else 100.0
 
 
+@dataclass(frozen=True)
+class _Strip:
+    """Rows of the image on one background, in whole tiles."""
+
+    image: pyvips.Image
+
+    @cached_property
+    def reference(self) -> Reference:
+        """The rows, prepared for candidates."""
+        return Reference(self.image, whole=True)
+
+    @cached_property
+    def chroma(self) -> pyvips.Image:
+        """The loss of chroma of each tile."""
+        return self.reference.part_chroma(_TILE, _TILE)
+
+    def moments(self, candidate: pyvips.Image) -> list[pyvips.Image]:
+        """Return what the tiles of `candidate` are scored by; where most are unchanged, only the others take time."""
+        tiles = changed(self.image, candidate, _TILE)
+        across, down = candidate.width // _TILE, candidate.height // _TILE
+        if not tiles or len(tiles) > _MOST * across * down:
+            return self.reference.part_moments(candidate, _TILE, _TILE)
+        reference = Reference(gathered(self.image, tiles, _TILE), whole=True)
+        moments = reference.part_moments(gathered(candidate, tiles, _TILE), _TILE, _TILE)
+        return [scattered(moment, tiles, across, down) for moment in moments]
+
+
 class PlaceScorer:
-    """Scores the places of candidates for one image, which is in memory; with alpha on black and on white."""
+    """Scores the places of candidates for one image, which is in memory; with alpha on black and on white.
+
+    An image of at most 4 megapixels is prepared once, for all its candidates.
+    """
 
     def __init__(self, image: pyvips.Image) -> None:
         self._image = image
+        self._width, self._height = image.width, image.height
         self._backgrounds = (0, 255) if image.hasalpha() else (255,)
+        self._kept: dict[tuple[int, int], _Strip] | None = {} if self._width * self._height <= _KEPT_PIXELS else None
 
-    def scores(self, candidate: pyvips.Image, weights: Sequence[float], *, half_chroma: bool = False) -> PlaceScores:
+    def scores(self, candidate: pyvips.Image, weights: Sequence[float], half_chroma: bool | None = None) -> PlaceScores:
         """Score the places of `candidate`, which has the same size.
 
-        With `half_chroma` the scores include what 4:2:0 does to colours, which the estimate does not see.
+        For a JPEG, of which `half_chroma` says whether it has 4:2:0, colours count as `chroma_penalty` says.
         """
-        if min(self._image.width, self._image.height) < _GRID:
+        if min(self._width, self._height) < _GRID:
             return PlaceScores([], [], [])
         found = [self._on(background, candidate, weights, half_chroma) for background in self._backgrounds]
         scores = [min(column) for column in zip(*(scores for scores, _ in found), strict=True)]
-        penalties = found[-1][1]
-        across = -(-self._image.width // _TILE)
+        details = found[-1][1]
+        corners = _corners(self._width, self._height)
         order = sorted(range(len(scores)), key=lambda number: scores[number])
-        places = {_place(number, across, self._image): number for number in reversed(order)}
+        places = {corners[number]: number for number in reversed(order)}
         numbers = list(places.values())[::-1]
         return PlaceScores(
             list(places)[::-1],
             [scores[number] for number in numbers],
-            [penalties[number] for number in numbers],
+            [details[number] for number in numbers],
         )
 
     def _on(
-        self, background: int, candidate: pyvips.Image, weights: Sequence[float], half_chroma: bool
+        self, background: int, candidate: pyvips.Image, weights: Sequence[float], half_chroma: bool | None
     ) -> tuple[list[float], list[float]]:
-        """Return the score and the penalty for a place at each tile, row by row."""
-        columns = zip(*_strips(self._image, candidate, background, half_chroma), strict=True)
+        """Return the score and the detail of colours for a place at each tile, row by row."""
+        columns = zip(*self._strips(candidate, background, half_chroma is not None), strict=True)
         *moments, chroma = (_windows(_stacked(column)) for column in columns)
         scores = part_scores(moments, weights)
-        penalties = [_chroma_penalty(max(0.0, loss) ** 0.5) for loss in values(chroma)]
-        return [score - penalty for score, penalty in zip(scores, penalties, strict=True)], penalties
+        details = [max(0.0, loss) ** 0.5 for loss in values(chroma)]
+        return coloured(scores, details, half_chroma), details
 
+    def _strips(self, candidate: pyvips.Image, background: int, colours: bool) -> Iterator[list[pyvips.Image]]:
+        """Yield for each strip, in bounded memory, the moments of its tiles and their loss of chroma."""
+        rows = max(_TILE, _STRIP_PIXELS // self._width // _TILE * _TILE)
+        for top in range(0, self._height, rows):
+            strip = self._prepared(background, top, rows)
+            moments = strip.moments(self._padded(candidate, background, top, rows))
+            yield [*moments, strip.chroma if colours else moments[0][0] * 0]
 
-def _strips(
-    original: pyvips.Image, candidate: pyvips.Image, background: int, half_chroma: bool
-) -> Iterator[list[pyvips.Image]]:
-    """Yield for each strip, in bounded memory, the moments of its tiles and their loss of chroma."""
-    rows = max(_TILE, _STRIP_PIXELS // original.width // _TILE * _TILE)
-    width = -(-original.width // _TILE) * _TILE
-    for top in range(0, original.height, rows):
-        height = min(rows, original.height - top)
-        padded = [
-            on(image.crop(0, top, image.width, height), background)
-            .embed(0, 0, width, -(-height // _TILE) * _TILE, extend="mirror")
-            .copy_memory()
-            for image in (original, candidate)
-        ]
-        reference = Reference(padded[0], whole=True)
-        moments = reference.part_moments(padded[1], _TILE, _TILE)
-        yield [*moments, reference.part_chroma(_TILE, _TILE) if half_chroma else moments[0][0] * 0]
+    def _prepared(self, background: int, top: int, rows: int) -> _Strip:
+        if self._kept is not None and (background, top) in self._kept:
+            return self._kept[background, top]
+        strip = _Strip(self._padded(self._image, background, top, rows))
+        if self._kept is not None:
+            self._kept[background, top] = strip
+        return strip
+
+    def _padded(self, image: pyvips.Image, background: int, top: int, rows: int) -> pyvips.Image:
+        """Return some rows in whole tiles."""
+        height = min(rows, self._height - top)
+        strip = on(image.crop(0, top, self._width, height), background)
+        width, height = -(-self._width // _TILE) * _TILE, -(-height // _TILE) * _TILE
+        return strip.embed(0, 0, width, height, extend="mirror").copy_memory()
 
 
 def _stacked(strips: Sequence[pyvips.Image]) -> pyvips.Image:
@@ -120,39 +163,57 @@ def _windows(tiles: pyvips.Image) -> pyvips.Image:
     return padded.conv(_FOUR_TILES, precision="float").crop(1, 1, tiles.width, tiles.height).copy_memory()
 
 
-def _chroma_penalty(detail: float) -> float:
-    """Return what 4:2:0 costs a place beyond what the estimate sees; fitted on parts of the corpus's JPEGs."""
-    return 1.6 * max(0.0, detail - 2)
+_HALF_CHROMA = ((0.0, -8.0), (0.5, -5.5), (0.8, 4.5), (2.0, 12.0), (4.0, 22.0), (6.0, 28.0), (30.0, 29.0))
+_FULL_CHROMA = ((0.0, -8.0), (0.5, -6.0), (1.0, -4.0), (2.5, -0.5), (4.0, 2.5), (7.0, 6.0), (14.0, 9.5))
+"""Points by detail of colours, from `benchmarks/fit_places.py`: the mean error, and up to 2.5 for safety."""
+
+
+def chroma_penalty(detail: float, *, half_chroma: bool) -> float:
+    """Return by how much the estimate is too kind to a place of a JPEG, by the detail of its colours.
+
+    The detail is what 4:2:0 takes from them, root mean square in steps of 1/255. The estimate sees colours at a quarter
+    of the size only: it is too kind to colourful details, and too strict with places that have none.
+    """
+    return between(_HALF_CHROMA if half_chroma else _FULL_CHROMA, detail)
+
+
+def coloured(scores: Sequence[float], details: Sequence[float], half_chroma: bool | None) -> list[float]:
+    """Return the scores of places less their penalties, as they are where no JPEG is scored."""
+    if half_chroma is None:
+        return list(scores)
+    both = zip(scores, details, strict=True)
+    return [score - chroma_penalty(detail, half_chroma=half_chroma) for score, detail in both]
 
 
 class MosaicScorer:
     """Scores each of some places on its own; their images are joined one below the other."""
 
-    def __init__(self, image: pyvips.Image, count: int, penalties: Sequence[float]) -> None:
+    def __init__(self, image: pyvips.Image, count: int, details: Sequence[float]) -> None:
         self._reference = Reference(image, whole=True)
         self._rows = image.height // count
-        self._penalties = penalties
+        self._details = details
 
     def worst(self, candidate: pyvips.Image, weights: Sequence[float], *, half_chroma: bool) -> float:
         """Return the score that counts of all places."""
         scores = part_scores(self._reference.part_moments(candidate, candidate.width, self._rows), weights)
-        if half_chroma:
-            scores = [score - penalty for score, penalty in zip(scores, self._penalties, strict=True)]
-        return worst_score(scores)
+        return worst_score(coloured(scores, self._details, half_chroma))
 
 
 def mosaic(image: pyvips.Image, places: Sequence[Place]) -> pyvips.Image:
     """Return the places one below the other."""
-    size = _size(image)
+    size = _size(image.width, image.height)
     return pyvips.Image.arrayjoin([image.crop(*place, *size) for place in places], across=1).copy_memory()
 
 
-def _place(number: int, across: int, image: pyvips.Image) -> Place:
-    width, height = _size(image)
-    left = min(number % across * _TILE, (image.width - width) // _GRID * _GRID)
-    top = min(number // across * _TILE, (image.height - height) // _GRID * _GRID)
-    return left, top
+def _corners(width: int, height: int) -> list[Place]:
+    """Return the place at each tile, row by row."""
+    sides = _size(width, height)
+    lefts, tops = (
+        [min(start, (whole - side) // _GRID * _GRID) for start in range(0, whole, _TILE)]
+        for whole, side in zip((width, height), sides, strict=True)
+    )
+    return [(left, top) for top in tops for left in lefts]
 
 
-def _size(image: pyvips.Image) -> tuple[int, int]:
-    return min(SIDE, image.width // _GRID * _GRID), min(SIDE, image.height // _GRID * _GRID)
+def _size(width: int, height: int) -> tuple[int, int]:
+    return min(SIDE, width // _GRID * _GRID), min(SIDE, height // _GRID * _GRID)

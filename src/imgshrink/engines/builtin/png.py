@@ -92,12 +92,16 @@ class _Scorer:
     def __init__(self, image: pyvips.Image, quality: int, looks: Looks) -> None:
         self.target = palette_target(quality)
         self._image, self._quality, self._looks = image, quality, looks
-        self._whole = Scorer(image)
+        self._scorer = Scorer(image)
         self._places = PlaceScorer(image)
+
+    def whole(self, candidate: pyvips.Image) -> float:
+        """Return the estimate for the image as a whole."""
+        return self._scorer.score(candidate, PALETTE)
 
     def score(self, candidate: pyvips.Image) -> float:
         """Return the estimate for the image, below the floor by as much as the worst place misses its own."""
-        score = self._whole.score(candidate, PALETTE)
+        score = self.whole(candidate)
         if score < self.target.floor:
             return score
         missed = self.target.place - self._places.scores(candidate, PALETTE).worst
@@ -147,13 +151,20 @@ def _is_full(data: bytes) -> bool:
 def _fewer_levels(data: bytes, image: pyvips.Image, scorer: _Scorer) -> bytes:
     """Return a photograph rounded as coarsely as does not show, or without loss."""
     pixels = image.width * image.height
-    place = bisect_left(_STEPS, scorer.target.floor, key=lambda step: scorer.score(_rounded(image, step)))
+    step = _coarsest(image, scorer)
     lossless = squeeze(data, pixels)
-    if place == len(_STEPS):
+    if step is None:
         return lossless
-    coarse = _rounded(image, _STEPS[place]).pngsave_buffer(compression=1, keep="none")
+    coarse = _rounded(image, step).pngsave_buffer(compression=1, keep="none")
     result = squeeze(carry(data, coarse), pixels)
     return result if len(result) < _ROUNDED_OF_LOSSLESS * len(lossless) else lossless
+
+
+def _coarsest(image: pyvips.Image, scorer: _Scorer) -> int | None:
+    """Return the largest step at which the image, and then each of its places, looks well; None where none does."""
+    floor = scorer.target.floor
+    place = bisect_left(_STEPS, floor, key=lambda step: scorer.whole(_rounded(image, step)))
+    return next((step for step in _STEPS[place:] if scorer.score(_rounded(image, step)) >= floor), None)
 
 
 def _is_rounded(image: pyvips.Image) -> bool:

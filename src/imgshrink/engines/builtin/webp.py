@@ -13,7 +13,7 @@ from .metadata import carry
 from .places import PlaceScorer
 from .score import Scorer, on, sample
 from .search import Trial, search
-from .targets import HUGE, lossy_place_target, lossy_target
+from .targets import HUGE, lossy_target, webp_place_target
 from .vp8 import estimated_quality
 from .weights import LOSSY
 
@@ -27,9 +27,6 @@ _CAUTION = 8.5
 _MISSED = 6.0
 _ALTERED = 1.0
 """Points below the least that is taken: what verify would refuse is not taken."""
-
-_KINDER = 4.0
-"""Points that a place of a WebP truly looks better than one of a JPEG with the same estimate."""
 
 _FRAMES = 3
 _LOWEST = 50
@@ -77,17 +74,13 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes 
     return _looking_well(data, info, recipe, image, best, highest)
 
 
-def _place_target(quality: int) -> float:
-    return lossy_place_target(quality) - _KINDER
-
-
 class _Attempt:
     """Encodes an image at a setting and scores it: all of it, and with `places` each place on its own."""
 
     def __init__(self, image: pyvips.Image, quality: int, looks: Looks, *, places: bool) -> None:
         self.places = places
         self._image, self._quality, self._looks = image, quality, looks
-        self._target, self._place_target = lossy_target(quality), _place_target(quality)
+        self._target, self._place_target = lossy_target(quality), webp_place_target(quality)
         self._scorer, self._place_scorer = Scorer(image), PlaceScorer(image)
 
     def __call__(self, setting: int) -> Trial:
@@ -115,7 +108,7 @@ def _looking_well(
         candidate = best.data if setting == best.setting and info.animated else encoded(image, setting)
         after = sniff(candidate)
         assert after is not None
-        if worst_frames_score(data, candidate, info, after) >= _place_target(recipe.quality):
+        if worst_frames_score(data, candidate, info, after) >= webp_place_target(recipe.quality):
             return candidate
     return None
 

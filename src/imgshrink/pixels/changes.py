@@ -1,0 +1,53 @@
+"""Where two images are to be tested: where they differ, and are not both what they were in the test before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from .structure import ALIGNED, MARGIN, Box
+
+Pixels = tuple[bytes, bytes]
+"""The samples of the same rows of both images, row by row."""
+
+_CHUNK = 4 * ALIGNED
+"""Columns that are compared at once."""
+
+
+def boxes_to_test(pixels: Pixels, before: Pixels | None, width: int, height: int) -> list[Box]:
+    """Return boxes around all that is to be tested, those that lie near each other joined.
+
+    `before` are the samples of the pair that was tested last. Without them boxes are as wide as the images.
+    """
+    joined: list[Box] = []
+    for box in _bands(pixels, before, width, height):
+        last = joined[-1] if joined else None
+        if last is None or box.top > last.bottom + 2 * MARGIN:
+            joined.append(box)
+        else:
+            joined[-1] = Box(last.top, box.bottom, min(last.left, box.left), max(last.right, box.right))
+    return joined
+
+
+def _bands(pixels: Pixels, before: Pixels | None, width: int, height: int) -> Iterator[Box]:
+    """Yield a box for each band of rows that differ and have changed: around what has changed in it."""
+    line = len(pixels[0]) // height
+    edges = [*range(0, line, _CHUNK * line // width), line]
+    for top in range(0, height, ALIGNED):
+        bottom = min(top + ALIGNED, height)
+        start, end = top * line, bottom * line
+        if pixels[0][start:end] == pixels[1][start:end]:
+            continue
+        if before is None:
+            yield Box(top, bottom, 0, width)
+        elif _changed(pixels, before, start, end):
+            chunks = [
+                (left * width // line, right * width // line)
+                for left, right in pairwise(edges)
+                if any(_changed(pixels, before, row + left, row + right) for row in range(start, end, line))
+            ]
+            yield Box(top, bottom, chunks[0][0], chunks[-1][1])
+
+
+def _changed(pixels: Pixels, before: Pixels, start: int, end: int) -> bool:
+    return any(one[start:end] != other[start:end] for one, other in zip(pixels, before, strict=True))

@@ -1,0 +1,53 @@
+"""What `optimize` has seen of an image reaches `verify`, and never speaks for other bytes."""
+
+from __future__ import annotations
+
+import pytest
+import pyvips
+
+from imgshrink import worker_tasks
+from imgshrink.core.model import Accept, Recipe, Refuse
+from places import IMAGES
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """Return a pool of one worker."""
+    made = worker_tasks.worker_pool(1)
+    yield made
+    made.close()
+
+
+def test_looks_reach_verify(pool, monkeypatch):
+    """Verify of the codec's own result is given the codec's looks, once; of other bytes it is given none."""
+    data = (IMAGES / "still.png").read_bytes()
+    result, looks = pool.call("optimize", data, quality=80)
+    assert len(looks) > 100
+    sent = []
+    monkeypatch.setattr(worker_tasks.WorkerPool, "call", lambda self, task, *blobs, **options: sent.append(blobs))
+    for candidate in (result + b"\0", result, result):
+        pool.call("verify", data, candidate, quality=80)
+    assert [blobs[2] for blobs in sent] == [b"", looks, b""]
+
+
+def test_bad_bytes_are_refused_with_looks(pool):
+    """A codec that returns other bytes than those it looked at is refused."""
+    data = (IMAGES / "still.png").read_bytes()
+    result, looks = pool.call("optimize", data, quality=80)
+    image = pyvips.Image.pngload_buffer(result).copy_memory()
+    bad = bytes(image.insert(image.crop(0, 0, 60, 40).invert(), 0, 0).pngsave_buffer(palette=True, compression=9))
+    kind, reason = worker_tasks.verify(data + bytes(len(bad)), bad, looks, quality=80)
+    assert (kind, b"looks different" in reason) == (b"refuse", True)
+    judge = worker_tasks.remote_verify(pool)
+    assert isinstance(judge(data, result, Recipe(80)), Accept)
+    assert isinstance(judge(data + bytes(len(bad)), bad, Recipe(80)), Refuse)
+
+
+def test_few_looks_are_kept(pool):
+    """Results that are never verified do not add up."""
+    made = worker_tasks.CodecPool(1)
+    for number in range(1000):
+        made._remember((bytes([number % 256]), str(number).encode()), b"looks")
+    assert len(made._looks) == worker_tasks._RESULTS
+    assert (bytes([999 % 256]), b"999") in made._looks
+    made.close()
