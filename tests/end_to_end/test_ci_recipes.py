@@ -117,7 +117,7 @@ def test_key_is_given_to_one_step_and_both_folders_are_kept(steps: Sequence[Step
 
 
 def test_cache_without_a_key_is_named_by_the_images() -> None:
-    """Every kind of image is in the key; the folder is the one that the job sets; no step has a secret."""
+    """All that decides results is in the key; the folder is the one that the job sets; no step has a secret."""
     workflow = workflows()[".github/workflows/docs.yml"]
     cache = next(step["with"] for step in steps_of(workflow) if "actions/cache@" in step.get("uses", ""))
     assert cache["path"] == workflow["jobs"]["build"]["env"]["IMGSHRINK_CACHE_DIR"]
@@ -126,6 +126,7 @@ def test_cache_without_a_key_is_named_by_the_images() -> None:
         == {".png", ".jpg", ".jpeg", ".gif", ".webp"}
         <= set(ENDINGS)
     )
+    assert {"mkdocs.yml", "imgshrink.toml", "requirements*.txt"} <= set(re.findall(r"'([^']+)'", cache["key"]))
     assert cache["key"].startswith(cache["restore-keys"])
     assert "secrets" not in str(workflow)
 

@@ -102,25 +102,28 @@ def test_lefthook(staged: Path) -> None:
     assert read_seal((staged / "docs/a.png").read_bytes())
 
 
+def completion(language: str) -> str:
+    """The line that turns completion on in a shell."""
+    (text,) = (text for found, text in blocks("exit-codes") if found == language)
+    return text.strip()
+
+
 def test_completion_of_bash(tmp_path: Path) -> None:
     """The line of the page makes bash complete the names of commands."""
     if shutil.which("bash") is None:
         pytest.skip("no bash")
-    (line,) = re.findall(r"^\| bash \|[^|]*\| `(.+)` \|$", PAGES["exit-codes"], re.MULTILINE)
-    script = (
-        f'{line}\nCOMP_WORDS=(imgshrink opt); COMP_CWORD=1\n_imgshrink_completion imgshrink\necho "${{COMPREPLY[@]}}"'
-    )
-    assert shell(tmp_path, script).stdout.strip() == "optimize"
+    asked = 'COMP_WORDS=(imgshrink opt); COMP_CWORD=1\n_imgshrink_completion imgshrink\necho "${COMPREPLY[@]}"'
+    assert shell(tmp_path, f"{completion('bash')}\n{asked}").stdout.strip() == "optimize"
 
 
-@pytest.mark.parametrize("name", ["zsh", "fish"])
-def test_completion_of_other_shells(tmp_path: Path, name: str) -> None:
-    """The variable that the page names makes the command print a script for that shell."""
-    (line,) = re.findall(rf"^\| {name} \|[^|]*\| `(.+)` \|$", PAGES["exit-codes"], re.MULTILINE)
-    (variable,) = re.findall(r"_IMGSHRINK_COMPLETE=\w+", line)
-    done = shell(tmp_path, f"{variable} imgshrink")
+@pytest.mark.parametrize("language", ["zsh", "fish", "powershell"])
+def test_completion_of_other_shells(tmp_path: Path, language: str) -> None:
+    """What the page sets makes the command print a script for that shell."""
+    (wanted,) = re.findall(r'_IMGSHRINK_COMPLETE ?= ?"?(\w+)', completion(language).partition(";")[0])
+    assert wanted == f"{language}_source"
+    done = shell(tmp_path, "imgshrink", _IMGSHRINK_COMPLETE=wanted)
     assert done.returncode == 0
-    assert "_imgshrink_completion" in done.stdout
+    assert "_imgshrink_completion" in done.stdout or "Register-ArgumentCompleter" in done.stdout
 
 
 def test_lists_in_variables(tmp_path: Path) -> None:
