@@ -10,9 +10,17 @@ from contextlib import contextmanager
 import pytest
 
 from fakes import Bench, Deflate, Free, deflated, png, raising
-from imgshrink.core.errors import AccountError, EngineError, MachineTrouble, Rejected, ResultPending, Unavailable
+from imgshrink.core.errors import (
+    AccountError,
+    EngineError,
+    MachineTrouble,
+    Rejected,
+    ResultPending,
+    Unavailable,
+    UploadLimitReached,
+)
 from imgshrink.core.keys import cache_key
-from imgshrink.core.model import Reason, Verdict
+from imgshrink.core.model import Reason, Status, Verdict
 from imgshrink.pipeline.inspection import inspect
 from imgshrink.pipeline.resolution import WorkItem
 from imgshrink.pipeline.resolver import Resolver
@@ -189,6 +197,14 @@ def test_left_to_the_next_run_is_not_complete(bench: Bench, error: EngineError) 
     resolution = bench.resolver().resolve(item, BIG, wait=False)
     assert (resolution.entry, resolution.complete) == (None, False)
     assert bench.engines[1].asked == []
+
+
+def test_limit_of_uploads_is_not_complete(bench: Bench) -> None:
+    """An image that only our codecs have tried, as the run may upload no more, gets no seal: the API may gain more."""
+    path = bench.put("a.png", png(1, level=9))
+    bench.engines[0] = Deflate("hosted", raising(UploadLimitReached("no more in this run")))
+    assert bench.run()["a.png"].status is Status.KEPT
+    assert path.read_bytes() == png(1, level=9)
 
 
 def test_busy_is_not_complete(bench: Bench) -> None:
