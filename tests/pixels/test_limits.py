@@ -6,6 +6,7 @@ import pytest
 
 from imgshrink.core.model import Format
 from imgshrink.pixels.difference import Difference
+from imgshrink.pixels.tolerance import _between
 
 NEAREST = 25.3
 """The worst block of the nearest other image that `benchmarks/fit_limits.py` has found, at 80."""
@@ -49,3 +50,9 @@ def test_or_worse() -> None:
     """Of two differences the larger of each counts."""
     one, other = Difference(worst=1, mean=5, faded=9), Difference(worst=2, mean=4, faded=10)
     assert one.or_worse(other) == other.or_worse(one) == Difference(worst=2, mean=5, faded=10)
+
+
+def test_beyond_the_last_row() -> None:
+    """Behind the last row of a table of limits its values hold."""
+    rows = ((1, 9.0), (3, 5.0))
+    assert [_between(rows, quality) for quality in (1, 2, 3, 4)] == [(9.0,), (7.0,), (5.0,), (5.0,)]

@@ -134,3 +134,10 @@ def test_smaller_by_a_byte(more: int, expected: object) -> None:
     (came,) = interpretations(read_metadata(SMALLER), read_metadata(SMALLER), exact=False)
     assert sniff(SMALLER) is not None
     assert _finish(bytes(len(SMALLER) + more), SMALLER, came, None) == expected
+
+
+def test_no_smaller_is_not_looked_at() -> None:
+    """A candidate as large as the original is not smaller, whatever it shows: nothing is drawn for it."""
+    other = saved(photo().rotate(180), "PNG", compress_level=0)
+    assert len(other) == len(ORIGINAL)
+    assert verify(ORIGINAL, other, LOSSY) == NotSmaller()
