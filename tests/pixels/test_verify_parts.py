@@ -87,7 +87,9 @@ ORIGINAL, SMALLER = saved(photo(), "PNG", compress_level=0), saved(photo(), "PNG
 WRONG = Difference(worst=99.0)
 
 
-@pytest.mark.parametrize(("known", "expected"), [(WRONG, Refuse), (Difference(), Accept), (None, Accept)])
+@pytest.mark.parametrize(
+    ("known", "expected"), [(WRONG, Refuse), (Difference(MOST), Accept), (Difference(), Accept), (None, Accept)]
+)
 def test_what_is_known_is_not_compared_again(known: Difference | None, expected: type) -> None:
     """A still that was compared before is judged by that; where it was not, it is compared."""
     looks = Known(known)
