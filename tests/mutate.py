@@ -39,6 +39,9 @@ import pyvips  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTEST = ("-x", "-q", "-s", "-p", "no:cacheprovider", "-m", "not slow and not browser")
+OUT = os.dup(1)
+"""The terminal; forks are silent."""
+
 PATIENCE = 1800
 MEMORY = 6 << 30
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -177,6 +180,11 @@ class Module:
                 one.__code__ = codes.get(name, one.__code__)
 
 
+def tell(text: str) -> None:
+    """Print a line, from a fork too."""
+    os.write(OUT, f"{text}\n".encode())
+
+
 def spans(body: Sequence[ast.stmt], line: int) -> bool:
     """Whether a line belongs to one of the statements."""
     return body[0].lineno <= line <= (body[-1].end_lineno or 0)
@@ -254,7 +262,11 @@ class Session:
         self.seconds, lines = found["seconds"], found["lines"]
         if not self._survives(session, (1, "", self.module.tree), lines):
             return True
-        survivors = [number for number, row in enumerate(self.rows) if self._survives(session, row, lines)]
+        survivors = []
+        for number, row in enumerate(self.rows):
+            if self._survives(session, row, lines):
+                survivors.append(number)
+                tell(f"  {number} of {len(self.rows)}: not noticed in line {row[0]}: {row[1]}")
         self.report.write_text(json.dumps(survivors), encoding="utf-8")
         return True
 
@@ -317,21 +329,21 @@ def main() -> int:
 def survey(module: Module, given: argparse.Namespace) -> int:
     """Try every change of the module, and print what survives."""
     rows = [row for row in mutants(module.tree) if given.lines[0] <= row[0] <= given.lines[1]]
-    print(f"{given.module}: {len(rows)} changes", flush=True)
+    tell(f"{given.module}: {len(rows)} changes")
     functional = [row for row in rows if module.inside(row[0])]
     report = module.source / "report.json"
     session = Session(module, functional, report)
     forked(lambda: imported(module, given.tests, [session]), PATIENCE * 10)
     quiet = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
     if not isinstance(quiet, list):
-        print("the tests fail before anything is changed")
+        tell("the tests fail before anything is changed")
         return 2
     survivors = [functional[number] for number in quiet]
     survivors = [row for row in survivors if not given.then or unnoticed(module, row, given.then)]
     survivors += [row for row in rows if row not in functional and unnoticed(module, row, [*given.tests, *given.then])]
     for line, text, _ in survivors:
-        print(f"  survives: line {line}: {text}", flush=True)
-    print(f"{given.module}: {len(survivors)} of {len(rows)} survive")
+        tell(f"  survives: line {line}: {text}")
+    tell(f"{given.module}: {len(survivors)} of {len(rows)} survive")
     return 1 if survivors else 0
 
 

@@ -25,7 +25,7 @@ if sys.platform != "win32":
 _LOCKS = sys.platform != "win32"
 TEMPORARY = re.compile(r"\.imgshrink-[0-9a-f]{16}\.tmp")
 ABANDONED = 3600
-_BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
 _READ = os.O_RDONLY | _BINARY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY | getattr(os, "O_NOFOLLOW", 0)
 # Where the system can, everything happens relative to the open folder: swapping it for a symlink changes nothing.

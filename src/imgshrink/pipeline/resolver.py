@@ -40,7 +40,6 @@ class _LeftAlone(Exception):
     """The image is left alone in this run, for `reason`."""
 
     def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
         self.reason = reason
 
 
