@@ -43,6 +43,15 @@ def by_git(row: Outcome, quality: int) -> Sequence[Action]:  # noqa: ARG001  an 
     return (Action("Undo", f"git restore {pathspec(row.path)}", "undo"),) if row.status is Status.OPTIMIZED else ()
 
 
+def from_revision(word: str) -> Advice:
+    """Return the advice to bring back what a git revision holds."""
+
+    def actions(row: Outcome, quality: int) -> Sequence[Action]:  # noqa: ARG001  an Advice
+        return (Action("Undo", f"git restore --source={quoted(word)} -- {pathspec(row.path)}", "undo"),)
+
+    return actions
+
+
 def in_project(row: Outcome, quality: int) -> Sequence[Action]:
     """Return the lines of imgshrink.toml that treat an image otherwise in the next run."""
     if row.status is not Status.OPTIMIZED or not _utf8(row.path):
