@@ -75,8 +75,11 @@ def compare(words: tuple[str, ...], output: Path | None, *, open_page: bool) -> 
     with Session(settings_of({})) as session:
         wanted = _wanted(session, words)
         pairs = _pairs(session, wanted)
+        if not pairs and _in_hook():
+            info(f"imgshrink: {NOTHING_IN_HOOK}")
+            return FINE
         if not pairs:
-            raise SettingsError(NOTHING_IN_HOOK if _in_hook() else NOTHING)
+            raise SettingsError(NOTHING)
         page = output or Path(tempfile.mkdtemp(prefix="imgshrink-compare-"), "compare.html")
         notes = _write(session, pairs, page, _advice(wanted, pairs))
     for note in notes:
