@@ -63,7 +63,8 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
     assert tops == {"imgshrink", next(top for top in tops if top.endswith(".dist-info"))}
     modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
-    assert {"imgshrink/py.typed", "imgshrink/report/html_page.css", "imgshrink/report/html_page.js"} <= set(names)
+    page = {f"imgshrink/report/html/page.{kind}" for kind in ("css", "html", "js")}
+    assert page | {"imgshrink/py.typed"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LONGEST = 300
 REWROTE, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
+CONFIGURATIONS = (".pre-commit-config.yaml", ".pre-commit-config.yml", "prek.toml")
 USAGE = "imgshrink-hook [--quality=80 or another setting] [--baseline=FILE] [--] FILE..."
 
 
@@ -166,8 +167,8 @@ def _block(outcomes: Sequence[Outcome], rewritten: set[str], staged: set[str], s
     """Return the lines about what was rewritten; no command to undo it where pre-commit is about to do so itself."""
     from .report import hook_messages, quoting
 
+    runner = "prek" if os.environ.get("PREK_HOOK_STAGE") else "pre-commit"
     if set_aside:
-        runner = "prek" if os.environ.get("PREK_HOOK_STAGE") else "pre-commit"
         others = len(rewritten - set_aside)
         return [
             *hook_messages.summed_up(outcomes),
@@ -175,7 +176,17 @@ def _block(outcomes: Sequence[Outcome], rewritten: set[str], staged: set[str], s
         ]
     program = f"{quoting.quoted(sys.executable)} -m imgshrink"
     base = str(Path.cwd()) if os.environ.get("GIT_PREFIX") else ""
-    return hook_messages.rewritten(outcomes, hook_messages.UndoCommands(staged, program, base))
+    compare = f"{runner} run imgshrink-compare --hook-stage manual --files" if _compares() else f"{program} compare"
+    return hook_messages.rewritten(outcomes, hook_messages.UndoCommands(staged, program, base, compare))
+
+
+def _compares() -> bool:
+    """Return whether the repository has the hook that compares among its own."""
+    for name in CONFIGURATIONS:
+        with suppress(OSError):
+            if b"imgshrink-compare" in Path(name).read_bytes():
+                return True
+    return False
 
 
 def _unlisted(found: Sequence[Inspected], baseline: str) -> Sequence[Inspected]:

@@ -132,6 +132,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
         from .files.destinations import in_build
+        from .report import advice
         from .report.progress import ProgressReporter
         from .report.publish import publish
         from .session import Session
@@ -147,7 +148,14 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             previews = session.previews(outcomes, self._info)
             others = [*session.selection.notes(), *session.notes()]
         environ = {} if self._serving else os.environ
-        others += publish(outcomes, summary, report=self._settings.report, environ=environ, previews=previews)
+        others += publish(
+            outcomes,
+            summary,
+            report=self._settings.report,
+            environ=environ,
+            previews=previews,
+            actions=advice.in_mkdocs,
+        )
         self._report(progress, outcomes, summary, others, fresh=fresh)
 
     def _report(

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .engines.hosted.quota import Spending
     from .files.discovery import Discovery
     from .files.originals import Originals
-    from .report.html_page import Preview
-    from .report.images import ReportImages
+    from .report.html.images import ReportImages
+    from .report.html.previews import Preview
     from .settings.schema import Settings
     from .workers.pool import WorkerPool
 
@@ -100,7 +100,7 @@ class Session:
         report = self.settings.report
         if report is None or not self.settings.html_report:
             return None
-        from .report.images import ReportImages
+        from .report.html.images import ReportImages
 
         return ReportImages(report, lambda: self.workers)
 

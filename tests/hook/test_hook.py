@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -36,7 +37,9 @@ def test_rewrites_what_shrinks_and_says_what_to_do(folder, capsys):
     assert hook.main(["docs/a.png", "docs/b.png"]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("imgshrink: 2 images shrunk, 91 kB -> ")
+    program = f"{shlex.quote(sys.executable)} -m imgshrink"
     assert said[3:] == [
+        f"See them beside the originals:                 {program} compare docs/b.png docs/a.png",
         "Check the result, then add and commit again:   git add docs/b.png docs/a.png",
         "Get the originals back:                        git restore docs/b.png docs/a.png",
         "Commit without shrinking:                      SKIP=imgshrink git commit",
@@ -209,7 +212,8 @@ def test_many_files_are_summed_up(folder, capsys):
     assert hook.main([f"docs/{number}.png" for number in range(6)]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[6] == "  and 1 more"
-    assert said[7].endswith("git add -u -- docs")
+    assert said[7].startswith("See the largest beside the originals:          ")
+    assert said[8].endswith("git add -u -- docs")
 
 
 @pytest.mark.slow

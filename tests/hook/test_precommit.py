@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -75,6 +76,35 @@ def test_line_to_get_the_originals_back_works(repository):
     git(repository, *printed(commit(repository), "Get the originals back")[1:])
     assert (repository / "docs/a.png").read_bytes() == PNG.read_bytes()
     assert (repository / "docs/b.jpg").read_bytes() == JPEG.read_bytes()
+
+
+COMPARE = f"""      - id: imgshrink-compare
+        name: compare images
+        entry: "{program("imgshrink")}"
+        args: [compare, --]
+        language: system
+        types_or: [jpeg, png, gif, webp]
+        require_serial: true
+        stages: [manual]
+        verbose: true
+"""
+
+
+@pytest.mark.parametrize("configured", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_line_to_compare_works(repository, *, configured):
+    """The line shows what the commit shrank: a hook where it is among the repository's, else the hook's own Python."""
+    if configured:
+        (repository / ".pre-commit-config.yaml").write_text(LOCAL + COMPARE)
+        git(repository, "add", ".")
+    command = printed(commit(repository), "See them beside the originals")
+    assert (command[0] == "pre-commit") is configured
+    done = run(program("pre-commit") if configured else command[0], *command[1:], cwd=repository)
+    assert done.returncode == 0, done.stdout
+    (page,) = (Path(line) for line in done.stdout.splitlines() if line.endswith(".html"))
+    text = page.read_text()
+    assert set(re.findall('data-name="(.+?)"', text)) == {"docs/a.png", "docs/b.jpg"}
+    assert ("git restore docs/a.png" in text) is configured
+    shutil.rmtree(page.parent)
 
 
 @pytest.mark.parametrize("words", rest_slow([["-a"], ["docs/a.png"]], lambda words: words == ["-a"]))
@@ -282,19 +312,20 @@ def test_installed_by_pre_commit_from_a_repository(published, tmp_path):
 
 
 def test_manifest_is_what_pre_commit_accepts():
-    """pre-commit validates the manifest; both hooks are there, serial, for the four formats, and see their output."""
+    """pre-commit validates the manifest; all hooks are there, serial, for the four formats, and see their output."""
     import yaml
 
     path = ROOT / ".pre-commit-hooks.yaml"
     assert run(program("pre-commit"), "validate-manifest", path, cwd=ROOT).returncode == 0
     hooks = {row["id"]: row for row in yaml.safe_load(path.read_text())}
-    assert set(hooks) == {"imgshrink", "imgshrink-check"}
+    assert set(hooks) == {"imgshrink", "imgshrink-check", "imgshrink-compare"}
     for row in hooks.values():
         assert row["types_or"] == ["jpeg", "png", "gif", "webp"]
         assert (row["require_serial"], row["verbose"], row["language"]) == (True, True, "python")
         assert row["minimum_pre_commit_version"] == "3.2.0"
     assert hooks["imgshrink"]["stages"] == ["pre-commit", "manual"]
     assert "pre-push" in hooks["imgshrink-check"]["stages"]
+    assert hooks["imgshrink-compare"]["stages"] == ["manual"]
 
 
 PARALLEL = """repos:

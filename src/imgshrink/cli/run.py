@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.model import Note, Outcome, Source
 from ..files.paths import absolute, relative_name
-from ..report import messages, quoting, tables, units
+from ..report import advice, messages, quoting, tables, units
 from ..report.documents import to_json
 from ..report.progress import ProgressReporter
 from ..report.publish import publish
@@ -22,6 +22,7 @@ from .values import in_words
 
 if TYPE_CHECKING:
     from ..pipeline.run import Destination
+    from ..report.html.previews import Preview
     from ..session import Session
     from ..settings.schema import Settings
     from .mkdocs_config import Build
@@ -98,7 +99,7 @@ def run_over(
     others = complete(images.sources) if complete else []
     summary = progress.summary(outcomes, excluded=images.excluded)
     previews = session.previews(outcomes, print_line)
-    others += publish(outcomes, summary, report=settings.report, environ=os.environ, previews=previews)
+    others += _publish(session, outcomes, summary, previews, in_place=in_place)
     if shown.text:
         _print_result(outcomes, summary, in_place=in_place, unkept=unkept)
     hints = [Note(hint, failure=False) for hint in (*images.hints, *_shrunk_before(outcomes, settings))]
@@ -164,6 +165,26 @@ def _print_result(outcomes: Sequence[Outcome], summary: Summary, *, in_place: bo
         print_result(f"Get the originals back:   {_undo(names)}")
     if unkept:
         print_result(f"imgshrink: {messages.not_backed_up(len(unkept))}")
+
+
+def _publish(
+    session: Session,
+    outcomes: Sequence[Outcome],
+    summary: Summary,
+    previews: Mapping[str, Preview],
+    *,
+    in_place: bool,
+) -> list[str]:
+    """Write the report, with what to do about an image; the users of a hook have git alone for that."""
+    restore = advice.by_git if os.environ.get("PRE_COMMIT") else advice.in_place
+    return publish(
+        outcomes,
+        summary,
+        report=session.settings.report,
+        environ=os.environ,
+        previews=previews,
+        actions=restore if in_place else advice.in_project,
+    )
 
 
 def _undo(names: Sequence[str]) -> str:
