@@ -94,7 +94,9 @@ def test_without_a_path_there_is_an_example(tmp_path: Path, command: str) -> Non
         (["warm", "-f", "nowhere.yml"], "imgshrink: nowhere.yml: no such file"),
         (["cache", "prune", "--size", "tiny"], "'tiny'; it must be a size such as"),
         (["cache", "import", "nowhere.zip"], "nowhere.zip can't be read as an exported cache"),
-        (["shrink"], "No such command 'shrink'"),
+        (["sharpen"], "No such command 'sharpen'"),
+        (["shrink"], "No such command 'shrink'. Did you mean 'optimize'?"),
+        (["optimise"], "Did you mean 'optimize'?"),
     ],
 )
 def test_wrong_use(tmp_path: Path, words: list[str], message: str) -> None:

@@ -28,6 +28,7 @@ from ..settings.schema import Settings
 from .options import (
     build_from,
     build_option,
+    examples,
     json_option,
     named_or_docs,
     paths_argument,
@@ -45,7 +46,11 @@ FINE, FAILING, WRONG_USE, FAILURES = 0, 1, 2, 3
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "check", "check --since main", "check --max-size 500kB docs/", "check --baseline .imgshrink-baseline docs/"
+    )
+)
 @build_option
 @settings_options("quality", "min_size", "seal", "embedded", "include", "exclude", "strict")
 @click.option("--baseline", type=FILE, help="Let the images pass that this file lists.")

@@ -24,7 +24,7 @@ from ..report.quoting import shown
 from ..report.summary import summarize
 from ..report.units import counted
 from ..session import Session
-from .options import settings_of
+from .options import examples, settings_of
 from .output import info, print_result
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ class Wanted:
     commit: str = ""
 
 
-@click.command()
+@click.command(
+    epilog=examples("compare docs/photo.jpg", "compare HEAD~1 docs/", "compare --output compare.html docs/photo.jpg")
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -63,7 +65,7 @@ class Wanted:
 @click.option("--open", "open_page", is_flag=True, help="Also open the page in the browser.")
 @click.argument("words", nargs=-1, metavar="FILE... | REF")
 def compare(words: tuple[str, ...], output: Path | None, *, open_page: bool) -> int:
-    """Show shrunk images beside their originals, on a page to look at; its path is printed. Nothing else is written.
+    """Show shrunk images beside their originals on one page; its path is printed. Nothing else is written.
 
     The original is the backup, else what git has staged or committed. With a git revision (a commit, branch or tag),
     images are shown beside what it holds: all that changed since, or the files that are named too.

@@ -20,7 +20,7 @@ from ..report.units import counted, share, size
 from ..session import Session
 from ..settings.credentials import API_URL
 from .explain_json import to_json
-from .options import build_from, build_option, json_option, settings_of
+from .options import build_from, build_option, examples, json_option, settings_of
 from .output import info, print_result
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ EXCLUDED = "left alone: excluded"
 NO_KEY = " (no API key: cached results only)"
 
 
-@click.command()
+@click.command(epilog=examples("explain docs/photo.jpg", "explain --json docs/photo.jpg"))
 @build_option
 @json_option
 @click.argument("file", type=click.Path(path_type=Path))

@@ -12,6 +12,7 @@ from .dry_run import dry_run_of
 from .options import (
     build_from,
     build_option,
+    examples,
     json_option,
     named_or_docs,
     paths_argument,
@@ -34,7 +35,15 @@ EXISTING = click.Path(path_type=Path)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done; write and upload nothing.")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "optimize docs/",
+        "optimize --dry-run docs/",
+        'optimize --quality 90 --exclude "docs/photos/" docs/',
+        "optimize --output small/ docs/",
+        "optimize --redo --quality 90 docs/photo.jpg",
+    )
+)
 @settings_options(*SETTINGS, "seal")
 @click.option(
     "--output",

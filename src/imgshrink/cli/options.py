@@ -23,6 +23,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LISTS = ("include", "exclude")
 SWITCHES = ("strict",)
+METAVARS = {
+    "engine": "auto|hosted|builtin",
+    "quality": "1-100",
+    "min_saving": "PERCENT",
+    "min_size": "SIZE",
+    "seal": "all|outputs|none",
+    "embedded": "keep|drop",
+    "jobs": "NUMBER",
+    "max_uploads": "NUMBER",
+    "max_time": "SECONDS",
+    "cache_dir": "FOLDER",
+    "cache_size": "SIZE",
+    "report": "FILE",
+}
+"""What stands for the value of an option in the help; the settings' own parsers say what is allowed."""
 
 
 def settings_options(*names: str) -> Callable[[F], F]:
@@ -41,7 +56,7 @@ def _option(name: str, flag: str, text: str) -> Callable[[F], F]:
         return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
     if name in LISTS:
         return click.option(flag, name, multiple=True, metavar="PATTERN", help=text)
-    return click.option(flag, name, metavar="VALUE", help=text)
+    return click.option(flag, name, metavar=METAVARS[name], help=text)
 
 
 def settings_of(arguments: Mapping[str, Any], *, build: Build | None = None) -> Settings:
@@ -68,6 +83,11 @@ def _found(folder: Path) -> SiteFile | None:
     except NoReader as error:
         info(f"imgshrink: {error}")
         return None
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: lines that can be copied."""
+    return "\b\nExamples:\n" + "\n".join(f"  imgshrink {line}" for line in lines)
 
 
 def build_option(command: F) -> F:

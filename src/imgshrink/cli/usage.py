@@ -25,7 +25,7 @@ QUOTA = {"left": "quota left", "limit": "quota a month", "used": "used this mont
     "--json", "as_json", is_flag=True, help="Print the API's replies and the count of waiting results as JSON."
 )
 def usage(*, as_json: bool) -> None:
-    """Show how much of the API key's quota is used and left, and how many paid results wait to be collected."""
+    """Show the quota of the API key, and paid results that wait."""
     settings = settings_of({})
     if settings.account_problem:
         raise SettingsError(settings.account_problem)

@@ -13,6 +13,7 @@ from .optimize import SETTINGS, dry_run_option
 from .options import (
     build_from,
     build_option,
+    examples,
     json_option,
     named_or_docs,
     paths_argument,
@@ -25,7 +26,7 @@ from .path_options import choose, list_options
 from .run import Shown, find_images, run_over
 
 
-@click.command()
+@click.command(epilog=examples("warm docs/", "warm -f mkdocs.yml"))
 @settings_options(*SETTINGS)
 @build_option
 @dry_run_option

@@ -45,7 +45,7 @@ def examine_all(session: Session, folder: Path, environ: Mapping[str, str]) -> I
 @click.command()
 @build_option
 def doctor(config_file: Path | None) -> int:
-    """Show versions, settings, the cache, and other tools that work on the same images."""
+    """Check versions, settings, cache and other image tools."""
     build = build_from(config_file)
     folder = absolute(build.file).parent if build is not None else Path.cwd()
     with Session(settings_of({}, build=build)) as session:
