@@ -143,7 +143,7 @@ def test_verbose_says_what_became_of_every_file(project: Path) -> None:
     (project / "imgshrink.toml").write_text("quality = 70\n")
     done = run("optimize", "-v", "docs", cwd=project)
     assert sum("   optimized (builtin)" in line for line in done.stdout.splitlines()) >= 1
-    assert f"imgshrink: quality: quality in {project / 'imgshrink.toml'}" in done.stderr
+    assert f"imgshrink: quality: 70 (quality in {project / 'imgshrink.toml'})" in done.stderr
 
 
 def test_dry_run_writes_nothing(project: Path, home: Path) -> None:
@@ -703,7 +703,7 @@ def test_commands_are_the_documented_ones() -> None:
     from imgshrink.cli.cache import cache
 
     context = click.Context(group)
-    names = ["optimize", "warm", "check", "restore", "explain", "usage", "cache", "doctor", "server"]
+    names = ["optimize", "warm", "check", "restore", "compare", "explain", "usage", "cache", "doctor", "server"]
     assert group.list_commands(context) == names
     assert [command.name for name in names if (command := group.get_command(context, name))] == names
     assert set(cache.commands) == {"info", "verify", "prune", "clear", "export", "import"}

@@ -86,14 +86,16 @@ OFFLINE = {
     "optimize --engine builtin new.png": 0,
     "optimize --engine builtin --dry-run new.png": 0,
     "warm --engine builtin new.png": 0,
+    "compare shrunk.png": 2,  # there is nothing to compare it with
 }
 
 
-@pytest.mark.usefixtures("folder", "wrong")
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("words", OFFLINE)
-def test_what_needs_no_key(words: str) -> None:
+def test_what_needs_no_key(wrong: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What uses no API does its work whatever is wrong with the account."""
     assert OFFLINE[words] == code_of(*words.split())
+    assert wrong not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ class Wanted:
 @click.option("--open", "open_page", is_flag=True, help="Also open the page in the browser.")
 @click.argument("words", nargs=-1, metavar="FILE... | REF")
 def compare(words: tuple[str, ...], output: Path | None, *, open_page: bool) -> int:
-    """Show shrunk images beside their originals on one page; its path is printed. Nothing else is written.
+    """Show shrunk images beside their originals on one page.
+
+    The path of the page is printed. Nothing else is written.
 
     The original is the backup, else what git has staged or committed. With a git revision (a commit, branch or tag),
     images are shown beside what it holds: all that changed since, or the files that are named too.
