@@ -141,7 +141,7 @@ def test_verbose_says_what_became_of_every_file(project: Path) -> None:
     (project / "imgshrink.toml").write_text("quality = 70\n")
     done = run("optimize", "-v", "docs", cwd=project)
     assert sum("   optimized (builtin)" in line for line in done.stdout.splitlines()) >= 1
-    assert f"imgshrink: quality: quality in {project / 'imgshrink.toml'}" in done.stderr
+    assert f"imgshrink: quality: 70 (quality in {project / 'imgshrink.toml'}" in done.stderr
 
 
 def test_dry_run_writes_nothing(project: Path, home: Path) -> None:
