@@ -95,17 +95,17 @@ class _Folder:
     def check(self, name: str, seen: bytes) -> _Old:
         """Return what to take over from the plain file `name`; raises `FileChanged` unless it holds `seen`."""
         status = self.status(name)
-        path = shown(self.path / name)
         if status is None:
-            raise FileChanged(f"{path} was removed since it was read")
+            raise FileChanged(f"{shown(self.path / name)} was removed since it was read")
         if not stat.S_ISREG(status.st_mode):
+            path = shown(self.path / name)
             raise Unwritable(f"{path} is {'a symlink' if stat.S_ISLNK(status.st_mode) else 'not a plain file'}")
         file = os.open(self._at(name), _READ, dir_fd=self.descriptor)
         with open(file, "rb") as reader:  # noqa: PTH123  an open file
             opened = os.fstat(file)
             same = (opened.st_dev, opened.st_ino) == (status.st_dev, status.st_ino)
             if not same or opened.st_size != len(seen) or reader.read() != seen:
-                raise FileChanged(f"{path} was changed since it was read")
+                raise FileChanged(f"{shown(self.path / name)} was changed since it was read")
             return _Old(status, read_attributes(file))
 
     def attributes(self, name: str) -> dict[str, bytes]:

@@ -143,7 +143,8 @@ def _bound(data: bytes, walked: Sequence[Part], format: Format) -> Iterator[str]
     for part in walked:
         if what := _BOUND[format](data, part) or _in_metadata(data, part, format):
             yield what
-    finish = end(data, format, walked)
+    more = bool(walked) and walked[-1].end < len(data)
+    finish = end(data, format, walked) if more else None
     behind = b"" if finish is None else data[finish:]
     if _is_substantial(behind):
         what = name(behind, unknown="") or name(behind.lstrip(_PADDING), unknown="data")
