@@ -47,7 +47,6 @@ def test_versions_are_the_installed_ones():
 
 @pytest.mark.slow
 @pytest.mark.long
-@pytest.mark.xfail(reason="a PNG that was rounded may become a palette the second time", strict=False)
 def test_corpus_settles(builtin, corpus):
     """What verify accepts of our results stays as it is when it is treated again, in its own format and size.
 
