@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from fakes import deflated, png
 from imgshrink.core.tinyjpg import KEY_HEADER, upload
-from imgshrink.pipeline.resolver import THREADS
+from imgshrink.pipeline.resolver import SLOTS
 from lying_server import lying_server
 
 if TYPE_CHECKING:
@@ -101,10 +101,10 @@ def serial(seconds: float) -> tuple[float, float]:
 
 
 def main(times: list[float]) -> None:
-    print(f"{IMAGES} images, {THREADS} in flight; ideal = waves x server time")
+    print(f"{IMAGES} images, {SLOTS} in flight; ideal = waves x server time")
     print("server  ideal   ours         questions  serial (asks every second)")
     for seconds in times:
-        ideal = math.ceil(IMAGES / THREADS) * seconds
+        ideal = math.ceil(IMAGES / SLOTS) * seconds
         wall, asked = ours(seconds)
         slow, questions = serial(seconds)
         print(

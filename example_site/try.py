@@ -1,8 +1,10 @@
-"""Build this site with imgshrink and show what it saved: `python3 example_site/try.py`.
+"""Build this site with imgshrink and show what it saved: `python3 example_site/try.py [--serve]`.
 
 No key and no upload: the built-in codecs do the work. The environment, the cache and the site stay inside this clone.
 """
 
+import functools
+import http.server
 import json
 import os
 import subprocess
@@ -14,15 +16,27 @@ import environment
 
 SITE = environment.ROOT / "example_site"
 HOME = environment.ROOT / ".venv-try"
+THEME = "mkdocs-material>=9.5"
+ADDRESS = "127.0.0.1", 8000
 
 
 def main() -> int:
-    python = environment.ready(HOME.name, "--editable", ".[mkdocs]")
+    python = environment.ready(HOME.name, "--editable", ".[mkdocs]", THEME)
     command = [str(python), "-m", "mkdocs", "build", "--strict", "--config-file", str(SITE / "mkdocs.yml")]
     built = subprocess.run(command, env={**os.environ, **surroundings()}, cwd=environment.ROOT, check=False)
     if built.returncode == 0:
         print(closing(json.loads((HOME / "report.json").read_text(encoding="utf-8"))))
+        if "--serve" in sys.argv:
+            serve()
     return built.returncode
+
+
+def serve() -> None:
+    """Show the site on this machine until Ctrl-C: browsers search only in sites that come from a server."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(SITE / "site"))
+    with http.server.ThreadingHTTPServer(ADDRESS, handler) as server:
+        print("http://{}:{}/ shows it, until Ctrl-C".format(*ADDRESS), flush=True)
+        server.serve_forever()
 
 
 def surroundings() -> dict[str, str]:
@@ -50,6 +64,7 @@ def closing(report: dict) -> str:
             + (". Run the same command again: none." if calls else ": all were known from the first time."),
             f"Before and after, side by side:  {SITE / 'site' / 'gallery.html'}",
             f"The site itself:                 {SITE / 'site' / 'index.html'}",
+            "With its search, from a server:  python3 example_site/try.py --serve",
         ]
     )
 

@@ -16,7 +16,7 @@ def table() -> str:
     rows = []
     for field in fields_of():
         where = "everywhere" if len(field.places) == len(WORDS) else ", ".join(WORDS[place] for place in field.places)
-        rows.append(f"| `{field.name}` | {field.shown} | {field.meaning} | {where} |\n")
+        rows.append(f'| <a id="{field.name}"></a>`{field.name}` | {field.shown} | {field.meaning} | {where} |\n')
     return HEAD + "".join(rows)
 
 

@@ -18,8 +18,9 @@ from cli_with_api import Person
 from corpus import CORPUS, WHY_SKIPPED, corpus_images
 from fakes import Bench, deflated
 from lying_server import LyingServer, lying_server
+from once import once
 from places import IMAGES
-from real_tools import make_repository
+from real_tools import build_twice, make_repository
 from shell import clean, move_in
 
 PATIENCE = 1800
@@ -29,6 +30,11 @@ _EVERYWHERE = {"deadline": None, "derandomize": "CI" in os.environ}
 hypothesis.settings.register_profile("plain", max_examples=25, **_EVERYWHERE)
 hypothesis.settings.register_profile("all", max_examples=300, **_EVERYWHERE)
 hypothesis.settings.load_profile("plain")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run take a third of the corpus: three runs with three numbers in a row take all of it."""
+    parser.addoption("--corpus-part", type=int, help="sweep over every third image of the corpus, from this number on")
 
 
 def pytest_configure() -> None:
@@ -53,6 +59,13 @@ def corpus() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
+def sweep(corpus: list[Path], request: pytest.FixtureRequest) -> list[Path]:
+    """The real images that a test tries one after another: all, or every third by `--corpus-part`."""
+    part = request.config.getoption("--corpus-part")
+    return corpus if part is None else corpus[part % 3 :: 3]
+
+
+@pytest.fixture(scope="session")
 def hostile_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """The folder of hostile inputs and what each must get, made once a session; never to be written to."""
     script = CORPUS / "hostile" / "generate.py"
@@ -63,10 +76,13 @@ def hostile_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[s
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    folder = tmp_path_factory.mktemp("hostile")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        return folder, dict(module.main(str(folder)))
+
+    def generated(folder: Path) -> dict[str, str]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            return dict(module.main(str(folder)))
+
+    return once(tmp_path_factory, "hostile", generated)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -85,6 +101,22 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     clean(monkeypatch)
     move_in(monkeypatch, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], list[str]]:
+    """A site of five images in four formats and one of the theme, built twice with one cache; what each build said.
+
+    Made once a session; never to be written to.
+    """
+    folder, (first, second) = once(tmp_path_factory, "built", build_twice)
+    return folder, first, second
+
+
+@pytest.fixture
+def warmed(home: Path, built: tuple[Path, list[str], list[str]]) -> None:
+    """The home of somebody who has had these images shrunk at the default quality: none needs to be encoded."""
+    shutil.copytree(built[0] / ".cache", home / ".cache", dirs_exist_ok=True)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ COMMAND = re.compile(r"(?:^    |`)imgshrink ([a-z][^`\n]*)", re.MULTILINE)
 SETTING = re.compile(
     r"`(?:IMGSHRINK_)?([a-z]+_[a-z_]+|quality|exclude|include|seal|strict|report|engine)(?:[:= ][^`]*)?`"
 )
-IN_MKDOCS_OR_PYTHON = {"docs_dir", "site_dir", "node_modules", "pull_request_target", "exclude_docs"}
+IN_MKDOCS_OR_PYTHON = {"docs_dir", "site_dir", "node_modules", "pull_request_target", "workflow_run", "exclude_docs"}
 
 # Their names in code are those of other things: images, an API, another plugin's options, modules, attributes.
 ELSEWHERE = {"licences.md", "self-hosting.md", "material-optimize.md", "tested.md", "python.md"}

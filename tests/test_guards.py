@@ -29,6 +29,8 @@ DIRTY = {
     "GITHUB_STEP_SUMMARY": "/nowhere/summary",
     "XDG_CACHE_HOME": "/nowhere/cache",
 }
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""The tests below name the plugins that they need: loading all takes seconds."""
 PRINT = "import json, os; print(json.dumps(dict(os.environ)))"
 
 HANGS = """
@@ -55,10 +57,11 @@ def test_the_environment_is_clean(seen_by_shared_fixtures: dict[str, str], home:
 
 
 def test_a_developers_shell_is_kept_out() -> None:
-    """The same holds in a worker process that a shell starts where everything is set."""
+    """The same holds in a process that a shell starts where everything is set."""
     test = f"{Path(__file__).relative_to(ROOT).as_posix()}::{test_the_environment_is_clean.__name__}"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n1", test]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **DIRTY}, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "pytest_timeout", test]
+    environ = {**os.environ, **ALONE, **DIRTY}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
 
@@ -71,8 +74,10 @@ def test_every_dirty_variable_is_kept_out() -> None:
 def test_a_test_that_hangs_ends(tmp_path: Path) -> None:
     """A test that hangs fails alone: its worker process goes on to the next one."""
     (tmp_path / "test_hanging.py").write_text(HANGS)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n1", "test_hanging.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    plugins = ["-p", "no:cacheprovider", "-p", "xdist", "-p", "pytest_timeout"]
+    command = [sys.executable, "-m", "pytest", *plugins, "-n1", "test_hanging.py"]
+    environ = {**os.environ, **ALONE}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     assert "1 failed, 1 passed" in done.stdout
     assert "Timeout" in done.stdout
 

@@ -102,7 +102,7 @@ def test_inside(name: str) -> None:
         ("engines.builtin", "engines.hosted.engine"),
         ("engines.hosted.engine", "cache.local"),
         ("engines.hosted.engine", "files.atomic"),
-        ("report.images", "pipeline.run"),
+        ("report.html.images", "pipeline.run"),
         ("report.publish", "files.originals"),
         ("pipeline.resolver", "cache.local"),
         ("pipeline.resolver", "engines.builtin"),

@@ -1,10 +1,10 @@
-"""What is built, what it needs, and where it can be installed."""
+"""What is built, what it holds, and that it works away from the sources."""
 
 from __future__ import annotations
 
-import json
 import re
 import sys
+import tarfile
 import tomllib
 import venv
 import zipfile
@@ -13,21 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from imgshrink import __version__
 from places import ROOT
 from real_tools import PNG, run
-from shell import INSTALLING
+from shell import INSTALLING, linter
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PLATFORMS = {
-    "Linux x86_64": ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"),
-    "Linux aarch64": ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"),
-    "Alpine x86_64": ("musllinux_1_2_x86_64",),
-    "Alpine aarch64": ("musllinux_1_2_aarch64",),
-    "macOS arm64": ("macosx_11_0_arm64", "macosx_14_0_arm64"),
-    "macOS x86_64": ("macosx_10_14_x86_64", "macosx_11_0_x86_64", "macosx_14_0_x86_64"),
-    "Windows x86_64": ("win_amd64",),
-}
-COMPILED = ("cffi", "mozjpeg-lossless-optimization", "pyoxipng-ng", "pyvips-binary", "pillow")
+LARGEST = 150 << 20
+"""Bytes of a whole environment: pre-commit.ci allows 250 MiB for one."""
+
 # Everything that needs an extra; all else must be importable without one.
 EXTRAS = ("imgshrink.mkdocs_plugin", "imgshrink.server", "imgshrink.workers.__main__", "imgshrink.__main__")
 
@@ -50,12 +44,6 @@ def test_entry_points_lead_somewhere():
     assert all(callable(main) for main in programs.values())
 
 
-def test_compiled_parts_are_declared():
-    """Every compiled package that a platform must have a wheel for is a dependency of ours, or (cffi) of pyvips."""
-    declared = {re.split(r"[<>=\[ ]", line)[0] for line in PROJECT["dependencies"]}
-    assert {name for name in COMPILED if name not in ("cffi", "pillow")} <= declared
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this tree."""
@@ -75,17 +63,28 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
     assert tops == {"imgshrink", next(top for top in tops if top.endswith(".dist-info"))}
     modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
-    assert {"imgshrink/py.typed", "imgshrink/report/html_page.css", "imgshrink/report/html_page.js"} <= set(names)
+    page = {f"imgshrink/report/html/page.{kind}" for kind in ("css", "html", "js")}
+    assert page | {"imgshrink/py.typed"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def programs(environment: Path) -> Path:
+    """Where an environment has its programs."""
+    return environment / ("Scripts" if sys.platform == "win32" else "bin")
 
 
 @pytest.mark.slow
 def test_wheel_works_without_extras_and_away_from_the_sources(wheel, tmp_path):
-    """In a fresh environment with base dependencies alone all parts but the extras' import, and both programs work."""
-    venv.create(tmp_path / "fresh", with_pip=True)
-    folder = tmp_path / "fresh" / ("Scripts" if sys.platform == "win32" else "bin")
+    """In a fresh environment with base dependencies alone all parts but the extras' import, and both programs work.
+
+    All that the installation brings, pip included, stays far below what services allow for a hook.
+    """
+    fresh = tmp_path / "fresh"
+    venv.create(fresh, with_pip=True)
+    folder = programs(fresh)
     done = run(folder / "python", "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path, environ=INSTALLING)
     assert done.returncode == 0, done.stdout
+    assert 10 << 20 < size(fresh) < LARGEST
     code = (
         "import imgshrink, importlib, pkgutil\n"
         "walk = pkgutil.walk_packages(imgshrink.__path__, 'imgshrink.', onerror=lambda name: None)\n"
@@ -97,24 +96,69 @@ def test_wheel_works_without_extras_and_away_from_the_sources(wheel, tmp_path):
     )
     done = run(folder / "python", "-I", "-c", code, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert str(tmp_path / "fresh") in done.stdout
+    assert str(fresh) in done.stdout
     (tmp_path / "a.png").write_bytes(PNG.read_bytes())
     assert run(folder / "imgshrink-hook", "a.png", cwd=tmp_path).returncode == 1
     assert run(folder / "imgshrink", "check", "a.png", cwd=tmp_path).returncode == 0
 
 
+def size(folder: Path) -> int:
+    """The bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("tags", PLATFORMS.values(), ids=PLATFORMS)
-@pytest.mark.parametrize("version", ["3.11", "3.13"])
-def test_compiled_dependencies_have_wheels_everywhere(tags, version, tmp_path):
-    """On every platform that we name, each compiled dependency is there as a wheel: nobody needs a compiler."""
-    wanted = [line for line in PROJECT["dependencies"] if line.startswith(COMPILED)] + ["cffi"]
-    platforms = [word for tag in tags for word in ("--platform", tag)]
+def test_source_distribution_makes_the_same_wheel(wheel, tmp_path):
+    """The source distribution builds with no checkout around it, and its wheel holds what that of the checkout does."""
     done = run(
-        sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--only-binary=:all:", *platforms,
-        "--python-version", version, "--target", tmp_path / "none", "--report", tmp_path / "plan.json", *wanted,
-        cwd=tmp_path, environ=INSTALLING,
-    )  # fmt: skip
+        linter("uv"), "build", "--quiet", "--sdist", "--out-dir", tmp_path, ROOT, cwd=tmp_path, environ=INSTALLING
+    )
     assert done.returncode == 0, done.stdout
-    planned = {row["metadata"]["name"].lower() for row in json.loads((tmp_path / "plan.json").read_text())["install"]}
-    assert {re.split(r"[<>=]", line)[0] for line in wanted} <= planned
+    source = next(tmp_path.glob("imgshrink-*.tar.gz"))
+    with tarfile.open(source) as archive:
+        names = archive.getnames()
+    assert {name.split("/")[1] for name in names} == {
+        *("src", "LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "pyproject.toml", "PKG-INFO", ".gitignore"),
+    }
+    assert source.stat().st_size < 1 << 20
+    done = run(
+        *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path, source),
+        cwd=tmp_path,
+        environ=INSTALLING,
+    )
+    assert done.returncode == 0, done.stdout
+    assert contents(next(tmp_path.glob("*.whl"))) == contents(wheel)
+
+
+def contents(archive: Path) -> dict[str, int]:
+    """The names in a wheel and the checksums of what they hold."""
+    return {entry.filename: entry.CRC for entry in zipfile.ZipFile(archive).infolist()}
+
+
+@pytest.mark.slow
+def test_page_of_the_package_has_whole_addresses(wheel):
+    """The package index shows the README: its links and its image lead to the tag of this version, to files there."""
+    archive = zipfile.ZipFile(wheel)
+    text = archive.read(next(name for name in archive.namelist() if name.endswith("METADATA"))).decode()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(links) > 5
+    own = re.compile(rf"https://github\.com/imgshrink/imgshrink/(?:blob|raw)/v{re.escape(__version__)}/(\S+)")
+    assert [link for link in links if "/imgshrink/imgshrink/" in link and not own.fullmatch(link)] == []
+    files = [found[1].partition("#")[0] for link in links if (found := own.fullmatch(link))]
+    assert files
+    assert [name for name in files if not (ROOT / name).is_file()] == []
+    assert [link for link in links if not link.startswith("https://")] == []
+
+
+@pytest.mark.slow
+def test_uvx_runs_the_command(wheel, tmp_path):
+    """`uvx` makes an environment of its own and runs the command in it, as Getting started says."""
+    environ = {**INSTALLING, "UV_CACHE_DIR": str(tmp_path / "cache"), "UV_TOOL_DIR": str(tmp_path / "tools")}
+    (tmp_path / "a.png").write_bytes(PNG.read_bytes())
+    for words in (("--version",), ("optimize", "a.png"), ("check", "a.png")):
+        done = run(
+            *(linter("uv"), "tool", "run", "--python", sys.executable, "--from", wheel, "imgshrink", *words),
+            cwd=tmp_path,
+            environ=environ,
+        )
+        assert done.returncode == 0, done.stdout

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LONGEST = 300
 REWROTE, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
+CONFIGURATIONS = (".pre-commit-config.yaml", ".pre-commit-config.yml", "prek.toml")
 USAGE = "imgshrink-hook [--quality=80 or another setting] [--baseline=FILE] [--] FILE..."
 
 
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     rewritten: set[str] = set()
     try:
+        _occupy_standard_streams()
         given, names = parse(sys.argv[1:] if arguments is None else arguments)
         baseline = str(given.pop("baseline", ""))
         settings = load(Path.cwd(), frontend="hook", environ=os.environ, arguments=given)
@@ -47,6 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, the commit goes on
         return _last_resort(error, rewritten)
+
+
+def _occupy_standard_streams() -> None:
+    """Let no file that is opened later get the number of a stream that is closed; there rarely is one."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from .report.console import occupy_standard_streams
+
+        occupy_standard_streams()
 
 
 def _last_resort(error: Exception, rewritten: Collection[str]) -> int:
@@ -127,6 +137,7 @@ def _sources(session: Session, names: Sequence[str]) -> Iterator[Source]:
 def _run(session: Session, waiting: Sequence[Source], left: Sequence[Inspected], rewritten: set[str]) -> int:
     from .files.staging import restorable, set_aside
     from .pipeline.check import as_outcomes
+    from .report import messages
     from .report.console import is_terminal
     from .report.progress import ProgressReporter
 
@@ -146,8 +157,8 @@ def _run(session: Session, waiting: Sequence[Source], left: Sequence[Inspected],
     notes = progress.notes(outcomes, session.notes(), next_run="pre-commit run imgshrink --all-files")
     for line in _block(outcomes, rewritten, staged, rewritten & set_aside(os.environ) if rewritten else set()):
         _print(line)
-    for note in notes:
-        _info(note.text)
+    for line in messages.in_order(notes, strict=session.settings.strict):
+        _info(line)
     strict = session.settings.strict and any(note.failure for note in notes)
     return STRICT if strict else REWROTE if rewritten else 0
 
@@ -156,8 +167,8 @@ def _block(outcomes: Sequence[Outcome], rewritten: set[str], staged: set[str], s
     """Return the lines about what was rewritten; no command to undo it where pre-commit is about to do so itself."""
     from .report import hook_messages, quoting
 
+    runner = "prek" if os.environ.get("PREK_HOOK_STAGE") else "pre-commit"
     if set_aside:
-        runner = "prek" if os.environ.get("PREK_HOOK_STAGE") else "pre-commit"
         others = len(rewritten - set_aside)
         return [
             *hook_messages.summed_up(outcomes),
@@ -165,7 +176,17 @@ def _block(outcomes: Sequence[Outcome], rewritten: set[str], staged: set[str], s
         ]
     program = f"{quoting.quoted(sys.executable)} -m imgshrink"
     base = str(Path.cwd()) if os.environ.get("GIT_PREFIX") else ""
-    return hook_messages.rewritten(outcomes, hook_messages.UndoCommands(staged, program, base))
+    compare = f"{runner} run imgshrink-compare --hook-stage manual --files" if _compares() else f"{program} compare"
+    return hook_messages.rewritten(outcomes, hook_messages.UndoCommands(staged, program, base, compare))
+
+
+def _compares() -> bool:
+    """Return whether the repository has the hook that compares among its own."""
+    for name in CONFIGURATIONS:
+        with suppress(OSError):
+            if b"imgshrink-compare" in Path(name).read_bytes():
+                return True
+    return False
 
 
 def _unlisted(found: Sequence[Inspected], baseline: str) -> Sequence[Inspected]:

@@ -15,6 +15,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority
 
 from .core.errors import SettingsError
+from .files.discovery import ENDINGS
 from .files.paths import relative_name
 from .settings.load import load
 from .settings.schema import fields_of
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from .report.summary import Summary
     from .session import Session
 
-ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp")
 MATERIAL = "material/optimize"
 MATERIAL_TAKES = {"optimize_png": (".png",), "optimize_jpg": (".jpg", ".jpeg")}
 CLASH = (
@@ -82,10 +82,12 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
     def on_config(self, config: MkDocsConfig) -> None:
         """Remember the docs folder that mkdocs.yml declares, which other plugins may move, and read the settings.
 
-        Wrong settings end the build before it has begun.
+        Wrong settings end the build before it has begun, a wrong API key only a build that uses it.
         """
         try:
             self._settings = load(_start(config), frontend="plugin", mkdocs=dict(self.config), environ=os.environ)
+            if self._mode():
+                self._require_account()
         except SettingsError as error:
             raise PluginError(f"imgshrink: {error}") from error
         if self._serving and self._settings.html_report:  # too slow for each save
@@ -106,8 +108,8 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
     @event_priority(-90)
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         """Shrink the images of the built site. Whatever goes wrong, the site is complete."""
-        mode = self._settings.on_serve if self._serving else True
-        if not (self._settings.enabled and mode):
+        mode = self._mode()
+        if not mode:
             return
         try:
             self._shrink(config, known_only=mode == "cache")
@@ -118,8 +120,19 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             log.info("imgshrink: internal error, the images stay as they are: %s. Please report it", reason)
             log.debug("imgshrink: where it happened", exc_info=True)
 
+    def _mode(self) -> bool | str:
+        """Return what this build shrinks: nothing, `cache` for images with a result in the cache, or all."""
+        return self._settings.enabled and (self._settings.on_serve if self._serving else True)
+
+    def _require_account(self) -> None:
+        from .session import Session
+
+        with Session(self._settings) as session:
+            session.require_account()
+
     def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
         from .files.destinations import in_build
+        from .report import advice
         from .report.progress import ProgressReporter
         from .report.publish import publish
         from .session import Session
@@ -135,7 +148,14 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             previews = session.previews(outcomes, self._info)
             others = [*session.selection.notes(), *session.notes()]
         environ = {} if self._serving else os.environ
-        others += publish(outcomes, summary, report=self._settings.report, environ=environ, previews=previews)
+        others += publish(
+            outcomes,
+            summary,
+            report=self._settings.report,
+            environ=environ,
+            previews=previews,
+            actions=advice.in_mkdocs,
+        )
         self._report(progress, outcomes, summary, others, fresh=fresh)
 
     def _report(

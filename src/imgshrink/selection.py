@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .core.model import Recipe, Source
+from .files.paths import absolute
 from .files.pixel_data import holds_data
 from .settings.nearest import NearestSettings
 
@@ -47,9 +48,9 @@ class Selection:
     def excluded(self, *paths: Path) -> bool:
         """Return whether `include` and `exclude` leave out the image that people know by any of `paths`.
 
-        The first path decides whose rules hold.
+        The first path decides whose rules hold. A single path stands for all that people know the image by.
         """
-        return self.rules(paths[0]).excluded(*paths)
+        return self.rules(paths[0]).excluded(*(paths if len(paths) > 1 else self._known_by(paths[0])))
 
     def match(self, path: Path) -> bool:
         """Return whether the image at `path` is left out."""
@@ -58,12 +59,13 @@ class Selection:
     def source(
         self, path: Path, name: str, *, known_by: Sequence[Path] = (), upload: bool = True, placed: bool = True
     ) -> Source:
-        """Return how the file at `path` is treated; overrides are matched against `known_by`, by default `path`.
+        """Return how the file at `path` is treated; overrides are matched against `known_by`, by default `path`,
+        for an image of a site's docs also its path relative to them.
 
         Without `upload` the image goes to the built-in codecs only. An image that is not `placed` has no path that
         patterns are written for: it is not uploaded where any pattern holds a slash.
         """
-        paths = known_by or (path,)
+        paths = known_by or self._known_by(path)
         rules = self.rules(paths[0])
         quality, engine = rules.treatment(*paths)
         if not placed and rules.by_path and engine != "builtin":
@@ -72,6 +74,13 @@ class Selection:
         if self._settings.privacy or rules.settings.privacy or not upload:
             engine = "builtin"
         return Source(path, name, Recipe(quality, rules.settings.embedded), ENGINES[engine])
+
+    def _known_by(self, path: Path) -> tuple[Path, ...]:
+        """Return `path`, and for an image of a site's docs the one below the site's folder, as patterns may name it."""
+        docs = self._settings.docs
+        if docs is None or not (inside := absolute(path)).is_relative_to(absolute(docs)):
+            return (path,)
+        return (path, self._settings.site / inside.relative_to(absolute(docs)))
 
     def notes(self, named: Sequence[Path] | None = None) -> list[str]:
         """Return lines about rules that did not reach: patterns that matched no image, images that they can't reach.

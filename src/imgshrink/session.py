@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .core.errors import SettingsError
 from .core.model import Entry, Judgement, Outcome, Plan, Recipe, Source, Verdict
 from .files.destinations import InPlace, nowhere
 from .image.limits import VERIFY_VERSION
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from .engines.hosted.quota import Spending
     from .files.discovery import Discovery
     from .files.originals import Originals
-    from .report.html_page import Preview
-    from .report.images import ReportImages
+    from .report.html.images import ReportImages
+    from .report.html.previews import Preview
     from .settings.schema import Settings
     from .workers.pool import WorkerPool
 
@@ -77,7 +78,7 @@ class Session:
 
         sources = self._sources(_as_paths(paths))
         found = check(sources, min_size=self.settings.min_size, seal=self.settings.seal)
-        return as_outcomes(found.unfinished)
+        return as_outcomes(found.not_shrunk)
 
     @cached_property
     def cache(self) -> LocalCache:
@@ -99,7 +100,7 @@ class Session:
         report = self.settings.report
         if report is None or not self.settings.html_report:
             return None
-        from .report.images import ReportImages
+        from .report.html.images import ReportImages
 
         return ReportImages(report, lambda: self.workers)
 
@@ -206,11 +207,16 @@ class Session:
 
     @cached_property
     def hosted(self) -> Hosted:
-        """The engine of the API; without a key only its cached results are used."""
+        """The engine of the API; without a key only its cached results are used.
+
+        Raises `SettingsError` for a wrong key or address.
+        """
         from .engines.hosted.engine import Hosted
         from .files.locks import FileLocks
 
         settings = self.settings
+        if settings.account_problem:
+            raise SettingsError(settings.account_problem)
         return Hosted(
             settings.api_key,
             settings.api_url,
@@ -224,11 +230,16 @@ class Session:
 
     @cached_property
     def engines(self) -> Sequence[Engine]:
-        """The engines that any image may go to, in order."""
+        """The engines that any image may go to, in order; raises `SettingsError` as `hosted` does."""
         from .engines.builtin import Builtin
 
         builtin = Builtin(self.workers)
         return [self.hosted, builtin] if "hosted" in wanted_engines(self.settings) else [builtin]
+
+    def require_account(self) -> None:
+        """Raise `SettingsError` if images may go to the API, and its key or address is wrong."""
+        if "hosted" in wanted_engines(self.settings):
+            self.hosted  # noqa: B018  it reads both
 
     def _can_remember(self) -> str:
         """Return "" if the cache takes a probe entry, else why no upload is made: its result could not be stored."""
@@ -240,11 +251,11 @@ class Session:
 
         return remote_verify(self.workers)(original, candidate, recipe)
 
-    def same_picture(self, original: bytes, output: bytes, quality: int) -> bool:
+    def same_image(self, original: bytes, output: bytes, quality: int) -> bool:
         """Return whether verify accepts `output` as a result for `original` at `quality`."""
-        from .worker_tasks import same_picture
+        from .worker_tasks import same_image
 
-        return same_picture(self.workers)(original, output, quality)
+        return same_image(self.workers)(original, output, quality)
 
     def _policy(self, *, in_place: bool) -> Policy:
         settings = self.settings

@@ -75,14 +75,22 @@ def verify(
     return b"refuse", judgement.reason.encode()
 
 
-def preview(before: bytes, after: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return both made small, and as JSON width, height and how different they look; `after` may be empty."""
+def preview(before: bytes, after: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return a small image, the most different part of both images, and facts as JSON; `after` may be empty.
+
+    The parts are empty where every pixel is the same. The facts are the fields of `previews.Preview` without bytes.
+    """
     from .pixels.previews import preview as draw
 
-    shown = draw(before, after)
-    look = [shown.look.worst, shown.look.mean] if shown.look else None
-    facts = {"width": shown.width, "height": shown.height, "look": look}
-    return shown.before, shown.after, json.dumps(facts).encode()
+    drawn = draw(before, after)
+    facts: dict[str, object] = {name: getattr(drawn, name) for name in ("width", "height", "size", "animated")}
+    part = None
+    if change := drawn.change:
+        part = change.crop
+        facts |= {"look": [change.worst, change.mean, change.share, change.quality], "place": change.place}
+    if part:
+        facts["crop"] = [part.left, part.top, part.width, part.height]
+    return drawn.small, part.before if part else b"", part.after if part else b"", json.dumps(facts).encode()
 
 
 TASKS: Mapping[str, Callable[..., tuple[bytes, ...]]] = MappingProxyType(
@@ -145,7 +153,7 @@ def remote_verify(workers: WorkerPool) -> Callable[[bytes, bytes, Recipe], Judge
     return verify
 
 
-def same_picture(workers: WorkerPool) -> Callable[[bytes, bytes, int], bool]:
+def same_image(workers: WorkerPool) -> Callable[[bytes, bytes, int], bool]:
     """Return whether verify accepts an output for an original, judged in a worker at the quality of the output's seal.
 
     What the original carries for other programs makes no difference: it may have been dropped. False where this machine

@@ -454,8 +454,9 @@ def test_what_diskcache_makes_is_what_is_expected(tmp_path: Path) -> None:
     [["BEGIN IMMEDIATE"], ["BEGIN EXCLUSIVE"], ["PRAGMA locking_mode=EXCLUSIVE", "BEGIN EXCLUSIVE"]],
     ids=lambda statements: statements[-1 if len(statements) == 1 else 0],
 )
-def test_held_by_another_process(tmp_path: Path, statements: list[str]) -> None:
+def test_held_by_another_process(tmp_path: Path, statements: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that another process holds costs seconds, not the minute that diskcache tries for; then one note."""
+    monkeypatch.setattr(disk, "TIMEOUT", 0.2)
     stored_in(tmp_path)
     code = (
         "import sqlite3, sys; held = sqlite3.connect(sys.argv[1], isolation_level=None)\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,22 @@ def test_what_is_known(photo: Path, session: Session, entry: Entry, words: str) 
     cache: LocalCache = session.cache
     assert cache.put(builtin_key(photo.read_bytes(), session), entry)
     assert row("result", photo, session).endswith(words)
+
+
+def test_saving_that_is_too_small(photo: Path) -> None:
+    """A smaller result that would not replace the file is told as such."""
+    options = {"engine": "builtin", "min_saving": "90"}
+    with Session(load(photo.parent, environ=os.environ, arguments=options)) as session:
+        session.warm([photo])
+        assert row("result", photo, session).startswith("nothing to gain: ")
+        assert row("result", photo, session).endswith("less than min_saving")
+
+
+def test_excluded_image(photo: Path) -> None:
+    """An excluded image is left alone; that comes first."""
+    with Session(load(photo.parent, environ=os.environ, arguments={"exclude": (photo.name,)})) as session:
+        assert row("state", photo, session) == "left alone: excluded"
+        assert row("engines", photo, session).startswith("hosted (no API key: cached results only), then builtin")
 
 
 def test_output_without_a_mark(photo: Path, session: Session) -> None:
@@ -113,6 +130,14 @@ STRIPPED = (
 REPEATED = "! .pre-commit-config.yaml: oxipng works on the same images: use only one of them"
 
 
+STRIPS_METADATA = (
+    "! .pre-commit-config.yaml: strip-exif removes the seal, and imgshrink adds it again: put it before imgshrink"
+)
+LARGE_FIRST = (
+    "! .pre-commit-config.yaml: check-added-large-files measures images before they are shrunk: put it after imgshrink"
+)
+
+
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
@@ -120,6 +145,14 @@ REPEATED = "! .pre-commit-config.yaml: oxipng works on the same images: use only
         ("- id: 'oxipng'\n  args: ['-s']\n", STRIPPED),
         ("- id: oxipng\n- id: x\n  args: [--strip]\n", REPEATED),
         ("- id: imgshrink\n- id: ruff\n", "none found"),
+        ("- {id: oxipng, args: [--strip, safe]}\n", STRIPPED),
+        ("- {id: x, args: [--strip]}\n- {args: [], id: oxipng}\n", REPEATED),
+        ("# - id: oxipng\n- id: imgshrink\n", "none found"),
+        ("- id: strip-exif\n", STRIPS_METADATA),
+        ("- id: exif-cleaner\n", STRIPS_METADATA.replace("strip-exif", "exif-cleaner")),
+        ("- id: check-added-large-files\n- id: imgshrink\n", LARGE_FIRST),
+        ("- id: imgshrink\n- id: check-added-large-files\n", "none found"),
+        ("- id: check-added-large-files\n", "none found"),
     ],
 )
 def test_hooks_beside_ours(tmp_path: Path, session: Session, config: str, expected: str) -> None:
@@ -137,12 +170,31 @@ def test_hooks_beside_ours(tmp_path: Path, session: Session, config: str, expect
         ("  - imgshrink\n  - optimize:\n      enabled: false\n", False),
         ("  - optimize\n", False),
         ("  - imgshrink\n", False),
+        ("  imgshrink: {}\n  optimize: {enabled: true}\n", True),
+        ("  [imgshrink, material/optimize]\n", True),
+        ("  imgshrink: {}\n  optimize: {enabled: false}\n", False),
+        ("  - imgshrink\n  - optimize:\n      enabled: !ENV [CI, false]\n  - x: !!python/name:a.b\n", True),
     ],
 )
 def test_plugins_beside_ours(tmp_path: Path, session: Session, plugins: str, *, found: bool) -> None:
     """Material's optimize is named where it is on beside our plugin."""
     (tmp_path / "mkdocs.yml").write_text(f"site_name: x\nplugins:\n{plugins}")
     assert any("Material's optimize" in line for line in neighbours(session, tmp_path, {})) is found
+
+
+def test_zensical_is_named(tmp_path: Path, session: Session) -> None:
+    """Zensical ignores our plugin, and says nothing."""
+    (tmp_path / "zensical.toml").write_text("")
+    assert any("Zensical runs no plugins" in line for line in neighbours(session, tmp_path, {}))
+
+
+def test_site_without_a_reader_of_yaml(tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no YAML reader, or the file is broken, the usual form is known all the same."""
+    (tmp_path / "mkdocs.yml").write_text("plugins:\n  - optimize\n  - imgshrink\nbroken: [\n")
+    assert any("Material's optimize" in line for line in neighbours(session, tmp_path, {}))
+    (tmp_path / "mkdocs.yml").write_text("plugins:\n  - optimize\n  - imgshrink\n")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert any("Material's optimize" in line for line in neighbours(session, tmp_path, {}))
 
 
 def test_doctor_finds_what_can_not_be_written(tmp_path: Path, session: Session) -> None:

@@ -59,7 +59,9 @@ def url_in(lines: list[str]) -> str:
 def test_first_start(home: Path) -> None:
     """The first start prints a key that is accepted; the data is in the user's state folder, for the user only."""
     with serving() as lines:
-        assert lines[0].startswith("imgshrink server: the first API key, shown only now: imgshrink_")
+        assert lines[0].startswith(
+            "imgshrink server: the first API key (10,000 images a month), shown only now: imgshrink_"
+        )
         headers = {"X-API-Key": lines[0].split()[-1]}
         assert httpx.get(url_in(lines) + "/api/v1/stats", headers=headers).status_code == 200
         assert url_in(lines).startswith("http://127.0.0.1:")

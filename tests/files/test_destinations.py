@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
 from fakes import deflated, png, source
-from imgshrink.core.errors import Unwritable
-from imgshrink.files.destinations import InPlace, in_build, nowhere
+from imgshrink.core.errors import SettingsError, Unwritable
+from imgshrink.files.destinations import InPlace, Mirror, in_build, nowhere
 from imgshrink.files.originals import Originals
 from imgshrink.image.seal import seal
 
@@ -39,6 +40,14 @@ def ignored(picture: Path) -> None:
     """Put the picture into a repository that ignores it."""
     subprocess.run(["git", "init", "--quiet", str(picture.parent)], check=True)
     (picture.parent / ".gitignore").write_text("*.png\n")
+
+
+def test_images_on_two_drives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images that share no folder, as on two drives of Windows, are wrong use of `--output`, with the way out."""
+    paths = [PureWindowsPath("C:/a/b.png"), PureWindowsPath("D:/c.png")]
+    monkeypatch.setattr(os.path, "commonpath", lambda _: ntpath.commonpath([str(path) for path in paths]))
+    with pytest.raises(SettingsError, match="images of one drive: run it once for each drive"):
+        Mirror(tmp_path / "out", [tmp_path / "a.png", tmp_path / "b.png"])
 
 
 def test_original_is_kept_before_it_is_replaced(picture: Path, kept: Originals) -> None:

@@ -357,6 +357,17 @@ def test_any_pattern(lines: list[str], name: str) -> None:
 # What git ignores.
 
 
+SAFE_GIT = {
+    "GIT_OPTIONAL_LOCKS=0",  # a commit that runs at the same time is not disturbed
+    "GIT_TERMINAL_PROMPT=0",
+    "GIT_ALLOW_PROTOCOL=none",
+    "GIT_NO_LAZY_FETCH=1",
+    "LC_ALL=C",  # a reason is quoted in English
+}
+SAFE_WORDS = "--no-pager -c core.fsmonitor=false -c core.hooksPath=/dev/null -c protocol.allow=never -C "
+"""Each of them keeps git from starting a program, fetching or asking; several do it together, so that any may fail."""
+
+
 @POSIX
 @GIT
 def test_environment_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,15 +375,19 @@ def test_environment_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     folder = with_rules(tmp_path / "work")
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nenv > "{tmp_path}/environment"\nexec {shutil.which("git")} "$@"\n')
+    script = f'env > "{tmp_path}/environment"; echo "$@" > "{tmp_path}/words"\nexec {shutil.which("git")} "$@"'
+    program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     for name in (*SECRETS, *FOREIGN):
         monkeypatch.setenv(name, "elsewhere")
     assert asking_git.ask(folder, "rev-parse", "--show-toplevel").decode().strip() == str(folder)
-    names = {line.partition("=")[0] for line in (tmp_path / "environment").read_text().splitlines()}
-    assert {"PATH", "HOME", "GIT_TERMINAL_PROMPT"} <= names
+    lines = set((tmp_path / "environment").read_text().splitlines())
+    names = {line.partition("=")[0] for line in lines}
+    assert {"PATH", "HOME"} <= names
     assert names.isdisjoint({*SECRETS, *FOREIGN})
+    assert lines >= SAFE_GIT
+    assert (tmp_path / "words").read_text().startswith(SAFE_WORDS)
 
 
 @GIT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -318,3 +319,96 @@ def test_no_more_than_needed_is_dropped(tmp_path: Path) -> None:
         assert kept.store(content, b"output %d" % number, tmp_path / f"{number}.png")
         there = [kept.get(content_hash(one)) is not None for one in contents[: number + 1]]
         assert there == ([True] * (number + 1) if number < 4 else [False, False, True, True, True])
+
+
+def test_exactly_full(tmp_path: Path) -> None:
+    """An original as large as all may be is kept, and backups that fill the room to the byte are all kept."""
+    assert Originals(tmp_path / "one", size=300).store(b"1" * 300, b"out", tmp_path / "1.png")
+    contents = [bytes([number]) * 100 for number in range(3)]
+    for number, content in enumerate(contents):
+        assert Originals(tmp_path / "three", size=300).store(content, b"%d" % number, tmp_path / str(number))
+    assert all(Originals(tmp_path / "three").get(content_hash(content)) for content in contents)
+
+
+def test_the_folder_is_read_once_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run looks through the backups when it keeps the first, and then only when the room ends."""
+    swept: list[Path] = []
+    monkeypatch.setattr("imgshrink.files.originals.sweep", swept.append)
+    kept = Originals(tmp_path / "originals", size=300)
+    counts = []
+    for number in range(4):
+        assert kept.store(bytes([number]) * 100, b"%d" % number, tmp_path / str(number))
+        counts.append(len(swept))
+    assert counts == [2, 2, 2, 4]
+
+
+def test_days_to_the_second(tmp_path: Path) -> None:
+    """A backup is kept for the whole of its days."""
+    for age, there in ((30 * 86400, True), (30 * 86400 + 1, False)):
+        now = [NOW]
+        kept = Originals(tmp_path / str(age), days=30, clock=lambda now=now: float(now[0]))
+        kept.store(ORIGINAL, OUTPUT, tmp_path / "a.png")
+        now[0] += age
+        Originals(tmp_path / str(age), days=30, clock=lambda now=now: float(now[0])).store(
+            LATER, b"out", tmp_path / "b.png"
+        )
+        assert (kept.get(content_hash(ORIGINAL)) is not None) is there
+
+
+def test_unless_said_otherwise(tmp_path: Path) -> None:
+    """Backups are kept for 30 days, and up to a gigabyte."""
+    kept = Originals(tmp_path)
+    assert (kept._days, kept._size) == (30, 1_000_000_000)
+
+
+def test_sizes_in_notes(tmp_path: Path) -> None:
+    """The notes give the room in megabytes, and how many backups had to go."""
+    kept = Originals(tmp_path / "originals", size=3_000_000)
+    assert not kept.store(b"0" * 3_000_001, b"out", tmp_path / "0.png")
+    for number in range(4):
+        assert kept.store(bytes([number]) * 900_000, b"%d" % number, tmp_path / str(number))
+    assert kept.notes() == [
+        "an original is larger than all originals may be (3 MB): not kept",
+        f"originals over 3 MB: the 1 oldest in {tmp_path / 'originals'} were removed",
+    ]
+
+
+def test_another_run_removes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backup or record that another run removes first is no error."""
+    unlink = Path.unlink
+
+    def second(path: Path, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok=True)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", second)
+    seconds = itertools.count(NOW)
+    kept = Originals(tmp_path / "originals", size=250, clock=lambda: float(next(seconds)))
+    for number in range(4):
+        assert kept.store(bytes([number]) * 100, b"%d" % number, tmp_path / str(number))
+    assert len(kept.notes()) == 1
+    assert [row.path.name for row in kept.listing()] == ["2", "3"]
+
+
+@POSIX
+def test_nothing_is_read_through_a_symlink(kept: Originals, image: Path, tmp_path: Path) -> None:
+    """A symlink to an image has no original; a backup or record that became a symlink is none."""
+    kept.store(ORIGINAL, OUTPUT, image)
+    link = tmp_path / "link.png"
+    link.symlink_to(image)
+    assert (kept.find(link), kept.find(image)) == (None, ORIGINAL)
+    for pattern in ("*.original", "*.json"):
+        (file,) = kept._folder.rglob(pattern)
+        elsewhere = file.rename(tmp_path / file.name)
+        file.symlink_to(elsewhere)
+        assert kept.find(image) is None
+        file.unlink()
+        elsewhere.rename(file)
+        assert kept.find(image) == ORIGINAL
+
+
+def test_names_of_records(kept: Originals, image: Path) -> None:
+    """A record is named by its output and its path, as earlier releases have named theirs."""
+    kept.store(ORIGINAL, OUTPUT, image)
+    (record,) = kept._records.iterdir()
+    assert record.name == f"{content_hash(unseal(OUTPUT))}-{content_hash(os.fsencode(image))[:16]}.json"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,13 @@ import pytest
 from imgshrink import hook
 from imgshrink.core.errors import SettingsError
 from imgshrink.image.seal import read_seal, seal, unseal
+from patience import PATIENCE, until
 from real_tools import GIF, JPEG, OTHER_PNG, PICTURES, PNG, SMALL, git, make_repository, program, run
+from shell import UNMEASURED
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warmed: None) -> Path:
     """A working folder with two images that shrink."""
     (tmp_path / "docs").mkdir()
     shutil.copyfile(PNG, tmp_path / "docs/a.png")
@@ -35,7 +37,9 @@ def test_rewrites_what_shrinks_and_says_what_to_do(folder, capsys):
     assert hook.main(["docs/a.png", "docs/b.png"]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("imgshrink: 2 images shrunk, 91 kB -> ")
+    program = f"{shlex.quote(sys.executable)} -m imgshrink"
     assert said[3:] == [
+        f"See them beside the originals:                 {program} compare docs/b.png docs/a.png",
         "Check the result, then add and commit again:   git add docs/b.png docs/a.png",
         "Get the originals back:                        git restore docs/b.png docs/a.png",
         "Commit without shrinking:                      SKIP=imgshrink git commit",
@@ -180,7 +184,7 @@ def test_output_that_nobody_reads(folder, closed):
     """Where its output is closed or full, the hook does its work and answers as ever, without a complaint."""
     if "full" in closed and not Path("/dev/full").exists():
         pytest.skip("needs a device that is always full")
-    done = run("sh", "-c", f'"{program("imgshrink-hook")}" docs/a.png {closed}', cwd=folder)
+    done = run("sh", "-c", f'"{program("imgshrink-hook")}" docs/a.png {closed}', cwd=folder, environ=UNMEASURED)
     assert done.returncode == 1
     assert "Traceback" not in done.stdout
     assert read_seal((folder / "docs/a.png").read_bytes()) == 80
@@ -208,7 +212,8 @@ def test_many_files_are_summed_up(folder, capsys):
     assert hook.main([f"docs/{number}.png" for number in range(6)]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[6] == "  and 1 more"
-    assert said[7].endswith("git add -u -- docs")
+    assert said[7].startswith("See the largest beside the originals:          ")
+    assert said[8].endswith("git add -u -- docs")
 
 
 @pytest.mark.slow
@@ -245,10 +250,9 @@ def test_interrupted_hook_leaves_every_file_whole(folder, tmp_path):
         (folder / name).write_bytes(heavy.read_bytes() + bytes([number]))
     environ = {**os.environ, "IMGSHRINK_CACHE_DIR": str(tmp_path / "cache"), "IMGSHRINK_JOBS": "1"}
     running = subprocess.Popen([program("imgshrink-hook"), *names], cwd=folder, env=environ)
-    while not (tmp_path / "cache/claims").exists():
-        time.sleep(0.05)
+    until((tmp_path / "cache/claims").exists)
     running.send_signal(signal.SIGINT)
-    assert running.wait(timeout=60) == 130
+    assert running.wait(PATIENCE) == 130
     for number, name in enumerate(names):
         data = (folder / name).read_bytes()
         assert data == heavy.read_bytes() + bytes([number]) or read_seal(data) == 80

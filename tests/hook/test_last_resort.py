@@ -23,7 +23,7 @@ PNG = IMAGES / "still.png"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warmed: None) -> Path:
     """A working folder with two images."""
     monkeypatch.chdir(tmp_path)
     shutil.copyfile(PNG, tmp_path / "a.png")
@@ -116,7 +116,7 @@ def test_working_folder_that_is_gone(tmp_path: Path) -> None:
     """A working folder that was removed: exit 0, one line, no traceback."""
     (tmp_path / "gone").mkdir()
     code = "import os, sys; from imgshrink.hook import main; os.rmdir(os.getcwd()); sys.exit(main(['a.png']))"
-    done = run(sys.executable, "-c", code, cwd=tmp_path / "gone", timeout=60)
+    done = run(sys.executable, "-c", code, cwd=tmp_path / "gone")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
     assert "stopped by an error of its own, nothing was changed" in done.stdout
 
@@ -131,7 +131,7 @@ def test_large_file(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from imgshrink.hook import main; code = main(sys.argv[1:]);"
         "print('peak', Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]); sys.exit(code)"
     )
-    done = run(sys.executable, "-c", code, "big.png", cwd=tmp_path, timeout=60)
+    done = run(sys.executable, "-c", code, "big.png", cwd=tmp_path)
     said, peak = done.stdout.rsplit("peak", 1)
     assert (done.returncode, said) == (0, "imgshrink: left alone: big.png (larger than 256 MiB)\n")
     assert int(peak) < 300 * 1024
@@ -147,7 +147,7 @@ def test_what_is_no_plain_file(tmp_path: Path) -> None:
         listening.bind(str(tmp_path / "socket.png"))
         names = ["pipe.png", "device.png", "link.png", "socket.png"]
         for words in (["imgshrink.hook"], ["imgshrink", "check"], ["imgshrink", "optimize"], ["imgshrink", "warm"]):
-            done = run(sys.executable, "-m", *words, *names, cwd=tmp_path, timeout=60)
+            done = run(sys.executable, "-m", *words, *names, cwd=tmp_path)
             assert done.returncode == 0, done.stdout
             assert "Traceback" not in done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)

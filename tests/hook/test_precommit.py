@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from fakes import deflated, png
 from imgshrink.files.staging import set_aside
 from imgshrink.image.seal import read_seal
 from places import ROOT
 from real_tools import JPEG, OTHER_PNG, PNG, git, make_repository, program, run
+from selection import rest_slow
 
 LOCAL = f"""repos:
   - repo: local
@@ -46,7 +49,7 @@ def printed(done: subprocess.CompletedProcess[str], words: str) -> list[str]:
 
 
 @pytest.fixture
-def repository(repository: Path) -> Path:
+def repository(repository: Path, warmed: None) -> Path:
     """A repository with the hook installed, and two images staged."""
     folder = repository
     (folder / ".pre-commit-config.yaml").write_text(LOCAL)
@@ -75,7 +78,36 @@ def test_line_to_get_the_originals_back_works(repository):
     assert (repository / "docs/b.jpg").read_bytes() == JPEG.read_bytes()
 
 
-@pytest.mark.parametrize("words", [["-a"], ["docs/a.png"]])
+COMPARE = f"""      - id: imgshrink-compare
+        name: compare images
+        entry: "{program("imgshrink")}"
+        args: [compare, --]
+        language: system
+        types_or: [jpeg, png, gif, webp]
+        require_serial: true
+        stages: [manual]
+        verbose: true
+"""
+
+
+@pytest.mark.parametrize("configured", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_line_to_compare_works(repository, *, configured):
+    """The line shows what the commit shrank: a hook where it is among the repository's, else the hook's own Python."""
+    if configured:
+        (repository / ".pre-commit-config.yaml").write_text(LOCAL + COMPARE)
+        git(repository, "add", ".")
+    command = printed(commit(repository), "See them beside the originals")
+    assert (command[0] == "pre-commit") is configured
+    done = run(program("pre-commit") if configured else command[0], *command[1:], cwd=repository)
+    assert done.returncode == 0, done.stdout
+    (page,) = (Path(line) for line in done.stdout.splitlines() if line.endswith(".html"))
+    text = page.read_text()
+    assert set(re.findall('data-name="(.+?)"', text)) == {"docs/a.png", "docs/b.jpg"}
+    assert ("git restore docs/a.png" in text) is configured
+    shutil.rmtree(page.parent)
+
+
+@pytest.mark.parametrize("words", rest_slow([["-a"], ["docs/a.png"]], lambda words: words == ["-a"]))
 def test_line_to_get_back_what_is_not_in_the_index(repository, words):
     """During `git commit -a` and `git commit FILE` git would bring the old picture back: another line does better."""
     commit(repository, SKIP="imgshrink")
@@ -88,6 +120,7 @@ def test_line_to_get_back_what_is_not_in_the_index(repository, words):
     assert (repository / "docs/a.png").read_bytes() == OTHER_PNG.read_bytes()
 
 
+@pytest.mark.slow
 def test_lines_work_from_a_folder_of_the_repository(repository):
     """Called from a folder, git gets names that count from the top."""
     first = commit(repository / "docs")
@@ -136,6 +169,7 @@ def test_partly_staged_images_are_reported(repository):
     assert "git add docs" not in done.stdout
 
 
+@pytest.mark.slow
 def test_all_results_are_said_to_be_taken_back(repository):
     """One image with unstaged changes takes the others' results back too; nothing is advised that would lose them."""
     (repository / "docs/a.png").write_bytes(OTHER_PNG.read_bytes())
@@ -278,16 +312,63 @@ def test_installed_by_pre_commit_from_a_repository(published, tmp_path):
 
 
 def test_manifest_is_what_pre_commit_accepts():
-    """pre-commit validates the manifest; both hooks are there, serial, for the four formats, and see their output."""
+    """pre-commit validates the manifest; all hooks are there, serial, for the four formats, and see their output."""
     import yaml
 
     path = ROOT / ".pre-commit-hooks.yaml"
     assert run(program("pre-commit"), "validate-manifest", path, cwd=ROOT).returncode == 0
     hooks = {row["id"]: row for row in yaml.safe_load(path.read_text())}
-    assert set(hooks) == {"imgshrink", "imgshrink-check"}
+    assert set(hooks) == {"imgshrink", "imgshrink-check", "imgshrink-compare"}
     for row in hooks.values():
         assert row["types_or"] == ["jpeg", "png", "gif", "webp"]
         assert (row["require_serial"], row["verbose"], row["language"]) == (True, True, "python")
         assert row["minimum_pre_commit_version"] == "3.2.0"
     assert hooks["imgshrink"]["stages"] == ["pre-commit", "manual"]
     assert "pre-push" in hooks["imgshrink-check"]["stages"]
+    assert hooks["imgshrink-compare"]["stages"] == ["manual"]
+
+
+PARALLEL = """repos:
+  - repo: local
+    hooks:
+"""
+
+
+def at_once(identifier: str, entry: str, *, serial: bool) -> str:
+    """A hook of prek that runs beside the others of its priority."""
+    return (
+        f'      - id: {identifier}\n        name: {identifier}\n        entry: "{entry}"\n        language: system\n'
+        f"        types_or: [png]\n        require_serial: {str(serial).lower()}\n        priority: 5\n"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.tools
+@pytest.mark.parametrize("serial", [True, False])
+def test_prek_runs_hooks_at_once(repository, server, serial):
+    """Hooks of one priority, which prek runs at the same time, and batches of files pay once and harm no file."""
+    names = [f"docs/{number}.png" for number in range(40)]
+    for number, name in enumerate(names):
+        (repository / name).write_bytes(png(number))
+    for name in ("docs/a.png", "docs/b.jpg"):
+        (repository / name).unlink()
+    hook, check = program("imgshrink-hook"), f"{program('imgshrink')} check --"
+    hooks = [at_once("one", hook, serial=serial), at_once("two", hook, serial=serial)]
+    hooks.append(at_once("check", check, serial=serial))
+    (repository / ".pre-commit-config.yaml").write_text(PARALLEL + "".join(hooks))
+    git(repository, "add", ".")
+    server.shrink = deflated
+    environ = {"TINYJPG_API_KEY": "key", "TINYJPG_API_URL": server.url, "PREK_HOME": str(repository.parent / "prek")}
+    first = run(program("prek"), "run", "--all-files", cwd=repository, environ=environ)
+    assert first.returncode == 1, first.stdout
+    assert "stopped by an error" not in first.stdout
+    assert "Traceback" not in first.stdout
+    shrunk = {name: (repository / name).read_bytes() for name in names}
+    assert {name for name, data in shrunk.items() if read_seal(data) != 80} == set()
+    assert not list((repository / "docs").glob(".imgshrink*"))
+    assert server.posts == len(shrunk)
+    git(repository, "add", ".")
+    second = run(program("prek"), "run", "--all-files", cwd=repository, environ=environ)
+    assert second.returncode == 0, second.stdout
+    assert {name: (repository / name).read_bytes() for name in shrunk} == shrunk
+    assert server.posts == len(shrunk)

@@ -15,7 +15,7 @@ from imgshrink.image.limits import unsupported
         (ImageInfo(Format.GIF, 1, 1, frames=5001), "frames are over"),
         (ImageInfo(Format.GIF, 1000, 1000, frames=257), "frames hold over 256 megapixels"),
         (ImageInfo(Format.JPEG, 8, 8, arithmetic=True), "arithmetic coding"),
-        (ImageInfo(Format.JPEG, 8, 8, pictures=2), "2 pictures"),
+        (ImageInfo(Format.JPEG, 8, 8, image_count=2), "2 images"),
         (ImageInfo(Format.PNG, 8, 8, signed=True), "signed"),
     ],
 )

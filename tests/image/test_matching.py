@@ -45,3 +45,15 @@ def test_payload() -> None:
     assert not can_replace(replace(info, format=Format.GIF), data)
     turned = replace(info, width=info.height, height=info.width, orientation=6)
     assert can_replace(turned, data)
+
+
+@pytest.mark.parametrize("name", ["animated.gif", "animated.png", "animated.webp"])
+def test_payload_of_another_time(name: str) -> None:
+    """An animation that lasts longer or shorter, or plays another number of times, is none for this one."""
+    data = (IMAGES / name).read_bytes()
+    info = sniff(data)
+    assert info is not None
+    assert can_replace(info, data)
+    assert not can_replace(replace(info, durations=(*info.durations[:-1], info.durations[-1] + 10)), data)
+    assert not can_replace(replace(info, durations=()), data)
+    assert not can_replace(replace(info, loop=info.loop + 1), data)

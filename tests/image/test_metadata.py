@@ -474,10 +474,10 @@ def test_corpus_is_reduced_without_loss(corpus: list[Path]) -> None:
 
 
 @pytest.mark.slow
-def test_corpus_cut_and_flipped(corpus: list[Path]) -> None:
+def test_corpus_cut_and_flipped(sweep: list[Path]) -> None:
     """Every real image, cut or flipped at many places, is described, and what is made of it is whole or unchanged."""
     generator = random.Random(11)
-    for path in corpus:
+    for path in sweep:
         data = path.read_bytes()
         for at in [generator.randrange(len(data)) for _ in range(8)] + [generator.randrange(600) for _ in range(8)]:
             for changed in (data[:at], data[:at] + bytes((data[at] ^ 1 << at % 8,)) + data[at + 1 :]):

@@ -243,10 +243,10 @@ def test_corpus(corpus: list[Path]) -> None:
 
 
 @pytest.mark.slow
-def test_corpus_cut_and_flipped(corpus: list[Path]) -> None:
+def test_corpus_cut_and_flipped(sweep: list[Path]) -> None:
     """Every real image, sealed and then cut or flipped at many places, is never read as sealed."""
     generator = random.Random(7)
-    for path in corpus:
+    for path in sweep:
         sealed = seal(path.read_bytes(), 80)
         for _ in range(12):
             at = generator.randrange(len(sealed))

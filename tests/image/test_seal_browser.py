@@ -116,9 +116,9 @@ def test_small_images(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_corpus(corpus: list[Path], tmp_path: Path) -> None:
+def test_corpus(sweep: list[Path], tmp_path: Path) -> None:
     """Every real image looks the same sealed and reduced."""
-    compare({f"{number}{path.suffix}": path.read_bytes() for number, path in enumerate(corpus)}, tmp_path, 600)
+    compare({f"{number}{path.suffix}": path.read_bytes() for number, path in enumerate(sweep)}, tmp_path, 600)
 
 
 def test_a_lost_profile_is_seen(tmp_path: Path) -> None:

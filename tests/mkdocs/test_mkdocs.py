@@ -13,20 +13,7 @@ from PIL import Image, ImageChops
 from imgshrink.image.seal import read_seal
 from imgshrink.image.sniff import sniff
 from lying_server import lying_server
-from real_tools import CLOSED, GIF, JPEG, OTHER_PNG, PNG, SMALL, WEBP, build, lines, make_site, program, run
-
-FIVE = {"a.png": OTHER_PNG, "img/b.PNG": PNG, "img/c.jpg": JPEG, "img/d.gif": GIF, "e.webp": WEBP}
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], list[str]]:
-    """A site of five images in four formats and one of the theme, built twice with one cache; what each build said."""
-    folder = make_site(tmp_path_factory.mktemp("five"), FIVE)
-    environ = {"IMGSHRINK_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
-    first = build(folder, "--strict", "--site-dir", "first", environ=environ)
-    second = build(folder, "--strict", "--site-dir", "second", environ=environ)
-    assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
-    return folder, lines(first), lines(second)
+from real_tools import CLOSED, FIVE, JPEG, OTHER_PNG, PNG, SMALL, build, lines, make_site, program, run
 
 
 def images(folder: Path) -> dict[str, bytes]:
@@ -76,6 +63,7 @@ def test_second_build_asks_no_codec_and_publishes_the_same_bytes(built):
     assert images(folder / "second") == images(folder / "first")
 
 
+@pytest.mark.usefixtures("warmed")
 def test_broken_image_is_named_and_the_build_goes_through(tmp_path):
     """A truncated image is published as it is, named by its source path, and does not fail even a strict build."""
     cut = JPEG.read_bytes()[:5000]
@@ -85,6 +73,7 @@ def test_broken_image_is_named_and_the_build_goes_through(tmp_path):
     assert (tmp_path / "site/img/cut.jpg").read_bytes() == cut
 
 
+@pytest.mark.usefixtures("warmed")
 def test_own_strict_ends_in_one_error_that_lists_the_notes(tmp_path):
     """`strict: true` ends the build in one error that names what was left alone; the site is complete."""
     done = build(make_site(tmp_path, {"cut.png": PNG.read_bytes()[:3000], "fine.png": PNG}, options="strict: true"))
@@ -93,6 +82,7 @@ def test_own_strict_ends_in_one_error_that_lists_the_notes(tmp_path):
     assert len((tmp_path / "site/fine.png").read_bytes()) < PNG.stat().st_size
 
 
+@pytest.mark.usefixtures("warmed")
 def test_excluded_images_are_published_as_they_are(tmp_path):
     """`exclude` is matched against the source path, relative to mkdocs.yml."""
     site = make_site(tmp_path, {"keep/a.png": PNG, "b.png": PNG}, options="exclude: [docs/keep/]")
@@ -136,6 +126,7 @@ def test_disabled_plugin_changes_nothing(tmp_path):
     assert (tmp_path / "site/a.png").read_bytes() == PNG.read_bytes()
 
 
+@pytest.mark.usefixtures("warmed")
 def test_small_images_are_left_alone(tmp_path):
     """Images under min_size are counted and untouched."""
     done = build(make_site(tmp_path, {"small.png": SMALL}))
@@ -182,6 +173,7 @@ imgshrink.session.Session.run = broken
 """
 
 
+@pytest.mark.usefixtures("warmed")
 def test_unexpected_exception_becomes_one_line_and_an_untouched_site(tmp_path):
     """An error of our own is one line, even `--strict` goes on; the site is published as MkDocs built it."""
     site = make_site(tmp_path, {"a.png": PNG}, config="hooks: [breaks.py]")
@@ -193,6 +185,7 @@ def test_unexpected_exception_becomes_one_line_and_an_untouched_site(tmp_path):
     assert (site / "site/a.png").read_bytes() == PNG.read_bytes()
 
 
+@pytest.mark.usefixtures("warmed")
 def test_job_summary_gets_the_table(tmp_path):
     """Where GitHub offers a job summary, the Markdown table is appended to what stands there."""
     page = tmp_path / "summary.md"
@@ -303,6 +296,7 @@ def test_symlink_in_the_site_is_left_alone(tmp_path):
     assert (tmp_path / "outside.png").read_bytes() == PNG.read_bytes()
 
 
+@pytest.mark.usefixtures("warmed")
 def test_paths_are_those_below_the_configuration(tmp_path):
     """Where mkdocs.yml is named from another folder, images have the same names in reports, and the same patterns."""
     site = make_site(tmp_path / "project", {"a.png": PNG, "b.png": OTHER_PNG}, options="exclude: [/docs/b.png]")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
+import venv
 from pathlib import Path
 
 import pytest
 
 from lying_server import LyingServer, lying_server
+from places import ROOT
 from real_tools import OTHER_PNG, PNG, build, lines, make_repository, program, run
+from shell import INSTALLING
 
 pytestmark = pytest.mark.slow
 SECRET = OTHER_PNG.read_bytes()
@@ -111,6 +115,66 @@ def test_monorepo_with_a_pattern_that_may_not_reach(tmp_path: Path, api: LyingSe
     said = lines(done)
     assert any("2 images were not uploaded: another plugin has moved the docs folder" in line for line in said)
     assert any('"sub/docs/secret.png" in exclude of mkdocs.yml matches no image' in line for line in said)
+
+
+@pytest.fixture(scope="module", params=["properdocs", "mkdocs-techdocs-core"])
+def other_builder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """ProperDocs without MkDocs, and Backstage's plugin, each in an environment of its own; its name and program.
+
+    Neither belongs into the tests' own environment: the one stands for MkDocs, the other asks for one Material.
+    """
+    name = str(request.param)
+    folder = tmp_path_factory.mktemp(name)
+    venv.create(folder, with_pip=True)
+    programs = folder / ("Scripts" if sys.platform == "win32" else "bin")
+    words = (programs / "python", "-m", "pip", "install", "--quiet", name, ROOT)
+    done = run(*words, cwd=folder, environ=INSTALLING, timeout=900)
+    if done.returncode:
+        pytest.skip(f"{name} can't be installed here: {done.stdout.strip().splitlines()[-1]}")
+    return name, programs / ("properdocs" if name == "properdocs" else "mkdocs")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("where", ["docs elsewhere", "a theme", "names in NFD", "a sub-project"])
+def test_other_builders(tmp_path: Path, api: LyingServer, other_builder: tuple[str, Path], where: str) -> None:
+    """Under ProperDocs, and with the plugin of Backstage, no excluded image is uploaded or changed either."""
+    name, builder = other_builder
+    secret = unicodedata.normalize("NFD", "geh\u00e4im.png") if where == "names in NFD" else "secret.png"
+    pattern = unicodedata.normalize("NFC", secret)
+    site = docs_elsewhere(tmp_path, f'exclude: ["{pattern}", hidden.png]\n      upload_generated: true')
+    (tmp_path / "docs" / "img" / "secret.png").rename(tmp_path / "docs" / "img" / secret)
+    backstage = name == "mkdocs-techdocs-core"
+    config = (site / "mkdocs.yml").read_text()
+    if backstage:
+        config = config.replace("plugins:\n", "plugins:\n  - techdocs-core\n")
+    else:
+        (site / "theme" / "assets").mkdir(parents=True)
+        if where == "a theme":
+            (site / "theme" / "assets" / "hidden.png").write_bytes(SECRET)
+        config += "theme: {name: null, custom_dir: theme}\n"
+        (site / "theme" / "main.html").write_text("{{ page.content }}")
+    if where == "a sub-project" and backstage:
+        sub_project(tmp_path / "docs" / "sub")
+        config += "nav:\n  - Home: index.md\n  - Sub: '!include ../docs/sub/mkdocs.yml'\n"
+    (site / ("mkdocs.yml" if backstage else "properdocs.yml")).write_text(config)
+    done = run(builder, "build", cwd=site, environ=with_key(api))
+    assert done.returncode == 0, done.stdout
+    published = sorted((site / "site").rglob("*.png"))
+    kept = [path for path in published if path.name in (secret, "hidden.png")]
+    assert kept
+    assert {path.read_bytes() for path in kept} == {SECRET}
+    assert api.posts > 0
+    assert not [seen for seen in api.seen if SECRET[5000:5200] in seen.body]
+    assert any(" excluded" in line for line in lines(done)), done.stdout
+
+
+def sub_project(folder: Path) -> None:
+    """A documentation of its own, which another one takes in."""
+    (folder / "docs").mkdir(parents=True)
+    (folder / "docs" / "secret.png").write_bytes(SECRET)
+    (folder / "docs" / "ok.png").write_bytes(PNG.read_bytes() + b"\0")
+    (folder / "docs" / "index.md").write_text("# B\n\n![](secret.png) ![](ok.png)\n")
+    (folder / "mkdocs.yml").write_text("site_name: sub\nnav: [{Home: index.md}]\n")
 
 
 def test_images_of_the_theme(tmp_path: Path, api: LyingServer) -> None:

@@ -8,11 +8,12 @@ import pytest
 
 from fakes import Bench, chunk, deflated, png, rows_of, same_rows
 from imgshrink.core.keys import cache_key, content_hash
-from imgshrink.core.model import DROP, Accept, Entry, Judgement, Outcome, Recipe, Source, Status, Verdict
+from imgshrink.core.model import DROP, Accept, Entry, Format, Judgement, Outcome, Recipe, Source, Status, Verdict
 from imgshrink.image.carried import REASON, read_carried
 from imgshrink.image.metadata import dress
-from imgshrink.image.seal import unseal
+from imgshrink.image.seal import COST, unseal
 from imgshrink.pipeline.check import check
+from imgshrink.pipeline.run import Policy
 from imgshrink.report.messages import result
 from imgshrink.report.summary import summarize
 
@@ -45,7 +46,7 @@ def test_left_alone(bench: Bench) -> None:
     assert (outcome.status, outcome.reason) == (Status.SKIPPED, f"{REASON} (ZIP archive behind its end)")
     assert path.read_bytes() == BOUND
     found = check(bench.sources(), min_size=0, seal="all")
-    assert (len(found.unfinished), len(found.left)) == (0, 1)
+    assert (len(found.not_shrunk), len(found.left)) == (0, 1)
 
 
 def test_kept(bench: Bench) -> None:
@@ -89,6 +90,17 @@ def test_dropped_however_little_it_saves(bench: Bench) -> None:
     outcome = bench.run(sources=dropping(bench))["a.png"]
     assert (outcome.status, outcome.dropped) == (Status.OPTIMIZED, True)
     assert unseal(path.read_bytes()) == optimal
+
+
+@pytest.mark.parametrize(("saved", "expected"), [(1, Status.OPTIMIZED), (0, Status.KEPT)])
+def test_dropped_for_one_byte(bench: Bench, saved: int, expected: Status) -> None:
+    """One byte less is enough where something is dropped; the file never grows for it."""
+    optimal = deflated(png(1))
+    text = b"mxfile\0" + b"x" * (COST[Format.PNG] + saved - 12 - len(b"mxfile\0"))
+    data = optimal[:-12] + chunk(b"tEXt", text) + optimal[-12:]
+    path = bench.put("a.png", data)
+    outcome = bench.run(Policy(min_size=0), sources=dropping(bench))["a.png"]
+    assert (outcome.status, len(data) - path.stat().st_size) == (expected, saved)
 
 
 def test_our_own_output_is_no_end_of_it(bench: Bench) -> None:

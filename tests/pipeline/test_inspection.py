@@ -54,7 +54,7 @@ def test_what_is_not_read(tmp_path: Path) -> None:
         (State.UNREADABLE, "can't be read: a folder", 0),
     ]
     checked = check([source(path) for path in (large, pipe, folder)], min_size=0, seal="all")
-    assert (checked.unfinished, len(checked.left)) == ((), 3)
+    assert (checked.not_shrunk, len(checked.left)) == ((), 3)
 
 
 @POSIX
@@ -64,6 +64,28 @@ def test_check(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(BIG)
         (tmp_path / name).chmod(mode)
     checked = check([source(path) for path in sorted(tmp_path.iterdir())], min_size=0, seal="all")
-    assert [image.source.name for image in checked.unfinished] == ["open.png"]
-    rows = as_outcomes([*checked.unfinished, *checked.left])
+    assert [image.source.name for image in checked.not_shrunk] == ["open.png"]
+    rows = as_outcomes([*checked.not_shrunk, *checked.left])
     assert [(row.path, row.reason) for row in rows] == [("open.png", "not shrunk"), ("locked.png", Reason.READ_ONLY)]
+
+
+@POSIX
+def test_check_of_sizes(tmp_path: Path) -> None:
+    """Whatever an image is, it may be too large: not shrunk, locked, unreadable. Small, listed and absent ones pass."""
+    for name in ("open.png", "locked.png", "listed.png", "empty.png", "large.png"):
+        (tmp_path / name).write_bytes(BIG)
+    (tmp_path / "listed.png").write_bytes(png(2))
+    (tmp_path / "locked.png").chmod(0o444)
+    (tmp_path / "empty.png").write_bytes(b"")
+    with (tmp_path / "large.png").open("r+b") as file:
+        file.truncate(LARGEST + 1)
+    sources = [source(path) for path in [*sorted(tmp_path.iterdir()), tmp_path / "absent.png"]]
+    baseline = frozenset({inspect(source(tmp_path / "listed.png"), 0).digest})
+    checked = check(sources, min_size=0, seal="all", baseline=baseline, max_size=len(BIG) - 1)
+    assert {image.source.name: image.size for image in checked.too_large} == {
+        "open.png": len(BIG),
+        "locked.png": len(BIG),
+        "large.png": LARGEST + 1,
+    }
+    assert [image.source.name for image in checked.failing] == ["open.png", "large.png", "locked.png"]
+    assert check(sources, min_size=0, seal="all", max_size=LARGEST + 1).too_large == ()

@@ -8,8 +8,9 @@ import pytest
 
 from fakes import Bench, Deflate, png, raising
 from imgshrink.core.errors import Rejected, SettingsError, Unavailable
-from imgshrink.core.keys import content_hash, done_key
-from imgshrink.core.model import Entry, Reason, Status, Verdict
+from imgshrink.core.keys import cache_key, content_hash, done_key
+from imgshrink.core.model import Entry, Reason, Recipe, Status, Verdict
+from imgshrink.image.seal import read_seal
 from imgshrink.pipeline.baseline import read_baseline
 from imgshrink.pipeline.check import check
 
@@ -40,6 +41,25 @@ def test_output_of_ours_without_its_seal(bench: Bench) -> None:
     bench.cache.put(done_key(content_hash(data)), Entry(Verdict.DONE, quality=80))
     assert bench.run()["a.png"].status is Status.SEALED
     assert bench.watcher.plans[0].new == 0
+
+
+def test_output_of_ours_at_another_quality(bench: Bench) -> None:
+    """An output found without its seal gets the seal of the quality that it was made with."""
+    data = png(1)
+    path = bench.put("a.png", data)
+    bench.cache.put(done_key(content_hash(data)), Entry(Verdict.DONE, quality=60))
+    bench.run()
+    assert read_seal(path.read_bytes()) == 60
+
+
+def test_nothing_to_gain_is_sealed_with_the_quality_asked_for(bench: Bench) -> None:
+    """An entry that says that nothing is to be gained says so of the quality that was asked for."""
+    data = png(1, level=9)
+    path = bench.put("a.png", data)
+    key = cache_key(content_hash(data), Recipe(80), bench.engines[0].fingerprint)
+    bench.cache.put(key, Entry(Verdict.NOT_SMALLER, engine="builtin", quality=0))
+    assert bench.run()["a.png"].from_cache
+    assert read_seal(path.read_bytes()) == 80
 
 
 def test_remembered_refusal_clears_no_failures(bench: Bench) -> None:

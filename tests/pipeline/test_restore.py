@@ -119,8 +119,31 @@ def test_mark_alone_is_taken_away_by_git(repository: Path, originals: Originals)
     assert (found.data, found.source) == (PHOTO, GIT)
 
 
+def test_what_is_staged_comes_before_what_was_committed(repository: Path, originals: Originals) -> None:
+    """A new image that was staged and then shrunk is had back from the index; else what was committed is tried."""
+    path = repository / "a.jpg"
+    commit(path, OTHER)
+    path.write_bytes(PHOTO)
+    git(repository, "add", "a.jpg")
+    path.write_bytes(seal(PHOTO, 80))
+    found = find_original(path, originals, never)
+    assert found is not None
+    assert (found.data, found.source) == (PHOTO, GIT)
+    asked: list[bytes] = []
+
+    def committed(original: bytes, output: bytes, quality: int) -> bool:
+        asked.append(original)
+        return original == OTHER
+
+    path.write_bytes(seal((IMAGES / "progressive.jpg").read_bytes(), 80))
+    found = find_original(path, originals, committed)
+    assert asked == [PHOTO, OTHER]
+    assert found is not None
+    assert found.data == OTHER
+
+
 @pytest.mark.parametrize("alike", [True, False])
-def test_git_holds_the_original_only_if_it_is_the_same_picture(
+def test_git_holds_the_original_only_if_it_is_the_same_image(
     repository: Path, originals: Originals, *, alike: bool
 ) -> None:
     """Another content in git is the original only where it shows the same picture; pointers are passed over."""

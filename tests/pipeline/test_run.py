@@ -34,7 +34,7 @@ from imgshrink.core.errors import (
     UploadLimitReached,
 )
 from imgshrink.core.keys import cache_key, content_hash
-from imgshrink.core.model import Entry, Format, Judgement, Reason, Recipe, Source, Status, Verdict
+from imgshrink.core.model import Entry, Format, Judgement, Reason, Recipe, Refuse, Source, Status, Verdict
 from imgshrink.image.seal import COST, read_seal, seal, unseal
 from imgshrink.pipeline.inspection import inspect
 from imgshrink.pipeline.run import Policy, decide, run, survey
@@ -51,6 +51,14 @@ def test_shrinks_and_seals(bench: Bench) -> None:
     assert (outcome.before, outcome.after) == (len(BIG), path.stat().st_size)
     assert unseal(path.read_bytes()) == deflated(BIG)
     assert read_seal(path.read_bytes()) == 80
+
+
+def test_observers_see_what_was_replaced(bench: Bench) -> None:
+    """What a file held and what it holds now is told once it is placed: an undo needs both."""
+    path = bench.put("a.png", BIG)
+    bench.put("b.png", b"no image")
+    bench.run()
+    assert bench.watcher.replacements == [("a.png", BIG, path.read_bytes())]
 
 
 def test_second_run_asks_nobody(bench: Bench) -> None:
@@ -165,6 +173,14 @@ def test_min_saving_counts_the_seal(bench: Bench) -> None:
     assert bench.run(huge)["a.png"].status is Status.KEPT
     outcome = bench.run(Policy())["a.png"]
     assert (outcome.status, outcome.from_cache) == (Status.OPTIMIZED, True)
+
+
+def test_size_of_the_smallest_image(bench: Bench) -> None:
+    """1,024 bytes are enough where nobody says otherwise."""
+    for size in (1023, 1024):
+        bench.put(f"{size}.png", padded(size - len(padded(0))))
+    reasons = {name: (outcome.before, outcome.reason) for name, outcome in bench.run().items()}
+    assert reasons == {"1023.png": (1023, Reason.SMALL), "1024.png": (1024, Reason.NOTHING_TO_GAIN)}
 
 
 def test_min_size(bench: Bench) -> None:
@@ -313,7 +329,41 @@ def test_success_between_failures_keeps_the_engine(bench: Bench) -> None:
         bench.put(f"{number}.png", png(number))
     bench.run()
     assert len(bench.engines[0].asked) == 6
-    assert bench.watcher.given_up == []
+    assert bench.watcher.given_up == [("hosted", "3", 3)]
+
+
+def test_single_failure_is_said(bench: Bench) -> None:
+    """With one image, the usual commit, an engine's failure is told at the end as well."""
+    bench.engines = [Deflate("hosted", raising(Unavailable("away"))), Deflate()]
+    bench.put("a.png", BIG)
+    assert bench.run()["a.png"].engine == "builtin"
+    assert bench.watcher.given_up == [("hosted", "away", 1)]
+
+
+def test_refused_results_are_told_apart(bench: Bench) -> None:
+    """What a remote engine was paid for and verify refuses is told with the reason; the codecs' own results are not."""
+    bench.engines = [Deflate("hosted"), Deflate()]
+    bench.verify = lambda original, candidate, recipe: Refuse("shows something else")
+    for number in range(2):
+        bench.put(f"{number}.png", png(number))
+    bench.run()
+    assert bench.watcher.refusals == [("hosted", {"shows something else": 2})]
+    bench.watcher.refusals.clear()
+    bench.run()
+    assert bench.watcher.refusals == []
+
+
+def test_rejection_is_told_once(bench: Bench) -> None:
+    """An image that the API took and could not serve is told, and not again when that is known."""
+    bench.engines = [Deflate("hosted", raising(Rejected("failed: no memory"))), Deflate()]
+    bench.put("a.png", BIG)
+    bench.run()
+    assert bench.watcher.refusals == [("hosted", {"failed: no memory": 1})]
+    bench.engines = [Deflate("hosted", raising(Rejected("failed", remembered=True))), Deflate()]
+    bench.put("b.png", png(7))
+    bench.watcher.refusals.clear()
+    bench.run()
+    assert bench.watcher.refusals == []
 
 
 def test_no_engine_left(bench: Bench) -> None:
@@ -481,7 +531,8 @@ def test_place_that_fails(bench: Bench, error: Exception, status: Status) -> Non
 def test_stopping_consumer_cancels_the_rest(bench: Bench) -> None:
     """A consumer that stops cancels what has not begun."""
     bench.resolver_options["slots"] = {"builtin": 1}
-    bench.engines = [Deflate(before=lambda data: time.sleep(0.02))]
+    engine = Deflate(before=lambda data: len(engine.asked) > 1 and resolver.stop.wait(PATIENCE) and None)
+    bench.engines = [engine]
     for number in range(40):
         bench.put(f"{number}.png", png(number))
     resolver, before = bench.resolver(), threading.enumerate()
@@ -492,7 +543,7 @@ def test_stopping_consumer_cancels_the_rest(bench: Bench) -> None:
     steps.close()
     assert resolver.stop.is_set()
     until(lambda: not [thread for thread in threading.enumerate() if thread not in before])
-    assert len(bench.engines[0].asked) < 40
+    assert len(engine.asked) <= 2
 
 
 def test_plan(bench: Bench) -> None:
@@ -562,7 +613,9 @@ def test_survey_spends_nothing(bench: Bench) -> None:
     found, plan = survey(bench.sources(), resolver=bench.resolver(), policy=IN_PLACE)
     states = {item.seen.source.name: (item.seen.state.value, item.resolution is not None) for item in found}
     assert states == {"known.png": ("open", True), "new.png": ("open", False), "sealed.png": ("shrunk", False)}
-    assert plan.new == 1
+    assert {name: [item.files[0].source.name for item in items] for name, items in plan.asked.items()} == {
+        "builtin": ["new.png"]
+    }
     assert len(bench.engines[0].asked) == 1
     assert new.read_bytes() == png(5)
 

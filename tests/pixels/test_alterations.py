@@ -75,13 +75,17 @@ def erased_lines(found: dict[str, Image.Image]) -> Iterator[tuple[str, Pair]]:
         yield f"thin line erased: {name}", line_erased(image, 60, random.Random(name))
 
 
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Image.Image]:
+    """The drawn images and one screenshot."""
+    return {name: draw() for name, draw in PICTURES.items()} | {"still": part(IMAGES / "still.png")}
+
+
 @pytest.mark.parametrize("alteration", ALTERATIONS, ids=lambda alteration: alteration.name)
-def test_every_kind(alteration: Alteration) -> None:
-    """Each kind is refused on three images at the weakest strength that a person notices, at 80 and at 90."""
-    found = {name: draw() for name, draw in PICTURES.items()} | {"still": part(IMAGES / "still.png")}
-    pairs = list(altered(alteration, found))[:3]
-    assert pairs
-    assert {name: formats for name, pair in pairs if (formats := accepted(*pair))} == {}
+def test_every_kind(alteration: Alteration, drawn: dict[str, Image.Image]) -> None:
+    """Each kind is refused on an image at the weakest strength that a person notices, at 80 and at 90."""
+    _, pair = next(altered(alteration, drawn))
+    assert accepted(*pair) == []
 
 
 @pytest.mark.parametrize("kind", TEXT)
@@ -132,9 +136,9 @@ def test_no_text_is_accepted() -> None:
 
 
 @pytest.mark.slow
-def test_no_alteration_of_the_corpus_is_accepted(corpus: list[Path]) -> None:
+def test_no_alteration_of_the_corpus_is_accepted(sweep: list[Path]) -> None:
     """The same on real images, each in one place."""
-    stills = [path for path in corpus if path.suffix.lower() in (".png", ".jpg")][::4]
+    stills = [path for path in sweep if path.suffix.lower() in (".png", ".jpg")][::4]
     found = {path.name: part(path) for path in stills if Image.open(path).mode in ("RGB", "RGBA")}
     pairs = [pair for alteration in ALTERATIONS for pair in altered(alteration, found)]
     assert {name: formats for name, pair in pairs if (formats := accepted(*pair))} == {}

@@ -165,7 +165,7 @@ class TestStored:
 class TestDifference:
     """Measuring."""
 
-    def test_same_picture(self) -> None:
+    def test_same_image(self) -> None:
         """A picture is not different from itself."""
         assert measure(vips(photo()), vips(photo())) == Difference()
 

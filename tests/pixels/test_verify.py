@@ -26,6 +26,7 @@ from imgshrink.image.metadata import graft, read_metadata, reduce
 from imgshrink.image.seal import seal
 from imgshrink.pixels.verify import VERSION, Accept, Judgement, NotSmaller, Refuse, verify
 from sample_images import animated, clip, colourful, cutout, deep_png, photo, saved, screen, srgb_profile, wide_profile
+from selection import costly, rest_slow
 
 LOSSY, LOSSLESS = Recipe(80), Recipe(100)
 NOTICE = "Copyright Example Author"
@@ -521,16 +522,17 @@ class TestAnimations:
         assert "lossless" in refused(verify(film.original(clip(), [*self.TIMES]), candidate, LOSSLESS))
 
     @pytest.mark.parametrize(
-        "position", [150, *(pytest.param(other, marks=pytest.mark.slow) for other in (1, 298, 299))]
+        ("position", "count"),
+        rest_slow([(20, 40), (150, 300), (1, 300), (298, 300), (299, 300)], lambda row: row[1] < 300),
     )
     @pytest.mark.parametrize("recipe", [LOSSY, LOSSLESS], ids=["lossy", "lossless"])
-    def test_one_replaced_frame_of_many(self, film: Film, recipe: Recipe, position: int) -> None:
-        """Of 300 frames any single one that is another is seen."""
-        drawn = [screen().crop((number % 60, 0, number % 60 + 80, 52)) for number in range(300)]
+    def test_one_replaced_frame_of_many(self, film: Film, recipe: Recipe, position: int, count: int) -> None:
+        """Of many frames any single one that is another is seen."""
+        drawn = [screen().crop((number % 60, 0, number % 60 + 80, 52)) for number in range(count)]
         replaced = [*drawn[:position], ImageOps.invert(drawn[position]), *drawn[position + 1 :]]
-        original = film.original(drawn, [40] * 300) + bytes(20_000)
-        accepted(verify(original, film.candidate(drawn, [40] * 300), recipe))
-        reason = refused(verify(original, film.candidate(replaced, [40] * 300), recipe))
+        original = film.original(drawn, [40] * count) + bytes(20_000)
+        accepted(verify(original, film.candidate(drawn, [40] * count), recipe))
+        reason = refused(verify(original, film.candidate(replaced, [40] * count), recipe))
         assert "looks different" in reason or "lossless" in reason
 
     def test_default_picture_that_is_no_frame(self) -> None:
@@ -560,10 +562,10 @@ class TestReal:
 
     @pytest.mark.slow
     @pytest.mark.long
-    def test_every_picture_is_like_itself(self, corpus: list[Path]) -> None:
+    def test_every_picture_is_like_itself(self, sweep: list[Path]) -> None:
         """Every real image with a spare byte is accepted in its own place, without loss."""
         unlike = {}
-        for path in corpus:
+        for path in sweep:
             data = path.read_bytes()
             judgement = verify(data + bytes(9), data, LOSSLESS)
             if not isinstance(judgement, Accept):
@@ -612,6 +614,7 @@ class TestHostile:
             assert isinstance(verify(large(photo(), "JPEG"), data, LOSSLESS), NotSmaller | Refuse)
 
     @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
+    @costly
     @given(data=st.data())
     def test_damaged_candidate_never_raises(self, sample: Path, data: st.DataObject) -> None:
         """A candidate cut or flipped anywhere gets a judgement, and is accepted only if it shows the same picture."""

@@ -16,15 +16,16 @@ from fakes import deflated, png, source
 from image_builder import SAMPLES, oriented, segment
 from imgshrink.core.model import Outcome, Status
 from imgshrink.files.destinations import in_build
+from imgshrink.pixels.crops import HEIGHT, WIDTH
 from imgshrink.pixels.previews import SIDE
-from imgshrink.report.html_page import FULL_SIZE
-from imgshrink.report.images import ReportImages
+from imgshrink.report.html.images import FULL_SIZE, WORST, ReportImages
 from imgshrink.report.messages import making_previews
 from imgshrink.report.publish import publish
 from imgshrink.report.summary import summarize
 from imgshrink.worker_tasks import worker_pool
 from imgshrink.workers.pool import WorkerPool
 from real_tools import GIF, JPEG, OTHER_PNG, PNG, build, lines, make_site
+from screenshots import PICTURES
 
 GPS = b"Exif\0\0" + oriented(6)
 
@@ -45,7 +46,7 @@ def shrunk(path: Path, before: bytes, after: bytes) -> Outcome:
     return Outcome(path.name, Status.OPTIMIZED, len(before), len(after))
 
 
-def run(folder: Path, workers: WorkerPool, pairs: dict[str, tuple[bytes, bytes]], **options: float) -> ReportImages:
+def run(folder: Path, workers: WorkerPool, pairs: dict[str, tuple[bytes, bytes]], **options: int) -> ReportImages:
     """The images of the report of a run that has replaced the first bytes of each pair by the second."""
     sources = []
     for name, (before, _) in pairs.items():
@@ -67,27 +68,115 @@ def outcomes(pairs: dict[str, tuple[bytes, bytes]]) -> list[Outcome]:
     ]
 
 
+def pixels(path: Path) -> Image.Image:
+    return Image.open(path).convert("RGB")
+
+
+def fewer_colours(path: Path) -> bytes:
+    """A visibly different copy of an image."""
+    data = io.BytesIO()
+    Image.open(path).convert("RGB").quantize(16).save(data, "PNG")
+    return data.getvalue()
+
+
+def spotted(colour: str) -> bytes:
+    """A large white image with a spot near its right edge."""
+    image = Image.new("RGB", (1200, 900), "white")
+    image.paste(colour, (1100, 300, 1116, 316))
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return data.getvalue()
+
+
 def test_images_of_a_changed_image(tmp_path: Path, workers: WorkerPool) -> None:
-    """A changed image has what it was and what it is, small and in full size, and how different it looks."""
-    before = OTHER_PNG.read_bytes()
-    after = io.BytesIO()
-    Image.open(OTHER_PNG).convert("RGB").quantize(16).save(after, "PNG")
-    pairs = {"a.png": (before, after.getvalue())}
-    report_images = run(tmp_path, workers, pairs)
-    preview = report_images.write(outcomes(pairs), silent)["a.png"]
+    """A changed image is there small, in full size and in part, and how different it looks is measured."""
+    before, after = OTHER_PNG.read_bytes(), fewer_colours(OTHER_PNG)
+    report_images = run(tmp_path, workers, {"a.png": (before, after)})
+    preview = report_images.write(outcomes({"a.png": (before, after)}), silent)["a.png"]
     folder_of_images = tmp_path / "r-images"
-    for name in (preview.before, preview.after):
-        small = Image.open(folder_of_images / name)
-        assert (small.format, small.size) == ("WEBP", (preview.width, preview.height))
-        assert max(small.size) == SIDE
-    assert (folder_of_images / preview.full_before).stat().st_size <= len(before)
-    assert Image.open(folder_of_images / preview.full_after).size == Image.open(OTHER_PNG).size
+    small = Image.open(folder_of_images / preview.small)
+    assert (small.format, small.size) == ("WEBP", (preview.width, preview.height))
+    assert max(small.size) == SIDE
+    assert preview.full is not None
+    assert preview.full == preview.largest
+    assert (folder_of_images / preview.full.before).stat().st_size <= len(before)
+    assert preview.size == (preview.full.width, preview.full.height) == Image.open(OTHER_PNG).size
+    assert Image.open(folder_of_images / preview.full.after).size == preview.size
     assert preview.look is not None
-    assert preview.look[0] > preview.look[1] > 0
+    assert preview.look.worst > preview.look.mean > 0
+    assert (preview.look.share > 0, preview.look.quality) == (True, 80)
     assert (folder_of_images / ".gitignore").read_text() == "*\n"
     assert report_images.notes() == []
     report_images.close()
     report_images.close()
+
+
+def test_a_part_shows_the_place_without_loss(tmp_path: Path, workers: WorkerPool) -> None:
+    """The part lies where the images differ most, inside of the image, and its pixels are those of the two images."""
+    before, after = spotted("#d00"), spotted("#e88")
+    pairs = {"a.png": (before, after)}
+    preview = run(tmp_path, workers, pairs).write(outcomes(pairs), silent)["a.png"]
+    crop, full = preview.crop, preview.full
+    assert crop is not None
+    assert full is not None
+    assert (crop.width, crop.height) == (WIDTH, HEIGHT)
+    assert abs(full.x - 1108) <= 24
+    assert abs(full.y - 308) <= 24
+    left, top = full.x - crop.x, full.y - crop.y
+    assert left == 1200 - WIDTH
+    for name, data in ((crop.before, before), (crop.after, after)):
+        whole = Image.open(io.BytesIO(data))
+        part = whole.crop((left, top, left + WIDTH, top + HEIGHT))
+        assert pixels(tmp_path / "r-images" / name).tobytes() == part.tobytes()
+
+
+def test_a_small_image_is_its_own_part(tmp_path: Path, workers: WorkerPool) -> None:
+    """An image that is no larger than a part is shown without loss as a whole, and not stored twice."""
+    path = PICTURES["transparent_diagram"]().resize((90, 60))
+    first, second = io.BytesIO(), io.BytesIO()
+    path.save(first, "PNG")
+    path.quantize(8).save(second, "PNG")
+    pairs = {"a.png": (first.getvalue(), second.getvalue())}
+    preview = run(tmp_path, workers, pairs).write(outcomes(pairs), silent)["a.png"]
+    assert preview.full is None
+    assert preview.largest == preview.crop
+    assert preview.crop is not None
+    assert (preview.crop.width, preview.crop.height) == (90, 60)
+    assert 0 <= preview.crop.x < 90
+    assert 0 <= preview.crop.y < 60
+
+
+def test_animations_move_in_full_size(tmp_path: Path, workers: WorkerPool) -> None:
+    """An animation is stored as it is even where a part shows all of its first image."""
+    before, after = (io.BytesIO() for _ in range(2))
+    for target, blue in ((before, 255), (after, 150)):
+        frames = [Image.new("RGB", (60, 40), (shade, 40, blue)) for shade in (0, 200)]
+        frames[0].save(target, "GIF", save_all=True, append_images=frames[1:], duration=100)
+    pairs = {"a.gif": (before.getvalue(), after.getvalue())}
+    preview = run(tmp_path, workers, pairs).write(outcomes(pairs), silent)["a.gif"]
+    assert preview.crop is not None
+    assert preview.full is not None
+    assert Image.open(tmp_path / "r-images" / preview.full.after).n_frames == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0, 0)], ids=["opaque", "transparent"])
+def test_a_colour_that_changed_in_one_place(tmp_path: Path, workers: WorkerPool, ground: tuple[int, ...]) -> None:
+    """Where one block changed its hue and nothing else, its centre is the place."""
+    data = [io.BytesIO(), io.BytesIO()]
+    for target, colour in zip(data, ("#c80000", "#0000c8"), strict=True):
+        image = Image.new("RGBA" if len(ground) == 4 else "RGB", (800, 600), ground)
+        image.paste(colour, (400, 304, 408, 312))
+        image.save(target, "PNG")
+    pairs = {"a.png": (data[0].getvalue(), data[1].getvalue())}
+    preview = run(tmp_path, workers, pairs).write(outcomes(pairs), silent)["a.png"]
+    assert preview.full is not None
+    assert (preview.full.x, preview.full.y) == (404, 308)
+
+
+def test_images_of_different_sizes_have_no_preview(tmp_path: Path, workers: WorkerPool) -> None:
+    """Two images that are not one and the same are not compared."""
+    pairs = {"a.png": (OTHER_PNG.read_bytes(), PNG.read_bytes())}
+    assert run(tmp_path, workers, pairs).write(outcomes(pairs), silent) == {}
 
 
 @pytest.mark.parametrize("path", [GIF, *SAMPLES], ids=lambda path: path.name)
@@ -95,8 +184,8 @@ def test_every_kind_has_a_preview(tmp_path: Path, workers: WorkerPool, path: Pat
     """Whatever has four formats' names has a small image, and an image that was not changed has one alone."""
     pairs = {path.name: (path.read_bytes(), path.read_bytes())}
     preview = run(tmp_path, workers, pairs).write(outcomes(pairs), silent)[path.name]
-    assert Image.open(tmp_path / "r-images" / preview.before).size == (preview.width, preview.height)
-    assert (preview.after, preview.full_before, preview.look) == ("", "", None)
+    assert Image.open(tmp_path / "r-images" / preview.small).size == (preview.width, preview.height)
+    assert (preview.crop, preview.full, preview.look) == (None, None, None)
 
 
 def test_a_broken_image_has_no_preview(tmp_path: Path, workers: WorkerPool) -> None:
@@ -108,22 +197,65 @@ def test_a_broken_image_has_no_preview(tmp_path: Path, workers: WorkerPool) -> N
     assert report_images.notes() == []
 
 
-def test_full_size_for_the_largest_savings(tmp_path: Path, workers: WorkerPool) -> None:
-    """The 50 largest savings are there in full size; equal images are drawn once, for all their names."""
-    big, small = png(1), deflated(png(1))
-    pairs = {f"{number:02}.png": (big, small + bytes(number)) for number in range(FULL_SIZE + 2)}
-    report_images = run(tmp_path, workers, pairs)
+def many(count: int) -> dict[str, tuple[bytes, bytes]]:
+    """Images that look the more different the higher their number is, and save the less."""
+    found = {}
+    for number in range(count):
+        image = Image.new("RGB", (640, 400), "white")
+        image.paste((200, 0, number), (300, 200, 340, 240))
+        first, second = io.BytesIO(), io.BytesIO()
+        image.save(first, "PNG")
+        image.paste((200, 3 * number, number), (300, 200, 340, 240))
+        image.save(second, "PNG")
+        found[f"{number:02}.png"] = (first.getvalue() + bytes(200 - number), second.getvalue())
+    return found
+
+
+def test_full_size_for_the_worst_looking_and_the_largest_savings(tmp_path: Path, workers: WorkerPool) -> None:
+    """25 worst-looking images and then the largest savings, 50 in all, are there in full size."""
+    pairs = many(FULL_SIZE + 6)
+    previews = run(tmp_path, workers, pairs).write(outcomes(pairs), silent)
+    rest = FULL_SIZE - WORST
+    missing = [name for name, preview in sorted(previews.items()) if not preview.full]
+    assert missing == [f"{number:02}.png" for number in range(rest, rest + 6)]
+    assert sum(preview.crop is not None for preview in previews.values()) == len(pairs) - 1
+    same = previews["00.png"]
+    assert same.look is not None
+    assert (same.look.share, same.crop) == (0, None)
+
+
+def test_equal_images_are_drawn_once(tmp_path: Path, workers: WorkerPool) -> None:
+    """Equal images are drawn once, for all their names; more than a hundred are announced."""
     said: list[str] = []
-    previews = report_images.write(outcomes(pairs), said.append)
-    assert said == []
-    assert [name for name, preview in sorted(previews.items()) if not preview.full_after] == ["50.png", "51.png"]
-    assert len({preview.before for preview in previews.values()}) == 1
+    big, small = png(1), deflated(png(1))
     twins = {"a.png": (big, small), "b.png": (big, small)}
     both = run(tmp_path, workers, twins).write(outcomes(twins), said.append)
     assert both["a.png"] is both["b.png"]
-    many = outcomes({f"{number}.png": (b"", b"") for number in range(101)})
-    report_images.write(many, said.append)
+    assert said == []
+    rows = outcomes({f"{number}.png": (b"", b"") for number in range(101)})
+    run(tmp_path, workers, {}).write(rows, said.append)
     assert said == [making_previews(101)]
+
+
+@pytest.mark.parametrize("room", [0, 500, 3_000, 6_000, 20_000])
+def test_room_is_bounded(tmp_path: Path, workers: WorkerPool, room: int) -> None:
+    """The folder never holds more than it may; what is most visible is there first, and half is left for the rest."""
+    pairs = many(6)
+    previews = run(tmp_path, workers, pairs, room=room).write(outcomes(pairs), silent)
+    files = [path for path in (tmp_path / "r-images").iterdir() if path.suffix == ".webp" or path.suffix == ".png"]
+    assert sum(path.stat().st_size for path in files) <= room
+    with_part = [name for name, preview in sorted(previews.items()) if preview.crop]
+    assert with_part == sorted(previews)[len(previews) - len(with_part) :]
+    if room == 20_000:
+        assert with_part == ["01.png", "02.png", "03.png", "04.png", "05.png"]
+    used = {
+        file
+        for preview in previews.values()
+        for pair in (preview.crop, preview.full)
+        if pair
+        for file in (pair.before, pair.after)
+    }
+    assert {path.name for path in files} == used | {preview.small for preview in previews.values()}
 
 
 def test_where_an_image_was_taken_is_not_told(tmp_path: Path, workers: WorkerPool) -> None:
@@ -133,7 +265,8 @@ def test_where_an_image_was_taken_is_not_told(tmp_path: Path, workers: WorkerPoo
     pairs = {"a.jpg": (tagged, photo[:2] + segment(0xE1, GPS) + photo[2:])}
     preview = run(tmp_path, workers, pairs).write(outcomes(pairs), silent)["a.jpg"]
     assert preview.height > preview.width
-    assert preview.look == (0, 0)
+    assert preview.look is not None
+    assert preview.look.share == 0
     for path in (tmp_path / "r-images").iterdir():
         assert b"SECRET" not in path.read_bytes()
 
@@ -153,7 +286,7 @@ def test_images_are_made_anew(tmp_path: Path, workers: WorkerPool) -> None:
     run(tmp_path, workers, first).write(outcomes(first), silent)
     previews = run(tmp_path, workers, second).write(outcomes(second), silent)
     folder_of_images = {path.name for path in (tmp_path / "r-images").iterdir()} - {".gitignore", ".imgshrink-report"}
-    assert folder_of_images == {previews["a.png"].before}
+    assert folder_of_images == {previews["a.png"].small}
 
 
 @pytest.mark.parametrize("there", ["file", "folder", "more", "symlink"])
@@ -189,7 +322,7 @@ def test_images_that_can_not_be_kept(tmp_path: Path, workers: WorkerPool, monkey
     report_images = run(tmp_path, workers, pairs)
     assert (tmp_path / "a.png").read_bytes() == deflated(png(1))
     preview = report_images.write(outcomes(pairs), silent)["a.png"]
-    assert (bool(preview.before), preview.after) == (True, "")
+    assert (bool(preview.small), preview.look) == (True, None)
     assert report_images.notes() == ["images for the report can't be stored: No such file or directory"]
     report_images.close()
 
@@ -202,6 +335,7 @@ def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:
     assert note.startswith("the report can't be written: ")
 
 
+@pytest.mark.usefixtures("warmed")
 def test_report_of_a_build(tmp_path: Path) -> None:
     """A build writes the page and its images, of what it shrank and of nothing that is excluded; also the second."""
     options = "report: out/r.HTML\nexclude: [docs/secret/]"
@@ -210,14 +344,17 @@ def test_report_of_a_build(tmp_path: Path) -> None:
         done = build(site, "--strict")
         assert done.returncode == 0, done.stdout
         text = (site / "out/r.HTML").read_text()
-        assert re.findall("<h2>(docs/.+?)</h2>", text) == ["docs/a.png"]
+        assert set(re.findall('data-name="(docs/.+?)"', text)) == {"docs/a.png"}
+        assert "imgshrink restore" not in text
+        assert "in mkdocs.yml" in text
         assert "secret" not in text
         files = {path.name for path in (site / "out/r-images").iterdir()}
         assert set(re.findall(r'r-images/([^"]+)"', text)) == files - {".gitignore", ".imgshrink-report"}
-        assert len([name for name in files if name.endswith(".png")]) >= 2
+        assert len([name for name in files if name.endswith((".png", "-part.webp"))]) >= 2
     assert not list(site.glob(".imgshrink*"))
 
 
+@pytest.mark.usefixtures("warmed")
 def test_build_goes_through_without_its_report(tmp_path: Path) -> None:
     """A build whose report and images can't be written goes through, strict ones too, and says both."""
     site = make_site(tmp_path, {"a.png": PNG}, options="report: out/r.html")
@@ -228,6 +365,7 @@ def test_build_goes_through_without_its_report(tmp_path: Path) -> None:
     assert len([line for line in lines(done) if "can't be written" in line]) == 2
 
 
+@pytest.mark.usefixtures("warmed")
 def test_no_images_while_serving(tmp_path: Path) -> None:
     """During `mkdocs serve`, where every save builds, there is no HTML report."""
     from mkdocs.config import load_config

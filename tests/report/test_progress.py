@@ -85,18 +85,40 @@ def test_no_more_uploads_are_announced_than_may_be_made(settings):
 
 
 def test_silence_lasts_ten_seconds_at_most(settings):
-    """While work goes on a line comes every ten seconds, with an estimate once there is something to go by."""
+    """While work goes on a line comes every ten seconds."""
     said: list[str] = []
     clock = Clock()
     progress = ProgressReporter(settings, said.append, Spending(), clock=clock)
     progress.planned(plan(10, 10 * MB))
-    list(progress.counted([outcome(2 * MB)]))
+    list(progress.counted([outcome(MB // 2)] * 4))
     for clock.now in (104.0, 109.9, 110.0, 115.0, 120.1):
         progress.waiting()
     assert said[1:] == [
-        "1 of 10 images, 2.0 of 10.0 MB, about 40 s left",
-        "1 of 10 images, 2.0 of 10.0 MB, about 1 min left",
+        "4 of 10 images, 2.0 of 10.0 MB",
+        "4 of 10 images, 2.0 of 10.0 MB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("done", "text"),
+    [
+        ([MB, MB], "2 of 10 images, 2.0 of 10.0 MB"),
+        ([MB // 2] * 4, "4 of 10 images, 2.0 of 10.0 MB"),
+        ([MB // 10] * 5, "5 of 10 images, 0.5 of 10.0 MB"),
+        ([MB // 5] * 5, "5 of 10 images, 1.0 of 10.0 MB, about 2 min left"),
+        ([5 * MB], "1 of 10 images, 5.0 of 10.0 MB, about 10 s left"),
+    ],
+)
+def test_estimate_needs_something_to_go_by(settings, done, text):
+    """Two images say nothing about the time of the others; five do, if they are a tenth, or half of the bytes."""
+    said: list[str] = []
+    clock = Clock()
+    progress = ProgressReporter(settings, said.append, Spending(), clock=clock)
+    progress.planned(plan(10, 10 * MB))
+    list(progress.counted([outcome(size) for size in done]))
+    clock.now += 10
+    progress.waiting()
+    assert said[1:] == [text]
 
 
 def test_nothing_is_said_before_there_is_a_plan(settings):
@@ -141,14 +163,14 @@ def test_no_estimate_without_a_result(settings):
 def test_engine_that_was_given_up_is_one_note(settings, error, words):
     """Each reason to give an engine up has its line, and fails a strict run."""
     progress = ProgressReporter(settings, lambda _: None, Spending(uploads=7))
-    progress.disabled("hosted", error, 3)
+    progress.unanswered("hosted", error, 3)
     assert [(note.text, note.failure) for note in progress.notes([], next_run="the next run")] == [(words, True)]
 
 
 def test_codecs_that_are_out_of_reach(settings):
     """Where the built-in codecs themselves can't be started, the images stay as they are."""
     progress = ProgressReporter(settings, lambda _: None, Spending())
-    progress.disabled("builtin", Unavailable("no worker process could be started"), 1)
+    progress.unanswered("builtin", Unavailable("no worker process could be started"), 1)
     (note,) = progress.notes([], next_run="the next run")
     expected = "no worker process could be started: 1 new image stays as it is; the next run tries again"
     assert note.text == expected
@@ -157,7 +179,7 @@ def test_codecs_that_are_out_of_reach(settings):
 def test_account_with_nothing_to_say_is_no_note(settings):
     """An account error without words leaves none."""
     progress = ProgressReporter(settings, lambda _: None, Spending())
-    progress.disabled("hosted", AccountError("", failure=False), 3)
+    progress.unanswered("hosted", AccountError("", failure=False), 3)
     assert progress.notes([], next_run="the next run") == []
 
 

@@ -380,6 +380,17 @@ def test_block_of_images_that_git_would_not_bring_back() -> None:
     golden("hook_not_staged.txt", [line for block in blocks for line in block])
 
 
+def test_block_with_the_command_that_compares() -> None:
+    """Where there is a command that compares, the block names the images, of many the largest savings."""
+    rows = [shrunk(f"docs/{name}.png", 9000, 1000) for name in "abcdef"]
+    command = "prek run imgshrink-compare --hook-stage manual --files"
+    few = hook_messages.rewritten(rows[:1], hook_messages.UndoCommands(Everything(), "", "", command))  # type: ignore[arg-type]
+    assert few[2] == f"See them beside the originals:                 {command} docs/a.png"
+    many = hook_messages.rewritten(rows, hook_messages.UndoCommands(Everything(), "", "/repo", command))  # type: ignore[arg-type]
+    listed = " ".join(f"/repo/docs/{name}.png" for name in "abcde")
+    assert many[7] == f"See the largest beside the originals:          {command} {listed}"
+
+
 def test_block_below_the_top() -> None:
     """Called from a folder of the repository, the commands name files from its top."""
     rows = [shrunk(f"docs/{name}.png", 9000, 1000) for name in ("a b", "[c]", *"defgh")]
@@ -451,7 +462,7 @@ def test_green_check() -> None:
 
 def test_json_report() -> None:
     """The JSON report holds exactly the words of version 1, images by path."""
-    text = documents.to_json(ROWS, summary.summarize(ROWS, seconds=1.23456, quota_left=7))
+    text = documents.to_json(ROWS, summary.summarize(ROWS, seconds=1.23456, quota_left=7, excluded=2))
     golden("report.json", text.splitlines())
     assert [image["path"] for image in json.loads(text)["images"]] == sorted(row.path for row in ROWS)
 

@@ -223,7 +223,7 @@ def test_wrong_method(server: Served, method: str, path: str, allowed: set[str])
 
 def test_unknown_path(server: Served) -> None:
     """An unknown path gets the envelope too."""
-    assert_refused(server.get("/"), 404, "There is no such route")
+    assert_refused(server.get("/api"), 404, "There is no such route")
 
 
 def test_stats(server: Served) -> None:

@@ -21,6 +21,7 @@ curl -X POST "https://www.tinyjpg.co/api/optimize" -H "X-API-Key: YOUR_API_KEY" 
 STATUS = 'curl -X GET "https://www.tinyjpg.co/api/status/123" -H "X-API-Key: YOUR_API_KEY"'
 
 SERVER = {"engine": "builtin"}
+ONE_OF_EACH = ("still.png", "animated.png", "photo.jpg", "still.webp", "animated.webp", "animated.gif")
 PUBLISHED_WORDS = ["processing", "completed", PUBLISHED_UPLOAD["message"]]
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
@@ -65,7 +66,7 @@ def test_error(server: Served) -> None:
 
 def test_every_format(server: Served) -> None:
     """Stills and animations of all four formats end as completed, none of them larger."""
-    images = [path.read_bytes() for path in sorted(IMAGES.iterdir()) if path.suffix != ".md"]
+    images = [(IMAGES / name).read_bytes() for name in ONE_OF_EACH]
     numbers = [server.accepted(image) for image in images]
     data = [server.ended(number) for number in numbers]
     assert {one["status"] for one in data} == {"completed"}

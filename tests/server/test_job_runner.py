@@ -28,6 +28,7 @@ from imgshrink.server.queue import JobQueue, Leases
 from server_process import Served, Trim, judge, until
 
 SOON = {"lease": 1.0}
+"""For those tests that wait until the lease of a server that is gone is over."""
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     running: list[Served] = []
 
     def start(**config: object) -> Served:
-        limits = {**SOON, **config.pop("limits", {})}  # type: ignore[dict-item]  # a table of the test's own
+        limits = {"lease": 60.0, **config.pop("limits", {})}  # type: ignore[dict-item]  # a table of the test's own
         server = Served(tmp_path / f"data{len(running)}", asked=str(tmp_path / "asked"), limits=limits, **config)  # type: ignore[arg-type]
         running.append(server)
         return server.start()
@@ -93,6 +94,21 @@ def test_engine_that_can_not_work_for_a_while(served: Callable[..., Served], tmp
     assert asked(tmp_path) == 6
 
 
+def test_trouble_of_the_machine_costs_no_try(served: Callable[..., Served], tmp_path: Path) -> None:
+    """An image whose worker the system killed three times is completed, and as if it had been tried once."""
+    server = served(engine="killed", jobs=1, limits={"tries": 1})
+    assert server.ended(server.accepted(png()))["status"] == "completed"
+    assert asked(tmp_path) == 4
+
+
+def test_image_that_always_troubles_the_machine(served: Callable[..., Served], tmp_path: Path) -> None:
+    """An image that the machine can't do ends as failed, with the reason, and does not count; the others go on."""
+    server = served(engine="murdered", jobs=1)
+    data = server.ended(server.accepted(png()))
+    assert (data["status"], data["message"], asked(tmp_path)) == ("failed", "the worker was killed", 6)
+    assert server.get("/api/v1/stats").json()["data"]["used"] == 0
+
+
 def test_failed_image_has_no_result(served: Callable[..., Served]) -> None:
     """A failed image has no result."""
     server = served(engine="decline")
@@ -118,7 +134,7 @@ def test_image_that_kills_the_server(served: Callable[..., Served], tmp_path: Pa
 
 def test_power_cut(served: Callable[..., Served], tmp_path: Path) -> None:
     """After a power cut every accepted image ends, and none counts twice."""
-    server = served(seconds=0.4)
+    server = served(seconds=0.4, limits=SOON)
     numbers = [server.accepted(image) for image in images(6)]
     until(lambda: asked(tmp_path) >= 3)
     server.kill()
@@ -140,14 +156,14 @@ def test_results_survive(served: Callable[..., Served]) -> None:
 
 def test_long_work_keeps_its_lease(served: Callable[..., Served], tmp_path: Path) -> None:
     """A job that takes longer than a lease is not started again while its server runs."""
-    server = served(seconds=1.5, limits={"lease": 0.4})
+    server = served(seconds=5, limits={"lease": 3.0})
     assert server.ended(server.accepted(png()))["status"] == "completed"
     assert asked(tmp_path) == 1
 
 
 def test_hanging_engine(served: Callable[..., Served], tmp_path: Path) -> None:
     """A try that exceeds its time loses its lease, and after three of them the image fails."""
-    server = served(seconds=600, jobs=4, limits={"job_seconds": 0.2, "lease": 0.4})
+    server = served(seconds=600, jobs=4, limits={"job_seconds": 0.5, "lease": 1.0})
     assert server.ended(server.accepted(png()))["status"] == "failed"
     assert asked(tmp_path) == 3
 
@@ -194,7 +210,7 @@ def test_trouble_with_the_database(served: Callable[..., Served]) -> None:
 
 def test_leases_that_can_not_be_renewed(served: Callable[..., Served], tmp_path: Path) -> None:
     """Errors in renewing leases are logged, and renewing continues."""
-    server = served(seconds=2, jobs=1)
+    server = served(seconds=3, jobs=1, limits=SOON)
     number = server.accepted(png())
     until(lambda: asked(tmp_path) == 1)
     alter(server, "ALTER TABLE jobs RENAME TO elsewhere")

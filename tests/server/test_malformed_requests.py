@@ -111,7 +111,7 @@ def test_second_request_is_malformed(server: Served) -> None:
     ("line", "status"),
     [
         (b"OPTIONS * HTTP/1.1", 404),
-        (b"GET / HTTP/9.9", 404),
+        (b"GET /api HTTP/9.9", 404),
         (b"CONNECT a:80 HTTP/1.1", 404),
         (b"GET http://b/health HTTP/1.1", 404),
         (b"GET //b/health HTTP/1.1", 404),

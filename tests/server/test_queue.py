@@ -319,6 +319,18 @@ def test_heartbeat(queue: Queue) -> None:
     assert queue.leases.lease() is None
 
 
+def test_late_heartbeat(queue: Queue) -> None:
+    """A worker that lost its lease does not renew that of the worker after it."""
+    queue.accept()
+    late = queue.begun()
+    queue.clock.now += 20
+    queue.begun()
+    queue.clock.now += 14
+    queue.leases.renew([late])
+    queue.clock.now += 2
+    assert queue.begun().tries == 3
+
+
 def test_lost_lease_stays_lost(queue: Queue) -> None:
     """A worker whose lease expired holds a stale fencing token; its updates are ignored."""
     queue.accept()

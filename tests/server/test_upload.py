@@ -15,7 +15,7 @@ import pytest
 
 from image_builder import SAMPLES, chunk, gif, gif_frame, jpeg, png
 from imgshrink.server.rate_limit import RateLimiter
-from server_process import Served
+from server_process import Served, until
 
 PHOTO = next(path for path in SAMPLES if path.name == "photo.jpg")
 REQUIRED = {"image": ["The image field is required."]}
@@ -277,8 +277,7 @@ def test_requests_at_once(tmp_path: Path) -> None:
     """Requests above the limit of simultaneous requests get 503 in the envelope."""
     with Served(tmp_path / "data", limits={"requests": 1}) as server, closing(server.connected()) as sock:
         sock.sendall(post_head(server, "Content-Length: 100"))
-        end = time.monotonic() + 10
-        while (reply := server.get("/health")).status_code == 200 and time.monotonic() < end:
-            time.sleep(0.02)
+        until(lambda: server.get("/health").status_code != 200)
+        reply = server.get("/health")
         assert (reply.status_code, reply.json()) == (503, {"success": False, "message": "The server is busy"})
         assert reply.headers["retry-after"] == "1"

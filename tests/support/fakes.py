@@ -6,7 +6,7 @@ import random
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +122,7 @@ class Watcher:
 
     plans: list[Plan] = field(default_factory=list)
     given_up: list[tuple[str, str, int]] = field(default_factory=list)
+    refusals: list[tuple[str, dict[str, int]]] = field(default_factory=list)
     ticks: int = 0
     replacements: list[tuple[str, bytes, bytes]] = field(default_factory=list)
 
@@ -137,9 +138,13 @@ class Watcher:
         """Remember what was replaced."""
         self.replacements.append((source.name, before, after))
 
-    def disabled(self, engine: str, error: EngineError, images: int) -> None:
+    def unanswered(self, engine: str, error: EngineError, images: int) -> None:
         """Remember who was given up."""
         self.given_up.append((engine, str(error), images))
+
+    def refused(self, engine: str, reasons: Mapping[str, int]) -> None:
+        """Remember what was refused."""
+        self.refusals.append((engine, dict(reasons)))
 
 
 @dataclass

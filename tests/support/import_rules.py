@@ -53,6 +53,7 @@ THIRD_PARTY = {
     "settings": {"platformdirs"},
     "server": {"starlette", "uvicorn", "h11", "python_multipart", "filelock"},
     "cli": {"click", "mkdocs"},
+    "cli.site_file": {"yaml", "yaml_env_tag"},
     "cli.exclude": {"tomlkit"},
     "mkdocs_plugin": {"mkdocs", "jinja2"},
 }

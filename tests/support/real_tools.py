@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from places import PICTURES
+from places import IMAGES, PICTURES
 
 PNG = PICTURES / "pnp" / "ViewPicker1.PNG"
 OTHER_PNG = PICTURES / "argocd" / "scale_resources_1.png"
@@ -17,6 +17,10 @@ JPEG = PICTURES / "frigate" / "bottom-center.jpg"
 GIF = PICTURES / "pnp" / "ChartControlDataPromiseError.gif"
 WEBP = PICTURES / "coolify" / "terminal-diagram.webp"
 SMALL = PICTURES / "pnp" / "OfficeMono9.png"
+WORTH_IT = [IMAGES / name for name in ("photo.jpg", "still.png", "animated.webp", "palette.png")]
+"""Small images that get smaller, in three formats."""
+FIVE = {"a.png": OTHER_PNG, "img/b.PNG": PNG, "img/c.jpg": JPEG, "img/d.gif": GIF, "e.webp": WEBP}
+"""The images of a site, by name."""
 BIN = Path(sys.executable).parent
 CLOSED = {f"{name}_proxy": "http://127.0.0.1:9" for name in ("http", "https", "all", "HTTP", "HTTPS", "ALL")}
 
@@ -65,6 +69,20 @@ def make_site(folder: Path, pictures: Mapping[str, Path | bytes], *, options: st
     plugins = "" if "plugins:" in config else f"plugins:\n{plugin}"
     (folder / "mkdocs.yml").write_text(f"{head}{config}\n{plugins}")
     return folder
+
+
+def build_twice(folder: Path) -> list[list[str]]:
+    """Build a site of `FIVE` twice, into `first` and `second`, and return what each build said.
+
+    Afterwards the cache in the folder `.cache` knows their results, and those of `WORTH_IT`.
+    """
+    site = make_site(folder, FIVE)
+    environ = {name: str(folder / "home") for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
+    environ["XDG_CACHE_HOME"] = str(folder / ".cache")
+    built = [build(site, "--strict", "--site-dir", name, environ=environ) for name in ("first", "second")]
+    assert [done.returncode for done in built] == [0, 0], built[0].stdout + built[1].stdout
+    assert run(program("imgshrink"), "warm", *WORTH_IT, cwd=IMAGES, environ=environ).returncode == 0
+    return [lines(done) for done in built]
 
 
 def build(site: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

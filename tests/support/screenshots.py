@@ -94,9 +94,9 @@ PICTURES: dict[str, Drawing] = {
 }
 
 
-def saved(name: str, format: str) -> bytes:
-    """Return a picture as PNG, or at high quality as JPEG or WebP."""
-    image = PICTURES[name]()
+def saved(drawn: str | Image.Image, format: str) -> bytes:
+    """Return a picture, or the one of that name, as PNG, or at high quality as JPEG or WebP."""
+    image = PICTURES[drawn]() if isinstance(drawn, str) else drawn
     out = BytesIO()
     if format == "jpeg":
         image.convert("RGB").save(out, "jpeg", quality=97, subsampling=0)

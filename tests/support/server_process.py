@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from imgshrink.core.errors import Declined, Rejected, Unavailable
+from imgshrink.core.errors import Declined, MachineTrouble, Rejected, Unavailable
 from imgshrink.core.model import Accept, ImageInfo, Judgement, NotSmaller, Recipe, Refuse
 from imgshrink.image.metadata import reduce
 from imgshrink.server.database import Database
@@ -90,6 +90,26 @@ class Absent(Trim):
         return super().result(data)
 
 
+class Killed(Trim):
+    """An engine whose processes the system kills, for its first `killed` calls."""
+
+    def __init__(self, seconds: float = 0, asked: str = "", killed: int = 3) -> None:
+        super().__init__(seconds, asked)
+        self._killed = killed
+
+    def result(self, data: bytes) -> bytes:
+        if len(Path(self._asked).read_text().splitlines()) <= self._killed:
+            raise MachineTrouble("the worker was killed")
+        return super().result(data)
+
+
+class Murdered(Killed):
+    """An engine whose processes the system always kills."""
+
+    def __init__(self, seconds: float = 0, asked: str = "") -> None:
+        super().__init__(seconds, asked, killed=10**9)
+
+
 class Die(Trim):
     """An engine that kills the server."""
 
@@ -105,7 +125,7 @@ class Swap(Trim):
 
 
 ENGINES: Mapping[str, Callable[..., Trim]] = {
-    engine.__name__.lower(): engine for engine in (Trim, Crash, Decline, Stumble, Absent, Die, Swap)
+    engine.__name__.lower(): engine for engine in (Trim, Crash, Decline, Stumble, Absent, Killed, Murdered, Die, Swap)
 }
 
 
@@ -199,7 +219,7 @@ class Served:
     def connected(self, data: bytes = b"") -> socket.socket:
         """Open a connection and send `data`."""
         host, _, port = self.url.removeprefix("http://").partition(":")
-        sock = socket.create_connection((host, int(port)), timeout=30)
+        sock = socket.create_connection((host, int(port)), timeout=PATIENCE)
         sock.sendall(data)
         return sock
 
@@ -211,7 +231,7 @@ class Served:
         key = self.key if key is None else key
         headers = {**({"X-API-Key": key} if key else {}), **more.pop("headers", {})}
         url = path if path.startswith("http") else self.url + path
-        return httpx.request(method, url, headers=headers, timeout=30, verify=False, **more)
+        return httpx.request(method, url, headers=headers, timeout=PATIENCE, verify=False, **more)
 
     def post(self, image: bytes, key: str | None = None, *, quality: Any = None, **more: Any) -> httpx.Response:
         fields = {} if quality is None else {"quality": quality}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,17 @@ INSTALLING = {
     "PIP_CACHE_DIR": str(_pip_cache()),
 }
 """The shell's own proxies and pip's cache of downloads, for those programs alone that install packages."""
+
+UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
+"""Keeps coverage out of a program: its data file would get the number of a closed stream, and be written over."""
+
+
+def linter(name: str) -> str:
+    """A program of the group `lint`; the test is skipped where that is not installed."""
+    found = shutil.which(name, path=str(Path(sys.executable).parent))
+    if found is None:
+        pytest.skip(f"{name} is not installed: pip install --group lint")
+    return found
 
 
 def clean(patch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgshrink.core import errors
+from imgshrink.workers import __main__ as worker
 from imgshrink.workers.framing import BrokenFrame, receive, send
 from imgshrink.workers.pool import WorkerCrashed, WorkerKilled, WorkerMemory, WorkerPool, WorkerTimeout
 from imgshrink.workers.process import Watchdog
 from patience import ENDLESS, PATIENCE, gone, until
 from places import SUPPORT
 from poison import SECRETS
+from shell import UNMEASURED
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="memory limits and /proc are Linux")
 
@@ -174,7 +176,7 @@ def test_two_second_tries(make_workers, tmp_path):
     with ThreadPoolExecutor(6) as threads:
         names = [str(tmp_path / f"begun {number}") for number in range(6)]
         calls = [threads.submit(workers.call, "killed_once", b"x", notes=name) for name in names]
-        assert [call.result(60) for call in calls] == [(b"x",)] * 6
+        assert [call.result(PATIENCE) for call in calls] == [(b"x",)] * 6
 
 
 def test_closed_while_waiting_to_be_alone(make_workers, notes):
@@ -188,7 +190,7 @@ def test_closed_while_waiting_to_be_alone(make_workers, notes):
         workers.stop()
         for caller in (busy, again):
             with pytest.raises(errors.Unavailable, match="interrupted"):
-                caller.result(timeout=10)
+                caller.result(timeout=PATIENCE)
     assert not workers._reserved
 
 
@@ -374,13 +376,14 @@ def test_ctrl_c_is_the_parents(make_workers):
     assert os.getsid(process) != os.getsid(0)
 
 
-@pytest.mark.slow
-def test_alarm_is_off_between_tasks(make_workers):
-    """A worker that waits longer than a task may take is not ended for it."""
-    workers = make_workers(seconds=0.5)
-    process = workers.call("whoami")
-    time.sleep(12)
-    assert process == workers.call("whoami")
+def test_alarm_is_off_between_tasks(monkeypatch):
+    """A worker that waits longer than a task may take is not ended for it: its alarm is set for the task alone."""
+    alarms: list[object] = []
+    monkeypatch.setattr(worker, "_set_alarm", alarms.append)
+    tasks = {"look": lambda: alarms.append("at work") or ()}
+    request = {"task": "look", "options": {}, "seconds": 5.0}, ()
+    assert worker._serve(request, tasks, io.BytesIO(), threading.Event())
+    assert alarms == [5.0 + worker._GRACE, "at work", 0]
 
 
 @LINUX
@@ -388,7 +391,7 @@ def test_alarm_is_off_between_tasks(make_workers):
 def test_alarm_ends_the_locked(monkeypatch):
     """A codec that hangs and holds the interpreter ends by itself soon after its time, though the parent was killed."""
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
-    worker = killed_parent("hang_locked", seconds=0.5)
+    worker = killed_parent("hang_locked", seconds=10)
     until(lambda: gone(worker))
 
 
@@ -413,9 +416,8 @@ def test_parent_side_is_standard_library_only():
         "import sys, imgshrink.workers.pool; print({'pyvips', 'oxipng', 'multiprocessing', 'cffi'} & set(sys.modules))"
     )
     # Measuring coverage loads multiprocessing into every program that the tests start.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     command = [sys.executable, "-c", script]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environ).stdout
+    output = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | UNMEASURED).stdout
     assert output == "set()\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
 
@@ -11,11 +12,15 @@ import click
 
 from .. import __version__
 from ..core.errors import ImgshrinkError, SettingsError
+from ..report.console import occupy_standard_streams
 from .output import info
 
 FINE, WRONG_USE, FAILURES, INTERRUPTED = 0, 2, 3, 130
-COMMANDS = ("optimize", "warm", "check", "restore", "explain", "usage", "cache", "doctor", "server")
+COMMANDS = ("optimize", "warm", "check", "restore", "compare", "explain", "usage", "cache", "doctor", "server")
 """Each is defined in the module of the same name."""
+
+SYNONYMS = {"shrink": "optimize", "compress": "optimize", "undo": "restore", "diff": "compare", "serve": "server"}
+"""Words that other tools have for our commands."""
 
 
 class Commands(click.Group):
@@ -33,15 +38,28 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is asked for; for a name that is nearly one, the error says which."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(SYNONYMS.get(args[0], args[0]), COMMANDS, n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"No such command '{args[0]}'. Did you mean '{near[0]}'?", ctx) from error
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="imgshrink", message="%(prog)s %(version)s")
+@click.version_option(__version__, "-V", "--version", prog_name="imgshrink", message="%(prog)s %(version)s")
 def group() -> None:
     """Shrink images once, and only once."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit: 0 fine, 1 images not shrunk, 2 wrong use or settings, 3 failures, 130 interrupted."""
+    occupy_standard_streams()
     sys.exit(_run(arguments))
 
 

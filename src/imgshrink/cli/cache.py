@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,16 +14,16 @@ import click
 from ..report.quoting import shown
 from ..report.units import counted, size
 from ..session import Session
-from ..settings.parsers import InvalidValue, RawValue
-from ..settings.parsers import size as size_of
-from .options import settings_of
+from .options import json_option, settings_of, size_of_option
 from .output import info, print_result
 
 if TYPE_CHECKING:
     from ..cache.local import LocalCache
-    from ..cache.maintenance import Removed
+    from ..cache.maintenance import CacheInfo, Removed
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+VERSION = 1
+"""Of the JSON of `cache info`."""
 
 
 @click.group()
@@ -31,25 +32,48 @@ def cache() -> None:
 
 
 @contextmanager
-def _opened() -> Iterator[LocalCache]:
+def _session() -> Iterator[Session]:
     with Session(settings_of({})) as session:
-        yield session.cache
+        yield session
         for note in session.cache.notes():
             info(f"imgshrink: {note}")
 
 
+@contextmanager
+def _opened() -> Iterator[LocalCache]:
+    with _session() as session:
+        yield session.cache
+
+
 @cache.command("info")
-def show_info() -> None:
+@json_option
+def show_info(*, as_json: bool) -> None:
     """Show the folder of the cache and what it holds."""
-    with _opened() as opened_cache:
-        held = opened_cache.info()
-        limit = settings_of({}).cache_size
+    with _session() as session:
+        held, limit = session.cache.info(), session.settings.cache_size
+    if as_json:
+        print_result(_as_json(held, limit))
+        return
     print_result(f"folder    {shown(str(held.folder))}")
     print_result(f"entries   {held.entries}, {size(held.bytes)} of at most {size(limit)}")
     for verdict, count in sorted(held.verdicts.items()):
         print_result(f"  {verdict:<12}{count}")
     if held.oldest is not None:
         print_result(f"oldest    {datetime.fromtimestamp(held.oldest, UTC):%Y-%m-%d}")
+
+
+def _as_json(held: CacheInfo, limit: int) -> str:
+    oldest = None if held.oldest is None else datetime.fromtimestamp(held.oldest, UTC).isoformat(timespec="seconds")
+    document = {
+        "version": VERSION,
+        "folder": str(held.folder),
+        "entries": held.entries,
+        "bytes": held.bytes,
+        "limit": limit,
+        "verdicts": dict(sorted(held.verdicts.items())),
+        "oldest": oldest,
+    }
+    return json.dumps(document, indent=1)
 
 
 @cache.command()
@@ -60,18 +84,11 @@ def verify() -> None:
     print_result(f"imgshrink: {_entries(removed.left)} sound, {removed.entries} damaged and removed")
 
 
-def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    try:
-        return None if value is None else size_of(RawValue(value, text=True))
-    except InvalidValue as error:
-        raise click.BadParameter(f"{value!r}; it must be {error}", context, parameter) from None
-
-
 @cache.command()
 @click.option(
     "--size",
     "limit",
-    callback=_size,
+    callback=size_of_option,
     metavar="SIZE",
     help="Remove entries down to this size, such as 500MB [cache_size].",
 )

@@ -11,10 +11,9 @@ from ..core.errors import SettingsError
 from ..core.text import shown
 from ..files.atomic import write
 from ..files.paths import absolute
+from ..report.quoting import double_quoted, literal_pattern
 from ..settings.project import OWN, Project
 from ..settings.toml import parse_toml, read, text_of
-
-SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 
 
 def pattern_of(path: Path, base: Path) -> str:
@@ -25,7 +24,7 @@ def pattern_of(path: Path, base: Path) -> str:
     file, folder = absolute(path), absolute(base)
     if not file.is_relative_to(folder):
         raise SettingsError(f"{shown(path)} lies outside of {shown(folder)}, whose settings can't exclude it")
-    return "/" + SPECIAL.sub(r"\\\1", file.relative_to(folder).as_posix())
+    return literal_pattern(file.relative_to(folder).as_posix())
 
 
 def add_excludes(project: Project, patterns: Iterable[str]) -> Path:
@@ -48,7 +47,7 @@ def add_excludes(project: Project, patterns: Iterable[str]) -> Path:
     try:
         edited = _appended(text, new, file)
     except ValueError as error:  # tomlkit and tomllib both raise subclasses of it
-        raise SettingsError(f"add this to exclude in {file} by hand: {', '.join(map(_quoted, new))}") from error
+        raise SettingsError(f"add this to exclude in {file} by hand: {', '.join(map(double_quoted, new))}") from error
     write(file, edited.encode())
     return file
 
@@ -65,7 +64,7 @@ def _appended(text: str, patterns: Iterable[str], file: Path) -> str:
     if not isinstance(table["exclude"], list):
         raise ValueError("exclude is no list")  # noqa: TRY004  the caller handles one kind of error
     for pattern in patterns:
-        table["exclude"].append(tomlkit.value(_quoted(pattern)))
+        table["exclude"].append(tomlkit.value(double_quoted(pattern)))
     edited = tomlkit.dumps(document)
     if "\r\n" in text:
         edited = re.sub(r"\r?\n", "\r\n", edited)
@@ -78,8 +77,3 @@ def _appended(text: str, patterns: Iterable[str], file: Path) -> str:
 def _values(file: Path, text: str) -> Mapping[str, object]:
     values: Mapping[str, Any] = parse_toml(file, text.encode())
     return values if file.name == OWN else values["tool"]["imgshrink"]
-
-
-def _quoted(pattern: str) -> str:
-    escaped = pattern.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in escaped) + '"'

@@ -3,43 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..core.errors import SettingsError, Unreadable
-from ..core.model import Entry, Verdict
+from ..core.model import Entry, Status, Verdict
 from ..files.reader import read
 from ..image.seal import read_seal, why_not_sealable
 from ..pipeline.inspection import Inspected, State
+from ..pipeline.run import Policy, decide
 from ..report.quoting import quoted, shown
 from ..report.units import counted, share, size
 from ..session import Session
-from .options import settings_of
-from .output import print_result
+from ..settings.credentials import API_URL
+from .explain_json import to_json
+from .options import build_from, build_option, examples, json_option, settings_of
+from .output import info, print_result
 
 if TYPE_CHECKING:
     from ..pipeline.resolution import Resolution
-    from ..session import Session
+    from ..settings.schema import Settings
 
 STATES = {
     State.SHRUNK: "shrunk",
     State.SMALL: "left alone: smaller than min_size",
     State.OPEN: "not shrunk yet",
 }
+EXCLUDED = "left alone: excluded"
+NO_KEY = " (no API key: cached results only)"
 
 
-@click.command()
+@click.command(epilog=examples("explain docs/photo.jpg", "explain --json docs/photo.jpg"))
+@build_option
+@json_option
 @click.argument("file", type=click.Path(path_type=Path))
-def explain(file: Path) -> int:
+def explain(file: Path, config_file: Path | None, *, as_json: bool) -> int:
     """Show everything that is known about one image."""
     if not file.is_file():
         raise SettingsError(f"{shown(file)}: {'a folder: name one image' if file.is_dir() else 'no such file'}")
-    with Session(settings_of({})) as session:
-        for line in describe(file, session):
+    settings, problem = _readable(settings_of({}, build=build_from(config_file)))
+    with Session(settings) as session:
+        for line in [to_json(file, session)] if as_json else describe(file, session):
             print_result(line)
+    if problem:
+        info(f"imgshrink: {problem}") if as_json else print_result(_row("account", f"! {shown(problem)}"))
     return 0
+
+
+def _readable(settings: Settings) -> tuple[Settings, str]:
+    """Return the settings without an account that is wrong, and what is wrong with it."""
+    try:
+        with Session(settings) as session:
+            session.require_account()
+    except SettingsError as error:
+        return replace(settings, api_key=None, account_problem="", api_url=API_URL), str(error)
+    return settings, ""
 
 
 def describe(path: Path, session: Session) -> Iterator[str]:
@@ -47,15 +68,23 @@ def describe(path: Path, session: Session) -> Iterator[str]:
     rows, _ = session.survey([session.selection.source(path, str(path))])
     seen, answer = rows[0].seen, rows[0].resolution
     yield f"{shown(str(path))}: {_kind(seen)}"
-    yield _row("state", STATES.get(seen.state, f"left alone: {seen.reason}"))
+    excluded = session.selection.excluded(path)
+    yield _row("state", EXCLUDED if excluded else STATES.get(seen.state, f"left alone: {seen.reason}"))
     yield _row("seal", _seal(path, seen))
-    if session.selection.excluded(path):
+    if excluded:
         yield _row("excluded", _sources(session, "exclude", "include"))
     if seen.state is State.OPEN:
         yield _row("result", _result(seen, answer, session))
     yield _row("quality", f"{seen.source.recipe.quality} ({_sources(session, 'quality', 'overrides')})")
-    yield _row("engines", f"{', then '.join(seen.source.engines)} ({_sources(session, 'engine', 'overrides')})")
+    yield _row("engines", f"{_engines(seen, session)} ({_sources(session, 'engine', 'overrides')})")
     yield from _undo(path, seen, session)
+
+
+def _engines(seen: Inspected, session: Session) -> str:
+    names = [
+        f"{name}{NO_KEY if name == 'hosted' and not session.settings.api_key else ''}" for name in seen.source.engines
+    ]
+    return ", then ".join(names)
 
 
 def _row(name: str, text: str) -> str:
@@ -96,16 +125,24 @@ def _result(seen: Inspected, answer: Resolution | None, session: Session) -> str
         return _waiting(seen, session) or "none yet: " + (
             "no engine is available" if answer else "the next run makes one"
         )
-    return _verdict(seen, answer.entry)
+    return _verdict(seen, answer.entry, session.settings)
 
 
-def _verdict(seen: Inspected, entry: Entry) -> str:
+def _verdict(seen: Inspected, entry: Entry, settings: Settings) -> str:
     by = f" ({entry.engine})" if entry.engine else ""
     if entry.verdict is Verdict.BETTER:
-        return f"{size(seen.size)} -> {size(len(entry.data))}, {share(seen.size, len(entry.data))} smaller{by}"
+        sizes = f"{size(seen.size)} -> {size(len(entry.data))}, {share(seen.size, len(entry.data))} smaller{by}"
+        return sizes if _is_enough(seen, entry, settings) else f"nothing to gain: {sizes}, less than min_saving"
     if entry.verdict is Verdict.REFUSED:
         return f"refused: {entry.reason}{by}"
     return f"an output of imgshrink{by}" if entry.verdict is Verdict.DONE else f"nothing to gain{by}"
+
+
+def _is_enough(seen: Inspected, entry: Entry, settings: Settings) -> bool:
+    """Return whether a run would replace the file by this result."""
+    policy = Policy(settings.min_saving, settings.min_size, settings.seal, in_place=True)
+    status, _ = decide(seen, read(seen.source.path), entry, policy, complete=True)
+    return status is Status.OPTIMIZED
 
 
 def _sources(session: Session, *names: str) -> str:

@@ -6,12 +6,25 @@ from pathlib import Path
 
 import click
 
-from ..files.destinations import Mirror
+from ..files.destinations import destination_at
 from ..session import Session
 from .dry_run import dry_run_of
-from .options import paths_argument, settings_of, settings_options, verbose_option
+from .options import (
+    build_from,
+    build_option,
+    examples,
+    json_option,
+    named_or_docs,
+    paths_argument,
+    quiet_option,
+    settings_of,
+    settings_options,
+    verbose_option,
+)
+from .path_options import STANDARD_INPUT, choose, list_options
 from .restore import start_again
-from .run import find_images, run_over
+from .run import Shown, find_images, run_over
+from .stream import optimize_stream
 
 SETTINGS = (
     "engine", "quality", "min_saving", "min_size", "embedded", "include", "exclude", "jobs", "max_uploads",
@@ -22,27 +35,71 @@ EXISTING = click.Path(path_type=Path)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done; write and upload nothing.")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "optimize docs/",
+        "optimize --dry-run docs/",
+        'optimize --quality 90 --exclude "docs/photos/" docs/',
+        "optimize --output small/ docs/",
+        "optimize --redo --quality 90 docs/photo.jpg",
+    )
+)
 @settings_options(*SETTINGS, "seal")
-@click.option("--output", type=EXISTING, help="Write all images into this folder, and leave the originals as they are.")
+@click.option(
+    "--output",
+    type=EXISTING,
+    help="Write all images into this folder, or one image to this file, and leave the originals as they are.",
+)
+@build_option
 @click.option("--redo", is_flag=True, help="Start again from the originals, from the backup or from git.")
 @dry_run_option
+@list_options
+@json_option
+@quiet_option
 @verbose_option
 @paths_argument("optimize docs/")
 def optimize(
-    paths: tuple[Path, ...], output: Path | None, *, redo: bool, dry_run: bool, verbose: bool, **options: object
+    paths: tuple[Path, ...],
+    output: Path | None,
+    config_file: Path | None,
+    files_from: str | None,
+    since: str | None,
+    *,
+    redo: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: object,
 ) -> int:
-    """Shrink images, in place or into another folder. Folders are searched recursively, without what git ignores."""
+    """Shrink images, in place or into another folder.
+
+    Folders are searched recursively, without what git ignores. With - as the only path, an image is read from standard
+    input and written to standard output.
+    """
     if redo and (dry_run or output is not None):
         raise click.UsageError("--redo can't be combined with --dry-run or --output.")
-    with Session(settings_of(options)) as session:
-        images = find_images(session, paths)
+    if STANDARD_INPUT in map(str, paths):
+        _stand_alone(len(paths) > 1, output, config_file, files_from, since, redo, dry_run, as_json)
+        return optimize_stream(settings_of(options))
+    build = build_from(config_file)
+    chosen = choose(named_or_docs(paths, build), files_from=files_from, since=since)
+    shown = Shown(verbose=verbose, quiet=quiet, as_json=as_json)
+    with Session(settings_of(options, build=build)) as session:
+        images = find_images(session, chosen.paths, build=build, among=chosen.among)
         if dry_run:
-            return dry_run_of(session, images)
+            return dry_run_of(session, images, shown)
         if redo:
+            session.require_account()
             start_again(session, images.sources)
         if output is None:
-            destination = session.in_place(images.sources, named=paths)
-            return run_over(session, images, destination, in_place=True, verbose=verbose, unkept=destination.unkept)
-        mirror = Mirror(output, paths)
-        return run_over(session, images, mirror, verbose=verbose, complete=mirror.complete)
+            named = [path for path in chosen.paths if path != Path()]
+            destination = session.in_place(images.sources, named=named)
+            return run_over(session, images, destination, shown=shown, in_place=True, unkept=destination.unkept)
+        mirror = destination_at(output, chosen.paths)
+        return run_over(session, images, mirror, shown=shown, complete=mirror.complete)
+
+
+def _stand_alone(*others: object) -> None:
+    if any(others):
+        raise click.UsageError("- stands alone: one image comes from standard input and goes to standard output.")

@@ -22,7 +22,7 @@ from ..session import Session
 from ..settings.folders import home
 from ..settings.project import Project, find_project
 from .exclude import add_excludes, pattern_of
-from .options import paths_argument, settings_of
+from .options import examples, paths_argument, settings_of
 from .output import info, print_result
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FINE, FAILURES = 0, 3
 
 
-@click.command()
+@click.command(epilog=examples("restore docs/photo.jpg", "restore --keep docs/photo.jpg"))
 @click.option(
     "--keep", is_flag=True, help="Also exclude the images in the project file, so that they are not shrunk again."
 )
@@ -71,7 +71,7 @@ def _summary(restored: int, others: Collection[Path]) -> str:
 
 
 def _originals(session: Session, paths: Iterable[Path]) -> Iterable[Original]:
-    found = (find_original(path, session.originals, session.same_picture) for path in paths)
+    found = (find_original(path, session.originals, session.same_image) for path in paths)
     return (original for original in found if original is not None and original.data != original.now)
 
 

@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.model import Note, Outcome, Source
 from ..files.paths import absolute, relative_name
-from ..report import messages, quoting, tables, units
+from ..report import advice, messages, quoting, tables, units
+from ..report.documents import to_json
+from ..report.progress import ProgressReporter
 from ..report.publish import publish
 from ..report.summary import Summary, savings
 from .output import print_result
 from .progress_bar import info_line, reporter_class
+from .values import in_words
 
 if TYPE_CHECKING:
     from ..pipeline.run import Destination
+    from ..report.html.previews import Preview
     from ..session import Session
     from ..settings.schema import Settings
+    from .mkdocs_config import Build
 
 FINE, FAILURES = 0, 3
+IN_PERSON = ("--quality", "IMGSHRINK_QUALITY")
 FEW = 5
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a command prints: `verbose` lists every file, `quiet` leaves notes and errors, `as_json` prints JSON."""
+
+    verbose: bool = False
+    quiet: bool = False
+    as_json: bool = False
+
+    @property
+    def text(self) -> bool:
+        """The result is printed as text."""
+        return not (self.quiet or self.as_json)
 
 
 @dataclass(frozen=True)
@@ -35,10 +56,13 @@ class Images:
     hints: tuple[str, ...] = ()
 
 
-def find_images(session: Session, paths: Sequence[Path], *, among: frozenset[Path] | None = None) -> Images:
-    """Find the images at `paths`; if `among` is given, only those with one of these absolute paths."""
+def find_images(
+    session: Session, paths: Sequence[Path], *, build: Build | None = None, among: frozenset[Path] | None = None
+) -> Images:
+    """Find the images at `paths`; of a `build` only those that it publishes, and only those `among` absolute paths."""
     discovery = session.discover(paths)
-    images = [path for path in discovery.found if among is None or absolute(path) in among]
+    meant = [files for files in (build.files if build is not None else None, among) if files is not None]
+    images = [path for path in discovery.found if all(absolute(path) in files for files in meant)]
     sources = tuple(session.selection.source(path, _name(path)) for path in images)
     notes = (*discovery.notes, *session.selection.notes(paths))
     return Images(sources, len(discovery.excluded), notes, tuple(discovery.hints))
@@ -54,8 +78,8 @@ def run_over(
     images: Images,
     destination: Destination,
     *,
+    shown: Shown,
     in_place: bool = False,
-    verbose: bool = False,
     unkept: Collection[str] = (),
     complete: Callable[[Sequence[Source]], list[str]] | None = None,
 ) -> int:
@@ -65,36 +89,61 @@ def run_over(
     written for. An interrupt is raised again with the number of images that are done as its text.
     """
     settings = session.settings
-    if verbose:
+    if shown.verbose:
         _info_sources(settings)
+    print_line = _drop if shown.quiet else info_line
     retry = "`imgshrink optimize --redo` asks the API again" if in_place else "the next run tries again"
-    progress = reporter_class()(settings, info_line, session.spending, retry=retry)
-    outcomes: list[Outcome] = []
+    progress = _reporter(quiet=shown.quiet)(settings, print_line, session.spending, retry=retry)
     run = session.run(images.sources, destination=destination, observer=progress, in_place=in_place)
-    try:
-        for outcome in progress.counted(run):
-            outcomes.append(outcome)
-            if verbose:
-                print_result(_line(outcome))
-    except KeyboardInterrupt:
-        done = f"{len(outcomes)} of {len(images.sources)} done, run again to continue"
-        raise KeyboardInterrupt(done) from None
+    outcomes = _collect(progress.counted(run), len(images.sources), shown)
     others = complete(images.sources) if complete else []
     summary = progress.summary(outcomes, excluded=images.excluded)
-    previews = session.previews(outcomes, info_line)
-    others += publish(outcomes, summary, report=settings.report, environ=os.environ, previews=previews)
-    _print_result(outcomes, summary, in_place=in_place, unkept=unkept)
-    hints = [Note(hint, failure=False) for hint in images.hints]
+    previews = session.previews(outcomes, print_line)
+    others += _publish(session, outcomes, summary, previews, in_place=in_place)
+    if shown.text:
+        _print_result(outcomes, summary, in_place=in_place, unkept=unkept)
+    hints = [Note(hint, failure=False) for hint in (*images.hints, *_shrunk_before(outcomes, settings))]
     notes = progress.notes(outcomes, [*images.notes, *hints, *session.notes(), *others], next_run="the next run")
-    for note in notes:
-        info_line(note.text)
+    for line in messages.in_order(notes, strict=settings.strict):
+        info_line(line)
+    if shown.as_json:
+        print_result(to_json(outcomes, summary, [note.text for note in notes]).rstrip())
     return FAILURES if settings.strict and any(note.failure for note in notes) else FINE
+
+
+def _collect(run: Iterable[Outcome], count: int, shown: Shown) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in run:
+            outcomes.append(outcome)
+            if shown.verbose and shown.text:
+                print_result(_line(outcome))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"{len(outcomes)} of {count} done, run again to continue") from None
+    return outcomes
+
+
+def _reporter(*, quiet: bool) -> type[ProgressReporter]:
+    """Return the class that prints the progress; in a quiet run nothing is printed, so no bar either."""
+    return ProgressReporter if quiet else reporter_class()
+
+
+def _drop(line: str) -> None:
+    """Print nothing."""
+
+
+def _shrunk_before(outcomes: Sequence[Outcome], settings: Settings) -> Iterator[str]:
+    """Yield a line if a person asked for a quality, and there are images that were shrunk at another one."""
+    if settings.sources.get("quality") in IN_PERSON:
+        others = Counter(row.sealed for row in outcomes if row.sealed not in (0, settings.quality))
+        if others:
+            yield messages.shrunk_before(others, settings.quality)
 
 
 def _info_sources(settings: Settings) -> None:
     for name, source in settings.sources.items():
         if source != "default":
-            info_line(f"{name}: {quoting.shown(source)}")
+            info_line(f"{name}: {in_words(settings, name)} ({quoting.shown(source)})")
 
 
 def _line(outcome: Outcome) -> str:
@@ -116,6 +165,26 @@ def _print_result(outcomes: Sequence[Outcome], summary: Summary, *, in_place: bo
         print_result(f"Get the originals back:   {_undo(names)}")
     if unkept:
         print_result(f"imgshrink: {messages.not_backed_up(len(unkept))}")
+
+
+def _publish(
+    session: Session,
+    outcomes: Sequence[Outcome],
+    summary: Summary,
+    previews: Mapping[str, Preview],
+    *,
+    in_place: bool,
+) -> list[str]:
+    """Write the report, with what to do about an image; the users of a hook have git alone for that."""
+    restore = advice.by_git if os.environ.get("PRE_COMMIT") else advice.in_place
+    return publish(
+        outcomes,
+        summary,
+        report=session.settings.report,
+        environ=os.environ,
+        previews=previews,
+        actions=restore if in_place else advice.in_project,
+    )
 
 
 def _undo(names: Sequence[str]) -> str:

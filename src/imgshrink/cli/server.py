@@ -54,9 +54,10 @@ OPTIONS = (
 @click.group(invoke_without_command=True)
 @click.pass_context
 def server(context: click.Context, /, data: Path | None, **options: object) -> None:
-    """Serve the TinyJPG API over the built-in codecs, for your own network.
+    """Serve the TinyJPG API in your own network.
 
-    The first start prints an API key. SIGTERM or Ctrl-C shuts it down in order; no accepted image is lost.
+    The built-in codecs do the work. The first start prints an API key. SIGTERM or Ctrl-C shuts it down in order; no
+    accepted image is lost.
     """
     context.obj = (data or state_folder(os.environ) / "server").absolute()
     if context.invoked_subcommand is None:

@@ -37,7 +37,7 @@ class Format(str, Enum):
 class ImageInfo:
     """What the bytes of one image say about it, read without decoding a pixel.
 
-    `width` and `height` are pixels of the stored picture, before `orientation` (EXIF, 1..8) is applied.
+    `width` and `height` are pixels of the stored image, before `orientation` (EXIF, 1..8) is applied.
     `durations` are milliseconds a frame, empty for a still. `loop` is how often an animation plays, 0 for ever.
     `scans` counts those of a JPEG. `depth` is bits a sample; `colour` is `grey`, `rgb`, `palette`, `cmyk` or `yuv`.
     """
@@ -54,7 +54,7 @@ class ImageInfo:
     colour: str = "rgb"
     colour_chunks: tuple[str, ...] = ()
     complete: bool = True
-    pictures: int = 1
+    image_count: int = 1
     signed: bool = False
     lossless: bool = False
     arithmetic: bool = False
@@ -63,7 +63,7 @@ class ImageInfo:
 
     @property
     def displayed(self) -> tuple[int, int]:
-        """Width and height as a viewer shows them: swapped where the orientation turns the picture by 90 degrees."""
+        """Width and height as a viewer shows them: swapped where the orientation turns the image by 90 degrees."""
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
     @property
@@ -137,7 +137,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Accept:
-    """A candidate that shows the same picture and is smaller.
+    """A candidate that shows the same image and is smaller.
 
     `data` is what to keep of it: reduced, and with what it lacked grafted.
     """
@@ -190,7 +190,8 @@ class Outcome:
     """What became of one file. `path` is the source path people know; sizes are bytes on disk before and after.
 
     `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED: a
-    `Reason`, or what an engine or verify said. `dropped`: the file has lost what it carried for other programs, as was
+    `Reason`, or what an engine or verify said. `sealed` is the quality of the seal that the file came with, if it is
+    shrunk already, else 0. `dropped`: the file has lost what it carried for other programs, as was
     asked for.
     """
 
@@ -203,6 +204,7 @@ class Outcome:
     from_cache: bool = False
     reason: str = ""
     dropped: bool = False
+    sealed: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REPORT_MARK = ".imgshrink-report"
-"""The file by which a folder of a report's pictures is known."""
+"""The file by which a folder of a report's images is known."""
 
 
 def shown(path: Path | str) -> str:

@@ -25,7 +25,7 @@ if sys.platform != "win32":
 _LOCKS = sys.platform != "win32"
 TEMPORARY = re.compile(r"\.imgshrink-[0-9a-f]{16}\.tmp")
 ABANDONED = 3600
-_BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
 _READ = os.O_RDONLY | _BINARY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY | getattr(os, "O_NOFOLLOW", 0)
 # Where the system can, everything happens relative to the open folder: swapping it for a symlink changes nothing.
@@ -35,7 +35,8 @@ _RELATIVE = {os.open, os.stat, os.unlink, os.rename} <= os.supports_dir_fd
 def replace(path: Path, data: bytes, seen: bytes, *, durable: bool = True) -> None:
     """Replace the file at `path`, which held `seen` when it was read, by one that holds `data`.
 
-    `durable`: `data` is on the disk before this returns; what can be made again at any time needs no such wait.
+    `durable`: `data` is on the disk before this returns, and `seen` is compared twice; what can be made again at any
+    time needs neither, and its second look is at the file's times and size.
     Mode, extended attributes, access control list and, where permitted, owner are kept. Never through a symlink. Other
     hard links to the file keep the old bytes. Raises `FileChanged` if the file no longer holds `seen`, `Unwritable`
     with the reason if it can't be replaced or its owner may not write it; either leaves the file as it is.
@@ -45,7 +46,8 @@ def replace(path: Path, data: bytes, seen: bytes, *, durable: bool = True) -> No
         if not old.status.st_mode & stat.S_IWUSR:
             raise Unwritable(f"{shown(path)} is read-only")
         with folder.temporary(data, old, durable=durable) as name:
-            folder.check(path.name, seen)
+            if durable or not old.is_same(folder.status(path.name)):
+                folder.check(path.name, seen)
             folder.rename(name, path.name, durable=durable)
 
 
@@ -75,6 +77,14 @@ class _Old:
 
     status: os.stat_result
     attributes: Mapping[str, bytes]
+
+    def is_same(self, status: os.stat_result | None) -> bool:
+        """Return whether `status` is of the same file, untouched as far as its size and times tell."""
+        return status is not None and _identity(status) == _identity(self.status)
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,10 @@ class _Folder:
 
     @contextmanager
     def temporary(self, data: bytes, old: _Old | None, *, durable: bool = True) -> Iterator[str]:
-        """Enter with the name of a new file that holds `data` and takes over from `old`; it is renamed or removed."""
+        """Enter with the name of a new file that holds `data` and takes over from `old`; the caller renames it.
+
+        It is removed where that ends in an exception.
+        """
         name, file = self._create(0o666 if old is None else 0o600)
         try:
             with open(file, "wb") as writer:  # noqa: PTH123  as above
@@ -126,9 +139,10 @@ class _Folder:
                 if not _LOCKS:
                     writer.close()
                 yield name
-        finally:
+        except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._at(name), dir_fd=self.descriptor)
+            raise
 
     def rename(self, name: str, to: str, *, durable: bool = True) -> None:
         """Rename `name` to `to`, which it replaces."""

@@ -13,6 +13,7 @@ from ..core.model import Source
 from ..core.text import shown
 from ..image.seal import unseal
 from .atomic import write
+from .discovery import ENDINGS
 from .git import holds
 from .paths import absolute
 from .reader import read
@@ -149,9 +150,67 @@ class Mirror:
         write(target, data)
 
 
+class OneFile:
+    """Writes the one image of a run to `target`, whole or not at all."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._written = False
+
+    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:  # noqa: ARG002 - the signature of Destination
+        """Write `data` to the target; raises `Unwritable`."""
+        self._write(data)
+        self._written = True
+
+    def complete(self, sources: Iterable[Source]) -> list[str]:
+        """Copy the image where no result was written; return a line for each failure."""
+        notes = []
+        for source in sources:
+            try:
+                if not self._written:
+                    self._write(read(source.path, follow=False))
+            except (Unreadable, Unwritable) as error:
+                notes.append(f"{shown(source.path)} can't be copied: {error}")
+        return notes
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unwritable(f"can't make {shown(self._target.parent)}: {error.strerror}") from error
+        write(self._target, data)
+
+
+def destination_at(output: Path, paths: Sequence[Path]) -> Mirror | OneFile:
+    """Return what writes the images at `paths` to `output`: into a folder, or to a file with the ending of an image.
+
+    Raises `SettingsError` where such a file is meant for more than one image, or is the image itself.
+    """
+    if output.suffix.lower() not in ENDINGS or output.is_dir():
+        return Mirror(output, paths)
+    if len(paths) != 1 or paths[0].is_dir():
+        raise SettingsError(f"{shown(output)} is a file for one image, and more are named: name a folder")
+    if _within(output, paths[0]):
+        raise SettingsError(f"{shown(output)} is the image itself: leave --output out to shrink it in place")
+    if output.suffix.lower() not in _same_format(paths[0].suffix.lower()):
+        raise SettingsError(
+            f"{shown(output)}: images keep their format, so that the name must end like {shown(paths[0].name)}"
+        )
+    return OneFile(absolute(output))
+
+
+def _same_format(suffix: str) -> tuple[str, ...]:
+    """Return the endings of the format that `suffix` belongs to; all of them for an ending that names none."""
+    formats = ((".png", ".apng"), (".jpg", ".jpeg", ".jpe", ".jfif"), (".gif",), (".webp",))
+    return next((endings for endings in formats if suffix in endings), ENDINGS)
+
+
 def _base(paths: Sequence[Path]) -> Path:
     folders = [absolute(path) if path.is_dir() else absolute(path).parent for path in paths]
-    return Path(os.path.commonpath(folders))
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError:  # two drives of Windows
+        raise SettingsError("--output takes images of one drive: run it once for each drive") from None
 
 
 def _within(folder: Path, outer: Path) -> bool:

@@ -82,6 +82,28 @@ def versions(path: Path) -> Iterator[bytes]:
             yield blob
 
 
+def staged(path: Path) -> bytes:
+    """Return what the index holds for the file at `path`, nothing where it holds none."""
+    return _git(path.parent, "cat-file", "blob", f":./{path.name}")
+
+
+def revision(folder: Path, word: str) -> str:
+    """Return the hash of the commit that `word` names in the repository of `folder`, "" where it names none."""
+    names = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{word}^{{commit}}")
+    return _git(folder, *names).decode("ascii", "replace").strip()
+
+
+def version_at(path: Path, commit: str) -> bytes:
+    """Return the file at `path` as `commit` holds it, nothing where it holds none."""
+    return _git(path.parent, "cat-file", "blob", f"{commit}:./{path.name}")
+
+
+def modified_since(folder: Path, commit: str) -> list[Path]:
+    """Return the files below `folder` that `commit` holds too, with other content."""
+    words = ("--name-only", "-z", "--relative", "--diff-filter=M", "--no-renames", "--no-ext-diff", "--no-textconv")
+    return _names(folder, _git(folder, "diff", *words, commit, "--", "."))
+
+
 def holds(folder: Path, data: bytes) -> bool:
     """Whether the repository of `folder` holds a file with these bytes, committed or staged."""
     name = _git(folder, "hash-object", "--stdin", given=data).decode("ascii", "replace").strip()
@@ -93,3 +115,25 @@ def _git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
         return git.ask(folder, "--literal-pathspecs", *arguments, given=given)
     except git.Silent:
         return b""
+
+
+def tracked(folder: Path) -> list[Path]:
+    """Return the files below `folder` that its git repository tracks; raises `Silent` outside of a repository."""
+    return _names(folder, git.ask(folder, "ls-files", "-z"))
+
+
+def changed_since(folder: Path, ref: str) -> list[Path]:
+    """Return the files below `folder` that differ from where `ref` and HEAD parted, and those git does not track yet.
+
+    Uncommitted changes count; deleted files do not. Raises `Silent` where git does not know `ref`.
+    """
+    commit = git.ask(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").strip()
+    parted = git.ask(folder, "merge-base", commit.decode("ascii"), "HEAD").strip().decode("ascii")
+    changed = git.ask(
+        folder, "diff", "--no-ext-diff", "--name-only", "-z", "--relative", "--diff-filter=ACMRT", parted, "--"
+    )
+    return _names(folder, changed + git.ask(folder, "ls-files", "-z", "--others", "--exclude-standard"))
+
+
+def _names(folder: Path, listed: bytes) -> list[Path]:
+    return [folder / os.fsdecode(name) for name in listed.split(b"\0") if name]

@@ -25,6 +25,6 @@ def unsupported(info: ImageInfo) -> str:
         return f"{info.scans} scans are over {MOST_SCANS}"
     if info.arithmetic:
         return "arithmetic coding, which no browser shows"
-    if info.pictures > 1:
-        return f"it holds {info.pictures} pictures"
+    if info.image_count > 1:
+        return f"it holds {info.image_count} images"
     return "it is signed (C2PA)" if info.signed else ""

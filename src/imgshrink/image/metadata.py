@@ -58,7 +58,7 @@ def reduce(data: bytes, *, notices: bool = True) -> bytes:
     """Return the image without GPS, thumbnails, camera data, XMP, text and comments, seal and bytes behind the end.
 
     ICC and colour chunks, orientation, density and what the image needs stay, with `notices` those too; EXIF shrinks to
-    what of these it holds. Incomplete, multi-picture and signed images come back unchanged.
+    what of these it holds. Incomplete, multi-image and signed images come back unchanged.
     """
     if notices:
         return dress(data, data, keep=False)
@@ -74,7 +74,7 @@ def dress(data: bytes, original: bytes, *, keep: bool) -> bytes:
     """Return `data`, reduced, with the notices and the density of `original` in place of its own.
 
     With `keep` also with what the original carries for other programs, byte for byte. Colours and orientation are those
-    of `data`. Incomplete, multi-picture and signed images come back unchanged, and so does one of another format.
+    of `data`. Incomplete, multi-image and signed images come back unchanged, and so does one of another format.
     """
     walked, model = _rewritable(data), _rewritable(original)
     if walked is None or model is None or walked[0] is not model[0]:
@@ -98,7 +98,7 @@ def graft(
     """Return the image with exactly these in place of its own; None leaves what is there, an empty one removes it.
 
     Where the orientation changes EXIF shrinks to what is kept. What a format can't hold (ICC and orientation in a GIF,
-    PNG colour chunks elsewhere) is left out. Incomplete, multi-picture and signed images come back unchanged.
+    PNG colour chunks elsewhere) is left out. Incomplete, multi-image and signed images come back unchanged.
     """
     walked = _rewritable(data)
     if walked is None:
@@ -120,7 +120,7 @@ def _without_reason(found: Carried) -> Carried:
 
 def _rewritable(data: bytes) -> tuple[Format, Sequence[Part]] | None:
     info = sniff(data)
-    if info is None or not info.complete or info.pictures > 1 or info.signed:
+    if info is None or not info.complete or info.image_count > 1 or info.signed:
         return None
     return info.format, tuple(parts(data, info.format))
 

@@ -23,6 +23,7 @@ from .sniff import describe, sniff
 COST: Mapping[Format, int] = MappingProxyType({Format.JPEG: 35, Format.PNG: 52, Format.GIF: 35, Format.WEBP: 40})
 """Bytes that a seal of a two-digit quality adds."""
 
+_START = b"imgshrink1 q"
 _SEAL = rb"imgshrink1 q(100|[1-9][0-9]?) [0-9a-f]{16}"
 _KINDS = {Format.JPEG: "COM", Format.PNG: "tEXt", Format.GIF: "extension:comment", Format.WEBP: "imgs"}
 _BODIES = {
@@ -58,14 +59,14 @@ def why_not_sealable(data: bytes) -> str:
     info = sniff(data)
     if info is None or not info.complete:
         return describe(data)
-    if info.pictures > 1:
-        return f"holds {info.pictures} images (MPF): rewriting it would lose all but the first"
+    if info.image_count > 1:
+        return f"holds {info.image_count} images (MPF): rewriting it would lose all but the first"
     return "signed (C2PA): any change would break the signature" if info.signed else ""
 
 
 def read_seal(data: bytes) -> int | None:
     """Return the quality of a valid seal; None where there is none, or the file was changed since."""
-    found = _find(data)
+    found = _find(data) if _START in data else None
     if found is None or len(found.seals) != 1 or found.seals[0].start != found.place:
         return None
     text = data[found.seals[0].start : found.seals[0].end]
@@ -75,7 +76,7 @@ def read_seal(data: bytes) -> int | None:
 
 def unseal(data: bytes) -> bytes:
     """Return the image without the seal at its place, valid or stale; `data` itself where there is none."""
-    found = _find(data)
+    found = _find(data) if _START in data else None
     return data if found is None or not found.seals else _without(data, found)
 
 

@@ -80,7 +80,7 @@ def _read_jpeg(data: bytes, walked: Sequence[Part]) -> _Facts:
         "depth": depth,
         "colour": _jpeg_colour(components, data[frame.body + 6 : frame.body_end], applications),
         "colour_chunks": ("ICC",) if any(_is_profile(kind, body) for kind, body in applications) else (),
-        "pictures": multi_picture_count(data, walked),
+        "image_count": multi_picture_count(data, walked),
         "signed": any(_signed(data, part) for part in walked),
         "arithmetic": int(frame.kind[3:]) >= 9,
         "scans": count_scans(walked),

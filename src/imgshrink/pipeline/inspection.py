@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ..core.errors import Unreadable
@@ -32,6 +32,7 @@ class State(Enum):
 class Inspected:
     """One file as it was found. `digest` is the SHA-256 of its bytes, `content` that of its bytes without a seal.
 
+    `sealed` is the quality of a seal that suffices, else 0.
     `size` is bytes, 0 for a file that was not read. `reason` says why a file is not open. `carried` names what the
     image carries for other programs, "" for nothing: where it may be rewritten, by `fingerprint`.
     """
@@ -44,6 +45,7 @@ class Inspected:
     digest: str = ""
     content: str = ""
     carried: str = ""
+    sealed: int = 0
 
 
 def inspect(source: Source, min_size: int, *, in_place: bool = False) -> Inspected:
@@ -55,9 +57,10 @@ def inspect(source: Source, min_size: int, *, in_place: bool = False) -> Inspect
         data = read(source.path)
     except Unreadable as error:
         return Inspected(source, State.UNSUPPORTED if error.large else State.UNREADABLE, reason=str(error))
-    state, reason, info = _judge(data, source, min_size)
-    if state is not State.OPEN:
-        return Inspected(source, state, len(data), reason, info)
+    found = _judge(data, source, min_size)
+    info = found.info
+    if found.state is not State.OPEN:
+        return found
     if in_place and _is_read_only(source):
         return Inspected(source, State.READ_ONLY, len(data), Reason.READ_ONLY, info)
     carried = read_carried(data)
@@ -76,18 +79,20 @@ def fingerprint(carried: Carried) -> str:
     return f"{content_hash(carried.leading)} {content_hash(carried.trailing)}"
 
 
-def _judge(data: bytes, source: Source, min_size: int) -> tuple[State, str, ImageInfo | None]:
+def _judge(data: bytes, source: Source, min_size: int) -> Inspected:
+    """Return what the bytes say by themselves."""
     info = sniff(data)
+    found = Inspected(source, State.OPEN, len(data), "", info)
     if info is None or not info.complete:
-        return State.BROKEN, describe(data), info
+        return replace(found, state=State.BROKEN, reason=describe(data))
     sealed = read_seal(data)
     if sealed is not None and suffices(sealed, source.recipe.quality):
-        return State.SHRUNK, Reason.SHRUNK, info
+        return replace(found, state=State.SHRUNK, reason=Reason.SHRUNK, sealed=sealed)
     if len(data) < min_size:
-        return State.SMALL, Reason.SMALL, info
+        return replace(found, state=State.SMALL, reason=Reason.SMALL)
     if why := unsupported(info):
-        return State.UNSUPPORTED, why, info
-    return State.OPEN, "", info
+        return replace(found, state=State.UNSUPPORTED, reason=why)
+    return found
 
 
 def _is_read_only(source: Source) -> bool:

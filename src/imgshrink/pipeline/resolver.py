@@ -40,13 +40,14 @@ class _LeftAlone(Exception):
     """The image is left alone in this run, for `reason`."""
 
     def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
         self.reason = reason
 
 
 class Resolver:
     """Resolves one image through cache and engines, and tracks the engines' failures for the run.
 
+    `unanswered` holds the last error of each engine that did not answer, `refused` why results of a remote one were not
+    taken: both for people, at the end.
     Engines in `lookup_only` are not asked: only their cached results are used. `slots` bounds how many images an engine
     holds at once, 16 by default. `wait` bounds the wait for another process that works on the same content, in seconds;
     after `end`, in monotonic seconds, nothing new is begun. Everything that waits watches `stop`.
@@ -84,6 +85,8 @@ class Resolver:
         self._failures: Counter[str] = Counter()
         self.disabled: dict[str, errors.EngineError] = {}
         self.fallen_back: Counter[str] = Counter()
+        self.unanswered: dict[str, errors.EngineError] = {}
+        self.refused: dict[str, Counter[str]] = {}
 
     def threads(self, items: Sequence[WorkItem]) -> int:
         """Return how many threads can have work: one for each slot of the largest engine, and some that verify.
@@ -179,11 +182,14 @@ class Resolver:
             answered()
             unchanged = candidate == data and item.recipe.keeps  # else dropping alone makes it smaller
             judgement = NotSmaller() if unchanged else self._judge(engine, data, candidate, item.recipe)
+            if isinstance(judgement, Refuse):
+                self._record_refusal(engine, judgement.reason)
         except errors.Declined as error:
             judgement = Refuse(str(error))
         except errors.Rejected as error:
             if not error.remembered:
                 self._reached(engine)
+                self._record_refusal(engine, str(error))
             judgement = Refuse(str(error))
         entry = Entry(Verdict.NOT_SMALLER, b"", "", engine.name, now, self._verify_version, item.recipe.quality)
         match judgement:
@@ -246,9 +252,16 @@ class Resolver:
             self.fallen_back[engine.name] += len(item.files)
             if engine.name in self.disabled:
                 return
+            self.unanswered[engine.name] = error
             self._failures[engine.name] += 1
             if error.lasting or self._failures[engine.name] >= MOST_FAILURES:
                 self.disabled[engine.name] = error
+
+    def _record_refusal(self, engine: Engine, reason: str) -> None:
+        if engine.local:
+            return
+        with self._lock:
+            self.refused.setdefault(engine.name, Counter())[reason] += 1
 
 
 def _fits(item: WorkItem, payload: bytes) -> bool:

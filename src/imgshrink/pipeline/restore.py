@@ -1,15 +1,15 @@
-"""Finds the original of a shrunk file: the backup made when it was replaced, else a version that git holds."""
+"""Finds the original of a shrunk file: the backup made when it was replaced, else what git has staged or committed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import Unreadable
 from ..core.keys import content_hash
 from ..files.atomic import replace
-from ..files.git import versions
+from ..files.git import staged, versions
 from ..files.originals import Originals
 from ..files.reader import read
 from ..image.seal import read_seal, unseal
@@ -51,12 +51,23 @@ def find_original(path: Path, originals: Originals, same: Same) -> Original | No
     quality = read_seal(now)
     if quality is None:
         return None
-    found = next((blob for blob in versions(path) if _is_image(blob) and read_seal(blob) is None), None)
-    if found is None or not (content_hash(found) == content_hash(unseal(now)) or same(found, unseal(now), quality)):
-        return None
-    return Original(path, now, found, GIT)
+    output = unseal(now)
+    for found in _in_git(path):
+        if content_hash(found) == content_hash(output) or same(found, output, quality):
+            return Original(path, now, found, GIT)
+    return None
 
 
-def _is_image(blob: bytes) -> bool:
+def _in_git(path: Path) -> Iterator[bytes]:
+    """Yield the unsealed image that is staged, then the one that was committed last, if that is another."""
+    index = staged(path)
+    if _is_original(index):
+        yield index
+    committed = next((blob for blob in versions(path) if _is_original(blob)), index)
+    if committed != index:
+        yield committed
+
+
+def _is_original(blob: bytes) -> bool:
     info = sniff(blob)
-    return info is not None and info.complete
+    return info is not None and info.complete and read_seal(blob) is None

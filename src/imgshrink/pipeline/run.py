@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,8 +52,11 @@ class Observer(Protocol):
     def replaced(self, source: Source, before: bytes, after: bytes) -> None:
         """The file of `source` held `before` and now holds `after`."""
 
-    def disabled(self, engine: str, error: EngineError, images: int) -> None:
-        """`engine` was disabled because of `error`; `images` files were resolved without it."""
+    def unanswered(self, engine: str, error: EngineError, images: int) -> None:
+        """`engine` did not answer, the last time because of `error`; `images` files were resolved without it."""
+
+    def refused(self, engine: str, reasons: Mapping[str, int]) -> None:
+        """Results of `engine`, which had to be paid for, were not taken; `reasons` says how many for each reason."""
 
 
 class Destination(Protocol):
@@ -93,9 +96,11 @@ def run(
         observer.planned(plan)
     for item, outcome in resolve_all(new, resolver, [observer.waiting for observer in observers]):
         yield from _settle(item, outcome, destination, policy, observers)
-    for name, error in resolver.disabled.items():
-        for observer in observers:
-            observer.disabled(name, error, resolver.fallen_back[name])
+    for observer in observers:
+        for name, error in resolver.unanswered.items():
+            observer.unanswered(name, error, resolver.fallen_back[name])
+        for name, reasons in resolver.refused.items():
+            observer.refused(name, reasons)
 
 
 def survey(sources: Iterable[Source], *, resolver: Resolver, policy: Policy) -> tuple[list[Survey], Plan]:
@@ -201,7 +206,7 @@ def _drops(image: Inspected) -> bool:
 
 def _left(image: Inspected, status: Status, reason: str) -> Outcome:
     return Outcome(
-        image.source.name, status, image.size, image.size, _format(image), reason=reason
+        image.source.name, status, image.size, image.size, _format(image), reason=reason, sealed=image.sealed
     )  # fmt: skip
 
 

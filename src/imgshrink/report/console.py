@@ -8,6 +8,8 @@ from typing import TextIO
 
 from .quoting import fitting
 
+STANDARD_ERROR = 2
+
 
 def put(stream: TextIO | None, line: str) -> bool:
     """Print a line and flush; return False if the stream is full, or its reader is gone.
@@ -25,6 +27,17 @@ def put(stream: TextIO | None, line: str) -> bool:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return False
     return True
+
+
+def occupy_standard_streams() -> None:
+    """Open the null device as each of the descriptors 0 to 2 that was closed when the program started.
+
+    Otherwise the next file that is opened gets that number, and holds whatever is printed to the stream: by a library,
+    or by a program that inherits it.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

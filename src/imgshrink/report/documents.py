@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..core.model import Outcome
 from .quoting import shown
@@ -15,16 +15,22 @@ VERSION = 1
 LARGEST = 20
 WORDS = (
     "images", "optimized", "kept", "sealed", "skipped", "failed",
-    "before", "after", "from_cache", "uploads", "quota_left", "seconds",
+    "before", "after", "from_cache", "uploads", "quota_left", "seconds", "dropped", "excluded",
 )  # fmt: skip
 MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@-])")
 
 
-def to_json(outcomes: Iterable[Outcome], summary: Summary) -> str:
-    """Return the JSON report, with sizes in bytes and the images by path."""
+def to_json(outcomes: Iterable[Outcome], summary: Summary, notes: Sequence[str] | None = None) -> str:
+    """Return the JSON report, with sizes in bytes and the images by path; `notes` are lines for people."""
     numbers = {word: getattr(summary, word) for word in WORDS}
     images = [_image(row) for row in sorted(outcomes, key=lambda row: row.path)]
-    document = {"version": VERSION, "summary": numbers | {"seconds": round(summary.seconds, 3)}, "images": images}
+    document: dict[str, object] = {
+        "version": VERSION,
+        "summary": numbers | {"seconds": round(summary.seconds, 3)},
+        "images": images,
+    }
+    if notes is not None:
+        document["notes"] = list(notes)
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
 
 

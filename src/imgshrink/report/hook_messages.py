@@ -20,12 +20,14 @@ KIB = 1024
 class UndoCommands:
     """The commands that restore originals: `git restore` for those that are `restorable`, `program` for the others.
 
-    `base` is the top of the work tree if git was called from a folder below it, else "".
+    `base` is the top of the work tree if git was called from a folder below it, else "". `compare` is the command that
+    shows images beside their originals, "" where there is none.
     """
 
     restorable: Collection[str]
     program: str
     base: str = ""
+    compare: str = ""
 
 
 def rewritten(outcomes: Iterable[Outcome], ways: UndoCommands) -> list[str]:
@@ -38,6 +40,7 @@ def rewritten(outcomes: Iterable[Outcome], ways: UndoCommands) -> list[str]:
     names = [row.path for row in shrunk] + sealed
     return [
         *summed_up(rows),
+        *_side_by_side([row.path for row in shrunk], ways),
         f"Check the result, then add and commit again:   git add {_targets(names, ways)}",
         *_back(names, ways),
         "Commit without shrinking:                      SKIP=imgshrink git commit",
@@ -53,6 +56,15 @@ def summed_up(rows: Iterable[Outcome]) -> list[str]:
     if lost := sum(row.dropped for row in rows):
         gained.append(f"imgshrink: {dropped(lost)}")
     return gained + ([_sealed(sealed)] if sealed else [])
+
+
+def _side_by_side(names: Sequence[str], ways: UndoCommands) -> list[str]:
+    """Return the command that shows images beside their originals, the largest savings if there are many."""
+    if not ways.compare:
+        return []
+    words = "See them beside the originals:" if len(names) <= LISTED else "See the largest beside the originals:"
+    listed = " ".join(quoted(posixpath.join(ways.base, name)) for name in names[:LISTED])
+    return [f"{words:<47}{ways.compare} {listed}"]
 
 
 def _back(names: Sequence[str], ways: UndoCommands) -> list[str]:
@@ -140,6 +152,16 @@ def not_shrunk(
         *sizes(largest, listed=listed),
         f"Shrink them:   {_cure([row.path for row in largest], hook=hook, runner=runner)}",
         f"Keep as is:    add them to `exclude` in {file}",
+    ]
+
+
+def too_large(rows: Sequence[Outcome], limit: int, *, listed: int = LISTED) -> list[str]:
+    """Return the block of a check that found `rows` larger than `limit` bytes."""
+    largest = sorted(rows, key=lambda row: (-row.before, row.path))
+    are = "is" if len(rows) == 1 else "are"
+    return [
+        f"imgshrink: {counted(len(rows), 'image')} {are} larger than {size(limit)} (--max-size)",
+        *sizes(largest, listed=listed),
     ]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from ..core.model import Outcome, Plan
+from ..core.model import Note, Outcome, Plan
 from .quoting import shown
 from .summary import Summary
 from .units import about, counted, part, share, size, span
@@ -95,6 +95,27 @@ def dropped(images: int) -> str:
     return f"{counted(images, 'image')} lost what {them} carried for other programs (embedded: drop)"
 
 
+def shrunk_before(qualities: Mapping[int, int], quality: int) -> str:
+    """Say that images stay as they are, though another `quality` is asked for; `qualities` counts them by theirs."""
+    count = sum(qualities.values())
+    at = " and ".join(str(made_with) for made_with in sorted(qualities))
+    stay, originals = ("was", "the original") if count == 1 else ("were", "the originals")
+    return (
+        f"{counted(count, 'image')} {stay} shrunk at quality {at} before: "
+        f"`imgshrink optimize --redo --quality {quality}` starts from {originals}"
+    )
+
+
+def in_order(notes: Iterable[Note], *, strict: bool) -> list[str]:
+    """Return the lines of notes; with `strict` those that fail the run come last, and one line says that they do."""
+    notes = list(notes)
+    failures = [note.text for note in notes if note.failure]
+    if not (strict and failures):
+        return [note.text for note in notes]
+    lines = "the line" if len(failures) == 1 else f"the {len(failures)} lines"
+    return [*(note.text for note in notes if not note.failure), *failures, f"failed for {lines} above: strict is on"]
+
+
 def left_alone(rows: Sequence[Outcome]) -> str:
     """Name at most ten images that were left alone, with the reason of each."""
     listed = ", ".join(f"{shown(row.path)} ({shown(row.reason)})" for row in rows[:LISTED])
@@ -157,6 +178,19 @@ def out_of_reach(reason: str, images: int, *, fallen_back: bool = True, retry: s
     return f"{reason}: {_went(images, 'new image')}" + (f"; {retry}" if retry else "")
 
 
+def refused(host: str, reasons: Mapping[str, int], *, fallen_back: bool = True) -> str:
+    """Say which results of the API were not taken, why, what they cost, and what became of their images."""
+    count = sum(reasons.values())
+    why = ", ".join(shown(reason) + (f" ({number})" if len(reasons) > 1 else "") for reason, number in reasons.items())
+    spent = "was not used, and its upload is spent" if count == 1 else "were not used, and their uploads are spent"
+    fate = (
+        f"{LOCAL} did the work"
+        if fallen_back
+        else f"{'the image stays as it is' if count == 1 else 'the images stay as they are'}"
+    )
+    return f"{counted(count, 'result')} of {host} {spent}: {why}; {fate}"
+
+
 def uploading(images: int, count: int, host: str, quota_left: int | None) -> str:
     """Say before the first upload how many images, of `count` bytes, go to which host, and the quota that is left."""
     quota = "" if quota_left is None else f"; quota left: {quota_left}"
@@ -187,6 +221,12 @@ def dry_run_summary(plan: Plan, *, finished: int, known: int, small: int, left: 
     apart = {"left alone": left, "under min_size": small, "excluded": excluded}
     parts += [f"{count} {words}" for words, count in apart.items() if count]
     return f"{counted(plan.images, 'image')}, {size(plan.before)}: {', '.join(parts)}"
+
+
+def known_savings(rows: Sequence[Outcome]) -> str:
+    """Say what results in the cache would save."""
+    before, after = sum(row.before for row in rows), sum(row.after for row in rows)
+    return f"in the cache, {size(before)} -> {size(after)}, {share(before, after)} smaller:"
 
 
 def uploads_needed(needed: int, allowed: int, quota_left: int | None) -> str:

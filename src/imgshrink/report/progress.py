@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..core.errors import AccountError, EngineError
@@ -15,6 +15,9 @@ from .summary import Summary, left, summarize
 
 EVERY = 10.0
 FIRST_ESTIMATE = 5.0
+FEWEST, LEAST, ENOUGH = 5, 0.1, 0.5
+"""An estimate needs so many images and at least so large a share of the bytes, or that share alone."""
+
 
 Info = Callable[[str], None]
 
@@ -86,11 +89,16 @@ class ProgressReporter:
     def replaced(self, source: Source, before: bytes, after: bytes) -> None:
         """Do nothing: single images are not announced."""
 
-    def disabled(self, engine: str, error: EngineError, images: int) -> None:
-        """Collect a note about an engine that was disabled."""
-        text = self._why_disabled(engine, error, images)
+    def unanswered(self, engine: str, error: EngineError, images: int) -> None:
+        """Collect a note about an engine that did not answer."""
+        text = self._why_unanswered(engine, error, images)
         if text:
             self._notes.append(Note(text, failure=getattr(error, "failure", True)))
+
+    def refused(self, engine: str, reasons: Mapping[str, int]) -> None:
+        """Collect a note about results that were paid for and not taken."""
+        fallen_back = engine == "hosted" and self._settings.engine != "hosted"
+        self._notes.append(Note(messages.refused(self._spending.host, reasons, fallen_back=fallen_back)))
 
     def counted(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Pass `outcomes` on, and count those of new images."""
@@ -129,12 +137,16 @@ class ProgressReporter:
         return notes + [other if isinstance(other, Note) else Note(other) for other in others]
 
     def _left(self, now: float) -> float | None:
+        """Return an estimate in seconds, None while too little is done to make one: images differ a lot."""
         passed = now - self._work_started
-        if self._plan is None or passed < FIRST_ESTIMATE or not self._done_bytes:
+        if self._plan is None or passed < FIRST_ESTIMATE:
+            return None
+        share = self._done_bytes / max(1, self._plan.new_bytes)
+        if share < ENOUGH and (self._done < FEWEST or share < LEAST):
             return None
         return passed * (self._plan.new_bytes - self._done_bytes) / self._done_bytes
 
-    def _why_disabled(self, engine: str, error: EngineError, images: int) -> str:
+    def _why_unanswered(self, engine: str, error: EngineError, images: int) -> str:
         fallen_back = engine == "hosted" and self._settings.engine != "hosted"
         match error:
             case AccountError(kind="refused"):

@@ -11,11 +11,12 @@ from ..core.errors import Unwritable
 from ..core.model import Outcome
 from ..core.text import shown
 from ..files.atomic import write
+from . import advice
 from .documents import DOCUMENTS, to_markdown
 from .summary import Summary
 
 if TYPE_CHECKING:
-    from .html_page import Preview
+    from .html.previews import Preview
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -27,16 +28,17 @@ def publish(
     report: Path | None,
     environ: Mapping[str, str],
     previews: Mapping[str, Preview] = MappingProxyType({}),
+    actions: advice.Advice = advice.none,
 ) -> list[str]:
     """Write the report and append to the job's summary where asked for; return a line for each that failed.
 
-    `previews` are those of an HTML report, by path.
+    `previews` are those of an HTML report, by path; `actions` says what it offers to do about an image.
     """
     notes = []
     if report is not None:
         try:
             report.parent.mkdir(parents=True, exist_ok=True)
-            write(report, _document(report, outcomes, summary, previews).encode())
+            write(report, _document(report, outcomes, summary, previews, actions).encode())
         except (OSError, Unwritable) as error:
             notes.append(f"the report can't be written: {error}")
     page = environ.get(STEP_SUMMARY, "")
@@ -49,10 +51,16 @@ def publish(
     return notes
 
 
-def _document(report: Path, outcomes: Sequence[Outcome], summary: Summary, previews: Mapping[str, Preview]) -> str:
+def _document(
+    report: Path,
+    outcomes: Sequence[Outcome],
+    summary: Summary,
+    previews: Mapping[str, Preview],
+    actions: advice.Advice,
+) -> str:
     kind = report.suffix.lower()
     if kind in DOCUMENTS:
         return DOCUMENTS[kind](outcomes, summary)
-    from .html_page import images_folder, to_html
+    from .html.page import images_folder, to_html
 
-    return to_html(outcomes, summary, previews, images_folder(report))
+    return to_html(outcomes, summary, previews, images_folder(report), actions=actions)

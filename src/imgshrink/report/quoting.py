@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from ..core.text import shown
 
-__all__ = ["fitting", "folder_of", "pathspec", "quoted", "shown"]
+__all__ = ["double_quoted", "fitting", "folder_of", "literal_pattern", "pathspec", "quoted", "shown"]
 
 GLOB = set("*?[\\")
+SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -49,6 +50,18 @@ def pathspec(name: str, *, top: bool = False) -> str:
     if top:
         return quoted(f":/{name}")
     return quoted(f"./{name}" if name.startswith(":") else name)
+
+
+def literal_pattern(name: str) -> str:
+    """Return the gitignore pattern that matches only the file `name`, relative to the file that holds the pattern."""
+    pattern = SPECIAL.sub(r"\\\1", name.replace(os.sep, "/"))
+    return pattern if pattern.startswith("../") else "/" + pattern
+
+
+def double_quoted(text: str) -> str:
+    """Return `text` as a string of TOML and of YAML."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in escaped) + '"'
 
 
 def folder_of(names: Sequence[str]) -> str:

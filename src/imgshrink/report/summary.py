@@ -10,8 +10,9 @@ from ..core.model import Outcome, Reason, Status
 
 @dataclass(frozen=True)
 class Summary:
-    """Numbers of one run. Sizes are bytes, times seconds; the first twelve are the words of the JSON report.
+    """Numbers of one run. Sizes are bytes, times seconds.
 
+    The first twelve, `dropped` and `excluded` are words of the JSON report.
     Of the skipped images, `small` are under min_size, `late` were left when max_time was over, `unserved` had no
     engine, and `pending` wait for a result that is paid for. Of the optimized ones, `known` came from the cache.
     `answered` counts the images that an engine worked on in this run, `dropped` those that lost what they carried for

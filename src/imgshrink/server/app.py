@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -32,11 +32,13 @@ from .keys import Key, Keys
 from .limits import Limits
 from .middleware import RequestMiddleware
 from .openapi import document
+from .page import page
 from .queue import JobQueue, Leases
 from .rate_limit import RateLimiter
 from .upload_slots import UploadSlots
 from .uploads import UploadHandler, UploadRequest
 
+HOME = "/"
 HEALTH = "/health"
 OPENAPI = "/openapi.json"
 IDEMPOTENCY_FORM = "An Idempotency-Key is 1 to 255 visible ASCII characters."
@@ -93,10 +95,12 @@ class Api:
         self._slots = UploadSlots(limits)
         self._storing = asyncio.Semaphore(limits.storing)
         self._document = document(public_url, limits)
+        self._page, self._policy = page(public_url)
 
     def routes(self) -> list[Route]:
         """Return all routes."""
         return [
+            Route(HOME, self.home),
             Route(tinyjpg.OPTIMIZE, self.optimize, methods=["POST"]),
             Route(tinyjpg.STATUS, self.status),
             Route(tinyjpg.USAGE, self.usage),
@@ -154,6 +158,10 @@ class Api:
         name = request.path_params["name"]
         job = await run_in_threadpool(self._queue.optimized, name)
         return await _file(request, job, self._blobs.result(job.optimized_name) if job else None)
+
+    async def home(self, _: Request) -> Response:
+        """Return the page for people."""
+        return HTMLResponse(self._page, headers={"Content-Security-Policy": self._policy, "Cache-Control": "no-cache"})
 
     async def health(self, _: Request) -> Response:
         """Return 200 while requests are served and the queue can be read."""

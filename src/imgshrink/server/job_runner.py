@@ -6,10 +6,11 @@ import errno
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from ..core.errors import Declined, EngineError, Unavailable
+from ..core.errors import Declined, EngineError, MachineTrouble, Unavailable
 from ..core.model import DROP, Accept, Judgement, Recipe, Refuse
 from ..engines import Engine
 from ..image.sniff import sniff
@@ -26,12 +27,16 @@ _POLL_SECONDS = 1.0
 _SWEEP_SECONDS = 60.0
 _JOIN_SECONDS = 2.0
 _MESSAGE_LENGTH = 300
+_FREE_TRIES = 3
 _TRANSIENT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EAGAIN)
 _FAILED_MESSAGE = "the image could not be optimized"
 
 
 class JobRunner:
-    """`jobs` threads that shrink images, one that renews leases, one that deletes expired files."""
+    """`jobs` threads that shrink images, one that renews leases, one that deletes expired files.
+
+    Trouble of the machine costs an image no try, at first: one that meets it three times may be the cause of it.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class JobRunner:
         self._wake = threading.Condition()
         self._stopping, self._stopped = threading.Event(), threading.Event()
         self._held: dict[Job, float] = {}
+        self._troubled: Counter[int] = Counter()
         self._workers = [self._thread(self._work, f"work-{number}") for number in range(jobs)]
         self._maintenance = [self._thread(self._renew, "renew"), self._thread(self._sweep, "sweep")]
 
@@ -94,8 +100,9 @@ class JobRunner:
         self._held[job] = begun
         try:
             self._complete(job, self._optimize(job), time.monotonic() - begun)
+            self._troubled.pop(job.id, None)
         except EngineError as error:
-            if isinstance(error, Unavailable):
+            if isinstance(error, Unavailable) or (isinstance(error, MachineTrouble) and self._is_free(job)):
                 self._requeue(job, error)
             else:
                 self._fail(job, str(error) or _FAILED_MESSAGE, final=isinstance(error, (Declined, _FinalFailure)))
@@ -107,6 +114,11 @@ class JobRunner:
                 self._fail(job, _FAILED_MESSAGE, final=False)
         finally:
             self._held.pop(job, None)
+
+    def _is_free(self, job: Job) -> bool:
+        """Return whether another try after trouble of the machine costs nothing; it does if that has come often."""
+        self._troubled[job.id] += 1
+        return self._troubled[job.id] <= _FREE_TRIES
 
     def _optimize(self, job: Job) -> bytes:
         data = self._blobs.original(job.original_name).read_bytes()
@@ -129,6 +141,8 @@ class JobRunner:
         if self._stopping.is_set():
             self._leases.release(job)
         elif self._leases.fail(job, message[:_MESSAGE_LENGTH], final=final):
+            if final or job.tries >= self._limits.tries:
+                self._troubled.pop(job.id, None)
             log.warning("image %d: try %d: %s", job.id, job.tries, message)
 
     def _requeue(self, job: Job, error: Exception) -> None:

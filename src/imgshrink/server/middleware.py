@@ -76,8 +76,10 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            own = list(message.get("headers", []))
+            added = [(name, value) for name, value in HEADERS if name not in dict(own)]
             early = [] if self._arrived else [CLOSE]
-            await self._send({**message, "headers": [*message.get("headers", []), *HEADERS, *early]})
+            await self._send({**message, "headers": [*own, *added, *early]})
             return
         self._sent += len(message.get("body", b""))
         if message.get("more_body", False) or self._arrived:

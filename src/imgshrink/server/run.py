@@ -24,7 +24,7 @@ from .data_lock import locked
 from .database import Database
 from .job_runner import Verify
 from .keys import Keys
-from .limits import Limits
+from .limits import MONTHLY_LIMIT, Limits
 
 FIRST_KEY = "first"
 KEEP_ALIVE = 15
@@ -157,7 +157,9 @@ def _announce_key(data: Path, announce: Callable[[str], None]) -> None:
         keys = Keys(database)
         if not keys.all():
             secret = keys.add(FIRST_KEY)
-            announce(f"imgshrink server: the first API key, shown only now: {secret}")
+            announce(
+                f"imgshrink server: the first API key ({MONTHLY_LIMIT:,} images a month), shown only now: {secret}"
+            )
     finally:
         database.close()
 

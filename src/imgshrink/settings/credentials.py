@@ -18,13 +18,17 @@ API_URL = "https://www.tinyjpg.co"
 
 @dataclass(frozen=True)
 class Account:
-    """The account as the environment and the user's own file give it; `key_empty`: the variable is set and empty."""
+    """The account as the environment and the user's own file give it; `key_empty`: the variable is set and empty.
+
+    `problem` says what is wrong with it, "" where nothing is; there is no key then.
+    """
 
     api_key: str | None = field(default=None, repr=False)
     key_empty: bool = False
     api_url: str = API_URL
     download_hosts: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
 
 
 def belongs_to_account(key: str) -> bool:
@@ -33,18 +37,24 @@ def belongs_to_account(key: str) -> bool:
 
 
 def read_account(environ: Mapping[str, str]) -> Account:
-    """Read the account; the environment overrides the user's `config.toml`."""
-    found = {name: (value, source) for name, value, source in _own_file(environ)}
+    """Read the account; the environment overrides the user's `config.toml`. Never raises: see `Account.problem`."""
+    problem = ""
+    try:
+        found = {name: (value, source) for name, value, source in _own_file(environ)}
+    except SettingsError as error:
+        found, problem = {}, str(error)
     for name in NAMES:
         if environ.get(PREFIX + name.upper(), "").strip():
             found[name] = (environ[PREFIX + name.upper()].strip(), PREFIX + name.upper())
     key, source = found.get("api_key", ("", ""))
+    problem = problem or _problem(key, source)
     return Account(
-        _checked(key, source) or None,
+        None if problem else key or None,
         key_empty=not key and PREFIX + "API_KEY" in environ,
         api_url=found.get("api_url", (API_URL, ""))[0],
         download_hosts=tuple(found.get("download_hosts", ("", ""))[0].replace(",", " ").split()),
         sources={name: source for name, (_, source) in found.items()},
+        problem=problem,
     )
 
 
@@ -52,12 +62,10 @@ def _plain(key: str) -> str:
     return key.lower().replace("-", "_").removeprefix(PREFIX.lower())
 
 
-def _checked(key: str, source: str) -> str:
-    if any(not "!" <= letter <= "~" for letter in key):
-        raise SettingsError(
-            f"the API key in {source} holds a space, a line break or a letter beyond ASCII: copy it again"
-        )
-    return key
+def _problem(key: str, source: str) -> str:
+    if all("!" <= letter <= "~" for letter in key):
+        return ""
+    return f"the API key in {source} holds a space, a line break or a letter beyond ASCII: copy it again"
 
 
 def _own_file(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,14 @@ def load(
     environ: Mapping[str, str],
     arguments: Mapping[str, object] | None = None,
     near: Path | None = None,
+    here: Path | None = None,
+    docs: Path | None = None,
 ) -> Settings:
     """Return the settings that apply at `start`: a folder, or the mkdocs.yml itself. None as a value means not given.
 
     `frontend` is plugin, hook or command. The project file is searched from `near` upward, by default from `start`.
+    The paths and patterns of environment and arguments are relative to `here`, by default to the folder of `start`.
+    `docs` is the docs folder of a site: patterns may be written relative to it too.
     Raises `SettingsError` that names the source, the setting and the cure.
     """
     folder = (start.parent if start.is_file() else start).absolute()
@@ -45,8 +50,7 @@ def load(
     sources = (
         Source(PROJECT, project.values, project.folder, str(project.file)),
         Source(MKDOCS, _given(mkdocs), folder, str(start) if start.is_file() else "mkdocs.yml"),
-        Source(ENVIRONMENT, given_in_environment(environ), folder, "the environment"),
-        Source(ARGUMENT, _given(arguments), folder, "the command line"),
+        *_in_person(environ, arguments, here or folder),
     )
     resolved: dict[str, Resolved] = {}
     for source in sources:
@@ -56,13 +60,21 @@ def load(
     _clear_overrides(resolved)
     settings = _settings(resolved, frontend, environ, read_account(environ))
 
-    def nested(folder: Path) -> Settings:
-        return load(start, frontend=frontend, mkdocs=mkdocs, environ=environ, arguments=arguments, near=folder)
-
+    again = partial(
+        load, start, frontend=frontend, mkdocs=mkdocs, environ=environ, arguments=arguments, here=here, docs=docs
+    )
     return replace(
         settings, base=project.folder, privacy=privacy, notes=tuple(notes), project_file=project.file,
-        home=home(environ), near=nested,
+        home=home(environ), near=lambda folder: again(near=folder), docs=docs, site=folder,
     )  # fmt: skip
+
+
+def _in_person(environ: Mapping[str, str], arguments: Mapping[str, object] | None, here: Path) -> tuple[Source, ...]:
+    """Return the sources of this run alone, whose paths are relative to `here`."""
+    return (
+        Source(ENVIRONMENT, given_in_environment(environ), here, "the environment"),
+        Source(ARGUMENT, _given(arguments), here, "the command line"),
+    )
 
 
 def _given(values: Mapping[str, object] | None) -> Mapping[str, object]:
@@ -82,6 +94,7 @@ def _settings(
         state_dir=state_folder(environ),
         api_key=account.api_key,
         key_empty=account.key_empty,
+        account_problem=account.problem,
         api_url=account.api_url,
         download_hosts=account.download_hosts,
     )

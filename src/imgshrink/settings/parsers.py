@@ -10,16 +10,24 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)?", re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)?", re.ASCII | re.IGNORECASE)
 SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?", re.IGNORECASE)
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?", re.ASCII | re.IGNORECASE)
 POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+LONGEST = 365 * 24 * 3600.0
+LARGEST = 1024**5
+SHOWN = 80
 TRUE = ("true", "yes", "on", "1")
 FALSE = ("false", "no", "off", "0")
 
 
 class InvalidValue(ValueError):
     """The value is wrong; the text says what is allowed."""
+
+
+class InvalidPart(InvalidValue):
+    """A part of the value is wrong; the text names it and says what is allowed, and follows the name of the setting."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +50,7 @@ Parser = Callable[[RawValue], T]
 def _number(given: RawValue) -> float | None:
     value = given.value
     if given.text and isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
+        value = float(value) if NUMBER.fullmatch(value.strip()) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if abs(value) < float("inf") else None
@@ -113,8 +118,8 @@ def duration(given: RawValue) -> float | None:
         match = DURATION.fullmatch(value.strip())
         value = float(match[1]) * SECONDS[(match[2] or "").lower()] if match else None
     seconds = _number(RawValue(value))
-    if seconds is None or seconds <= 0:
-        raise InvalidValue("a time such as 600, 90s, 10m or 1h, or none")
+    if seconds is None or not 0 < seconds <= LONGEST:
+        raise InvalidValue("a time such as 600, 90s, 10m or 1h, of a year at most, or none")
     return float(seconds)
 
 
@@ -123,10 +128,11 @@ def size(given: RawValue) -> int:
     value: object = given.value
     if isinstance(value, str):
         match = SIZE.fullmatch(value.strip())
-        value = match and int(float(match[1]) * (1024 if match[3] else 1000) ** POWER[(match[2] or "").lower()])
+        value = match and float(match[1]) * (1024 if match[3] else 1000) ** POWER[(match[2] or "").lower()]
+        value = value // 1 if isinstance(value, float) else None
     count = _number(RawValue(value))
-    if count is None or count != int(count) or count < 0:
-        raise InvalidValue("a size such as 1024, 4KiB, 500MB or 2GiB")
+    if count is None or not 0 <= count <= LARGEST or count != int(count):
+        raise InvalidValue("a size such as 1024, 4KiB, 500MB or 2GiB, of 1024 TiB at most")
     return int(count)
 
 
@@ -171,6 +177,24 @@ def each(row: Parser[T]) -> Parser[tuple[T, ...]]:
     def parse(given: RawValue) -> tuple[T, ...]:
         if not isinstance(given.value, list | tuple):
             raise InvalidValue("a list")
-        return tuple(row(replace(given, value=value)) for value in given.value)
+        return tuple(_row(row, replace(given, value=value), number) for number, value in enumerate(given.value, 1))
 
     return parse
+
+
+def _row(row: Parser[T], given: RawValue, number: int) -> T:
+    try:
+        return row(given)
+    except InvalidPart as error:
+        raise InvalidPart(f"row {number}: {error}") from None
+    except InvalidValue as error:
+        raise InvalidPart(f"row {number} is {shown_value(given.value)}; it must be {error}") from None
+
+
+def shown_value(value: object) -> str:
+    """Return a value as errors show it: in quotes if it is text, and cut if it is long."""
+    try:
+        words = str(value).lower() if isinstance(value, bool) else repr(value)
+    except ValueError:  # Python prints no whole number of more than 4,300 digits
+        return "a very long number"
+    return words if len(words) <= SHOWN else words[:SHOWN] + "..."

@@ -14,6 +14,7 @@ from .credentials import API_URL
 from .folders import cache_folder, state_folder
 from .machine import processors
 from .parsers import (
+    InvalidPart,
     InvalidValue,
     Parser,
     RawValue,
@@ -26,6 +27,7 @@ from .parsers import (
     lines,
     path,
     per_cent,
+    shown_value,
     size,
     whole,
 )
@@ -77,9 +79,29 @@ PARTS: Mapping[str, Parser[Any]] = {"paths": lines, "quality": QUALITY, "engine"
 def override(given: RawValue) -> Override:
     """Return one row of `overrides`, from a table."""
     row = given.value
-    if not isinstance(row, Mapping) or "paths" not in row or len(row) < 2 or not row.keys() <= PARTS.keys():
-        raise InvalidValue("a list of tables, each with paths, and with quality or engine or both")
-    return Override(**{name: PARTS[name](dataclasses.replace(given, value=value)) for name, value in row.items()})
+    if not isinstance(row, Mapping):
+        raise InvalidValue("a table with paths, and with quality or engine or both")
+    for name in row:
+        if name not in PARTS:
+            raise InvalidPart(_unknown_part(str(name)))
+    if "paths" not in row or len(row) < 2:
+        missing = "quality or engine" if "paths" in row else "paths"
+        raise InvalidPart(f"{missing} is missing; it must have paths, and quality or engine or both")
+    return Override(**{name: _part(name, dataclasses.replace(given, value=value)) for name, value in row.items()})
+
+
+def _unknown_part(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower(), list(PARTS), n=1, cutoff=0.5)
+    return f"{name} is not known: " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(PARTS)}")
+
+
+def _part(name: str, given: RawValue) -> Any:  # noqa: ANN401  as various as the parts
+    try:
+        return PARTS[name](given)
+    except InvalidValue as error:
+        raise InvalidPart(f"{name} is {shown_value(given.value)}; it must be {error}") from None
 
 
 def setting(
@@ -102,9 +124,11 @@ def setting(
 class Settings:
     """All settings, complete and checked.
 
-    `base` is the folder of the project file (of the start where there is none). `sources` says for every setting where
+    `base` is the folder of the project file (of the start where there is none). `docs` is the docs folder of the site
+    whose file lies in the folder `site`, None for settings of no site. `sources` says for every setting where
     its value came from. `privacy`: the project's file promises that nothing is uploaded. `near` returns the settings
-    under the project file that is nearest to a folder. `notes` are lines for people.
+    under the project file that is nearest to a folder. `notes` are lines for people. `account_problem` says what is
+    wrong with the API key or its file, "" where nothing is: only what uses the key fails for it.
     """
 
     engine: str = setting(
@@ -174,6 +198,8 @@ class Settings:
     )
     frontend: str = "command"
     base: Path = dataclasses.field(default_factory=Path.cwd)
+    docs: Path | None = None
+    site: Path = Path()
     bases: Mapping[str, Path] = dataclasses.field(default_factory=dict)
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     privacy: bool = False
@@ -183,6 +209,7 @@ class Settings:
     notes: tuple[str, ...] = ()
     api_key: str | None = dataclasses.field(default=None, repr=False)
     key_empty: bool = False
+    account_problem: str = ""
     api_url: str = API_URL
     download_hosts: tuple[str, ...] = ()
     state_dir: Path = dataclasses.field(default_factory=lambda: state_folder(os.environ))

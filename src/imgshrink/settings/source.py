@@ -9,10 +9,8 @@ from pathlib import Path
 from ..core.errors import SettingsError
 from .credentials import PREFIX as ACCOUNT_PREFIX
 from .credentials import belongs_to_account
-from .parsers import InvalidValue, RawValue
+from .parsers import InvalidPart, InvalidValue, RawValue, shown_value
 from .schema import ARGUMENT, ENVIRONMENT, MKDOCS, PREFIX, PROJECT, Field, fields_of
-
-SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -66,13 +64,10 @@ def read(source: Source, project: Path) -> Iterator[tuple[str, object]]:
 def _parsed(source: Source, field: Field, given: RawValue) -> object:
     try:
         return field.parse(given)
+    except InvalidPart as error:
+        raise SettingsError(f"{source.where(field.name)}, {error}") from None
     except InvalidValue as error:
-        raise SettingsError(f"{source.where(field.name)} is {_shown(given.value)}; it must be {error}") from None
-
-
-def _shown(value: object) -> str:
-    words = str(value).lower() if isinstance(value, bool) else repr(value)
-    return words if len(words) <= SHOWN else words[:SHOWN] + "..."
+        raise SettingsError(f"{source.where(field.name)} is {shown_value(given.value)}; it must be {error}") from None
 
 
 def _unknown(source: Source, name: str, known: Iterable[str]) -> str:

@@ -31,7 +31,9 @@ def parse_toml(file: Path, data: bytes) -> Mapping[str, object]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SettingsError(f"{file}: line {line} is not UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise SettingsError(f"{file} is not valid TOML: it is nested too deeply") from error
+    except ValueError as error:  # a number of too many digits is no TOMLDecodeError
         raise SettingsError(f"{file} is not valid TOML: {error}") from error
 
 

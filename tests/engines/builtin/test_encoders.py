@@ -23,6 +23,7 @@ from imgshrink.engines.builtin.weights import LOSSY, PALETTE
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.verify import Accept, verify
 from screenshots import saved
+from selection import costly
 
 
 def apng(frames: int) -> bytes:
@@ -87,6 +88,7 @@ def test_score_of_a_large_picture():
     assert abs(Reference(image).score(candidate, LOSSY) - Reference(small).score(part, LOSSY)) < 5
 
 
+@costly
 @given(st.integers(1, 3000), st.integers(1, 3000))
 def test_a_sample_lies_on_the_grid(width, height):
     """A sample of a large image is whole strips that begin where a JPEG's blocks do; a sample is its own sample."""

@@ -48,13 +48,13 @@ def test_versions_are_the_installed_ones():
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_corpus_settles(builtin, corpus):
+def test_corpus_settles(builtin, sweep):
     """What verify accepts of our results stays as it is when it is treated again, in its own format and size.
 
     Every second image: the first generation of all of them is looked at by the whole command. What an image carries for
     other programs counts in both: verify puts it back.
     """
-    for path in corpus[::2]:
+    for path in sweep[::2]:
         data = path.read_bytes()
         info = sniff(data)
         result = builtin.optimize(data, info, Recipe(80))

@@ -20,6 +20,7 @@ from imgshrink.engines.builtin.gif.reader import Frame, read_frames
 from imgshrink.engines.builtin.gif.writer import _shared_ways
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.verify import Accept, verify
+from selection import costly
 
 
 def animation(seed: int, *, colours: int, disposals: list[int], transparent: bool) -> bytes:
@@ -60,6 +61,7 @@ DISPOSALS = st.lists(st.sampled_from([0, 1, 2]), min_size=2, max_size=6) | st.li
 """Decoders differ over restoring to an image that was itself disposed of: never both kinds in one animation."""
 
 
+@costly
 @given(st.integers(0, 10**6), st.sampled_from([2, 3, 8]), DISPOSALS, st.booleans())
 def test_gif_timeline(seed, colours, disposals, transparent):
     """Without loss an animation shows exactly the same, for exactly as long, whatever its disposals."""
@@ -68,6 +70,7 @@ def test_gif_timeline(seed, colours, disposals, transparent):
     assert shown(result) == shown(data)
 
 
+@costly
 @given(st.integers(0, 10**6), DISPOSALS, st.booleans())
 def test_gif_passes_verify(seed, disposals, transparent):
     """With loss too an animation passes verify."""

@@ -81,7 +81,7 @@ FORMATS = {
 
 @pytest.mark.parametrize("name", [*FORMATS, "palette"])
 @given(seed=st.integers(0, 10**6))
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=5)
 def test_of_any_image(name, seed):
     """Of any image, however wastefully it was saved."""
     out = io.BytesIO()
@@ -94,7 +94,7 @@ def test_of_any_image(name, seed):
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=5)
 def test_of_any_animation(seed):
     """Of any animation, as GIF and as WebP."""
     frames = [drawn(seed)]

@@ -28,6 +28,7 @@ from imgshrink.engines.hosted.engine import Hosted
 from imgshrink.engines.hosted.journal import UPLOADED, Journal
 from imgshrink.engines.hosted.polling import RetryPolicy, Timing
 from imgshrink.engines.hosted.quota import Quota
+from imgshrink.engines.hosted.sockets import Sockets
 from imgshrink.files.locks import FileLocks
 from imgshrink.image.metadata import reduce
 from imgshrink.image.sniff import sniff
@@ -520,7 +521,7 @@ def test_one_image_id_for_two_images(server: LyingServer, hosted: Make, image: b
 
 def test_one_image_id_at_the_same_time(server: LyingServer, hosted: Make, image: bytes) -> None:
     """Where the second image gets the id while the first waits for its result, neither gets one."""
-    both = threading.Barrier(2, timeout=30)
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     def accepts(connection: object, server: LyingServer, seen: object) -> None:
         accepted_as(1)(connection, server, seen)  # type: ignore[arg-type]
@@ -531,7 +532,7 @@ def test_one_image_id_at_the_same_time(server: LyingServer, hosted: Make, image:
 
     server.always["upload"] = accepts
     server.next("status", waits)
-    engine = hosted(timing=replace(QUICK, answer=30.0, read=30.0))
+    engine = hosted(timing=NEVER_LATE)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(outcome, engine, image)
         while not server.count("GET", "/api/status/"):
@@ -559,6 +560,7 @@ def accepted_as(image_id: int) -> Fault:
     return fault
 
 
+PATHS = {"upload": "/api/optimize", "status": "/api/status/", "download": "/direct-file/"}
 LONG = ("1000000000", "86400", "Fri, 31 Dec 9999 23:59:59 GMT", "31")
 
 
@@ -569,11 +571,10 @@ def test_a_long_retry_after_stalls_nobody(value: str, step: str, code: int, serv
     timing = replace(QUICK, retry=replace(QUICK.retry, longest_wait=30.0))
     server.always[step] = replies(code, b"", {"Retry-After": value})
     engine = hosted(timing=timing)
-    begun = time.monotonic()
     first = outcome(engine, noise(1))
     asked = len(server.seen)
     second = outcome(engine, noise(2))
-    assert time.monotonic() - begun < 20
+    assert server.count("POST" if step == "upload" else "GET", PATHS[step]) == 1
     assert word(first) == ("Unavailable" if step == "upload" else "ResultPending")
     assert "asks to wait for" in str(first)
     assert (word(second), len(server.seen)) == ("Unavailable", asked)
@@ -919,8 +920,18 @@ def silent_port() -> Iterator[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bought_before", [False, True], ids=["new", "paid for"])
-def test_no_network(bought_before: bool, server: LyingServer, hosted: Make, journal: Path) -> None:
-    """With a network that swallows everything, forty images on sixteen threads are through within 8 seconds."""
+def test_no_network(
+    bought_before: bool, server: LyingServer, hosted: Make, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a network that swallows everything, only those images wait for it that are begun before it is given up."""
+    attempts: list[str] = []
+    connect = Sockets.connect_tcp
+
+    def counted(self: Sockets, host: str, *more: object, **named: object) -> object:
+        attempts.append(host)
+        return connect(self, host, *more, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Sockets, "connect_tcp", counted)
     with silent_port() as port:
         url = f"http://127.0.0.1:{port}"
         images = [noise(seed) for seed in range(40)]
@@ -929,10 +940,26 @@ def test_no_network(bought_before: bool, server: LyingServer, hosted: Make, jour
         engine = hosted(url=url, timing=Timing())
         with ThreadPoolExecutor(16) as pool:
             futures = [pool.submit(outcome, engine, data) for data in images]
-            done, late = wait(futures, timeout=8)
+            done, late = wait(futures, timeout=PATIENCE)
     assert late == set()
     assert {word(future.result()) for future in done} == {"ResultPending" if bought_before else "Unavailable"}
     assert engine.uploads == 0
+    assert len(attempts) <= 16 * ATTEMPTS
+
+
+def test_an_absent_network_costs_seconds() -> None:
+    """A request that gets no connection is given up within 8 seconds, after the attempts that there is time for."""
+    timing = Timing()
+    seconds = attempts = 0.0
+    wait: float | None = 0.0
+    while wait is not None:
+        seconds, attempts = seconds + wait + timing.connect, attempts + 1
+        wait = timing.retry.wait(int(attempts), seconds, None, chance=1.0)
+    assert (attempts, seconds < 8) == (ATTEMPTS, True)
+
+
+ATTEMPTS = 2
+"""To connect, for one request."""
 
 
 def pay(journal: Path, url: str, images: list[bytes]) -> None:

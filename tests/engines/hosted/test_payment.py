@@ -62,6 +62,17 @@ def test_action_after(trouble: Trouble) -> None:
     assert TABLE[trouble] == found
 
 
+def test_within_a_day_to_the_second() -> None:
+    """A result is waited for as long as a day, and not longer."""
+    assert action_after(Trouble.UNFINISHED, row(UPLOADED), DAY) is Action.LEAVE
+    assert action_after(Trouble.UNFINISHED, row(UPLOADED), DAY + 1e-6) is Action.REJECT
+
+
+def test_a_new_row_is_not_delivered() -> None:
+    """What was not said to be downloaded is still owed."""
+    assert not row(UPLOADED).delivered
+
+
 @given(st.sampled_from(Trouble), st.integers(1, 2), st.floats(-1e9, DAY))
 def test_nothing_is_uploaded_again_within_a_day(trouble: Trouble, attempts: int, age: float) -> None:
     """Within a day a paid image is collected, or refused by the API, and never passed on for another reason."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...files.paths import absolute
 from ...session import Session
-from ..options import settings_of
+from ..options import build_from, build_option, settings_of
 from ..output import print_result
 from .conflicts import neighbours
 from .environment import codecs, programs, versions
@@ -42,9 +43,12 @@ def examine_all(session: Session, folder: Path, environ: Mapping[str, str]) -> I
 
 
 @click.command()
-def doctor() -> int:
-    """Show versions, settings, the cache, and other tools that work on the same images."""
-    with Session(settings_of({})) as session:
-        for line in examine_all(session, Path.cwd(), os.environ):
+@build_option
+def doctor(config_file: Path | None) -> int:
+    """Check versions, settings, cache and other image tools."""
+    build = build_from(config_file)
+    folder = absolute(build.file).parent if build is not None else Path.cwd()
+    with Session(settings_of({}, build=build)) as session:
+        for line in examine_all(session, folder, os.environ):
             print_result(line)
     return 0

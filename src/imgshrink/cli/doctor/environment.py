@@ -19,11 +19,11 @@ NEEDED = (
     "pyvips",
     "pyvips-binary",
     "pyoxipng-ng",
-    "mozjpeg-lossless-optimization",
     "diskcache",
     "filelock",
     "pathspec",
 )
+LOSSLESS_JPEG = "mozjpeg-lossless-optimization"
 OPTIONAL = ("mkdocs", "properdocs", "mkdocs-material", "starlette", "uvicorn")
 # An image of one pixel, https://www.w3.org/TR/png-3/
 PIXEL = base64.b64decode(
@@ -34,11 +34,13 @@ PIXEL = base64.b64decode(
 def versions(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  the signature of a section
     """Name the versions of everything that can change a result."""
     yield f"imgshrink {metadata.version('imgshrink')}, Python {platform.python_version()}, {platform.platform()}"
-    found = {name: _version(name) for name in (*NEEDED, *OPTIONAL)}
+    found = {name: _version(name) for name in (*NEEDED, LOSSLESS_JPEG, *OPTIONAL)}
     yield ", ".join(f"{name} {version}" for name, version in found.items() if version)
     for name in NEEDED:
         if not found[name]:
             yield f"! {name} is missing: pip install --force-reinstall imgshrink"
+    if not found[LOSSLESS_JPEG]:
+        yield f"no {LOSSLESS_JPEG} (some machines have no wheel of it): JPEGs stay as they are at quality 100"
 
 
 def _version(name: str) -> str:

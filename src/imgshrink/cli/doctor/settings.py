@@ -10,6 +10,7 @@ from ...core.errors import SettingsError
 from ...report.quoting import shown
 from ...settings.folders import config_folder
 from ...settings.schema import fields_of
+from ..values import in_words
 
 if TYPE_CHECKING:
     from ...session import Session
@@ -20,21 +21,17 @@ def settings(session: Session, folder: Path, environ: Mapping[str, str]) -> Iter
     chosen = session.settings
     for row in fields_of():
         source = chosen.sources.get(row.name, "default")
-        words = row.shown if source == "default" else _words(getattr(chosen, row.name))
-        yield f"{row.name:<17}{shown(words)} ({shown(source)})"
+        words = row.shown if source == "default" else in_words(chosen, row.name)
+        yield f"{row.name:<17}{words} ({shown(source)})"
     yield from (f"! {note}" for note in chosen.notes)
-
-
-def _words(value: object) -> str:
-    if value in (None, ()):
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def account(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  as above
     """Say whether there is an API key, and which host it is for."""
     chosen = session.settings
-    if chosen.api_key:
+    if chosen.account_problem:
+        yield f"! {shown(chosen.account_problem)}"
+    elif chosen.api_key:
         try:
             yield f"a key is set ({chosen.sources['api_key']}), for {session.hosted.host}"
         except SettingsError as error:  # an address may hold a password

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ...core.model import ImageInfo, Recipe
-from .versions import RULES
+from .versions import fingerprint
 
 
 class WorkerPool(Protocol):
@@ -23,10 +23,10 @@ class Builtin:
 
     name = "builtin"
     local = True
-    fingerprint = f"builtin rules {RULES}"
 
     def __init__(self, workers: WorkerPool) -> None:
         self._workers = workers
+        self.fingerprint = fingerprint()
 
     def optimize(self, data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:  # noqa: ARG002 - sniffed again there
         """Encode the image to the recipe's quality in a worker; return `data` itself where that saves nothing."""

@@ -6,18 +6,18 @@ from bisect import bisect_left
 from functools import cache
 from struct import unpack_from
 
-import mozjpeg_lossless_optimization as mozjpeg
 import pyvips
 
 from ...core.model import Format, ImageInfo, Recipe
 from ...image.containers import parts
 from ...image.metadata import read_metadata
 from ...pixels.looks import Looks
+from .jpeg_lossless import SAVING, transcode
 from .jpeg_search import HIGHEST, TargetSearch
 from .metadata import carry
 from .targets import lossy_target
 
-_SETTINGS = {"optimize_coding": True, "trellis_quant": True}
+_SETTINGS = {"optimize_coding": True, "trellis_quant": True, **SAVING}
 """Without `overshoot_deringing`: at low settings it makes samples overflow, so that black lines turn white inside."""
 
 _TABLE_OF_HALF_CHROMA, _TABLE_OF_FULL_CHROMA = 2, 3
@@ -49,13 +49,8 @@ def decoded(data: bytes) -> pyvips.Image:
     return pyvips.Image.jpegload_buffer(data, fail_on="error").copy_memory()
 
 
-def transcode(data: bytes) -> bytes:
-    """Return the same coefficients in fewer bytes, with the ICC profile and without other metadata."""
-    return bytes(mozjpeg.optimize(data, mozjpeg.COPY_MARKERS.ICC))
-
-
 def encoded(image: pyvips.Image, setting: int, *, full_chroma: bool) -> bytes:
-    """Return the image as a baseline JPEG: with the lossless pass behind it smaller than a progressive one is."""
+    """Return the image as a JPEG: baseline for the lossless pass behind it, progressive where there is none."""
     mode, table = ("off", _TABLE_OF_FULL_CHROMA) if full_chroma else ("on", _TABLE_OF_HALF_CHROMA)
     return bytes(image.jpegsave_buffer(Q=setting, subsample_mode=mode, quant_table=table, keep="none", **_SETTINGS))
 

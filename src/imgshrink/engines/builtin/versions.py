@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 RULES = 13
@@ -13,6 +14,15 @@ that differ in them share results.
 """
 
 PACKAGES = ("mozjpeg_lossless_optimization", "pillow", "pyoxipng_ng", "pyvips", "pyvips_binary")
+
+
+def fingerprint() -> str:
+    """Return the name of this machine's results: those made without the lossless pass of JPEGs have one of their own.
+
+    They are larger, so that machines with it must not take them over. Imports no codec.
+    """
+    lossless = find_spec("mozjpeg_lossless_optimization") is not None
+    return f"builtin rules {RULES}" + ("" if lossless else " without lossless JPEG")
 
 
 def codec_versions() -> str:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,23 +10,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import EngineError, Unwritable
-from ..core.keys import content_hash
-from ..core.model import Outcome, Plan, Source
-from ..core.text import REPORT_MARK, shown
-from ..image.metadata import reduce
-from ..image.sniff import sniff
-from .html_page import FULL_SIZE, Preview, images_folder
-from .messages import making_previews
-from .summary import savings
-from .units import counted
+from ...core.errors import EngineError, Unwritable
+from ...core.keys import content_hash
+from ...core.model import Outcome, Plan, Source
+from ..messages import making_previews
+from ..summary import savings
+from ..units import counted
+from .folder import PART, SMALL, ImagesFolder
+from .most_visible import MostVisible
+from .page import images_folder
+from .previews import Facts, Preview, read_facts
 
 if TYPE_CHECKING:
-    from ..workers.pool import WorkerPool
+    from ...workers.pool import WorkerPool
 
 MANY = 100
 SECONDS = 120.0
-OURS = re.compile(r"[0-9a-f]{16}(-small)?\.(webp|png|jpg|gif)|\.gitignore|" + re.escape(REPORT_MARK))
+ROOM = 50_000_000
+"""Bytes that the folder of images may hold; the crops take at most `CROPS` of them."""
+CROPS = 20_000_000
+FULL_SIZE = 50
+"""How many images are shown in full size: `WORST` whose look changed most, then the largest savings."""
+WORST = 25
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,16 @@ class ReportImages:
     """The images of one run's report: an observer of the run that copies what is replaced. Never raises.
 
     `sources` are the files of all images of the run, by name. After `seconds` no more images are prepared: nobody
-    waits long for a report.
+    waits long for a report. Its folder takes at most `room` bytes.
     """
 
-    def __init__(self, report: Path, workers: Callable[[], WorkerPool], *, seconds: float = SECONDS) -> None:
-        self._folder = report.with_name(images_folder(report))
+    def __init__(
+        self, report: Path, workers: Callable[[], WorkerPool], *, seconds: float = SECONDS, room: int = ROOM
+    ) -> None:
+        self._folder = ImagesFolder(report.with_name(images_folder(report)), room)
         self._workers = workers
         self._seconds = seconds
+        self._crops: MostVisible[_Pair] = MostVisible(min(CROPS, room // 2))
         self.sources: dict[str, Path] = {}
         self._pairs: dict[str, _Pair] = {}
         self._copies: tempfile.TemporaryDirectory[str] | None = None
@@ -65,8 +68,11 @@ class ReportImages:
     def waiting(self) -> None:
         """Do nothing: previews are made after the run."""
 
-    def disabled(self, engine: str, error: EngineError, images: int) -> None:
+    def unanswered(self, engine: str, error: EngineError, images: int) -> None:
         """Do nothing: the images do not depend on engines."""
+
+    def refused(self, engine: str, reasons: Mapping[str, int]) -> None:
+        """Do nothing: what was refused is not shown."""
 
     def replaced(self, source: Source, before: bytes, after: bytes) -> None:
         """Copy what the file held and what replaced it."""
@@ -79,24 +85,14 @@ class ReportImages:
         """Write the images into their folder, in place of an earlier report's; return the previews by image name."""
         if len(outcomes) > MANY:
             info(making_previews(len(outcomes)))
-        shrunk = savings(outcomes)
-        full = {row.path for row in shrunk[:FULL_SIZE]}
-        names = dict.fromkeys(row.path for row in (*shrunk, *outcomes))  # largest savings first, should time be over
-        alone = {name: _Pair(path) for name, path in self.sources.items()}
-        files = alone | {row.path: pair for row in shrunk if (pair := self._pairs.get(row.path))}
-        named: dict[_Pair, list[str]] = {}  # equal images are reduced once
-        for name in names:
-            if name in files:
-                named.setdefault(files[name], []).append(name)
-        previews: dict[str, Preview] = {}
+        named = self._named(outcomes)
+        previews: dict[_Pair, Preview] = {}
         try:
-            _empty(self._folder)
-            for pair, reduced in self._reduced(named):
-                preview = self._preview(pair, reduced, full=not full.isdisjoint(named[pair]))
-                previews |= dict.fromkeys(named[pair], preview)
+            self._folder.start()
+            self._write(named, previews)
         except (OSError, Unwritable) as error:
             self._notes["write"] = f"the report's images can't be written: {error}"
-        return previews
+        return {name: preview for pair, preview in previews.items() for name in named[pair]}
 
     def notes(self) -> list[str]:
         """Return a line for each problem with the report's images."""
@@ -136,31 +132,38 @@ class ReportImages:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _preview(self, pair: _Pair, reduced: tuple[bytes, ...], *, full: bool) -> Preview:
-        before, after, facts = reduced
-        read = json.loads(facts)
-        look = tuple(read["look"]) if read["look"] else None
-        preview = Preview(
-            self._write(before, "-small.webp"),
-            self._write(after, "-small.webp") if after else "",
-            width=read["width"], height=read["height"], look=look,
-        )  # fmt: skip
-        if not (full and after):
-            return preview
-        files = [self._write_full_size(data) for data in pair.read()]
-        return replace(preview, full_before=files[0], full_after=files[1])
+    def _named(self, outcomes: Sequence[Outcome]) -> Mapping[_Pair, Sequence[str]]:
+        """Return the names of each pair, largest savings first, should time be over; equal images are one pair."""
+        shrunk = savings(outcomes)
+        alone = {name: _Pair(path) for name, path in self.sources.items()}
+        files = alone | {row.path: pair for row in shrunk if (pair := self._pairs.get(row.path))}
+        named: dict[_Pair, list[str]] = {}
+        for name in dict.fromkeys(row.path for row in (*shrunk, *outcomes)):
+            if name in files:
+                named.setdefault(files[name], []).append(name)
+        return named
 
-    def _write_full_size(self, data: bytes) -> str:
-        """Write an image in full size, without the place where it was taken."""
-        info = sniff(data)
-        assert info is not None
-        return self._write(reduce(data), info.format.extension)
+    def _write(self, named: Mapping[_Pair, Sequence[str]], previews: dict[_Pair, Preview]) -> None:
+        """Write the images of all pairs into the folder, as many in detail as it has room for; fill `previews`."""
+        facts: dict[_Pair, Facts] = {}
+        for pair, (small, before, after, text) in self._reduced(named):
+            if names := self._folder.write(small, ending=SMALL):
+                facts[pair] = read_facts(text)
+                previews[pair] = facts[pair].preview(*names)
+                self._crops.add(facts[pair].share, pair, (before, after))
+        for pair, parts in self._crops:
+            if names := self._folder.write(*parts, ending=PART):
+                previews[pair] = replace(previews[pair], crop=facts[pair].crop_pair(*names))
+        for pair in _in_full(named, facts):
+            if names := self._folder.write_full_size(*pair.read()):
+                previews[pair] = replace(previews[pair], full=facts[pair].full_pair(*names))
 
-    def _write(self, data: bytes, ending: str) -> str:
-        name = content_hash(data)[:16] + ending
-        with contextlib.suppress(FileExistsError), (self._folder / name).open("xb") as file:
-            file.write(data)
-        return name
+
+def _in_full(named: Mapping[_Pair, Sequence[str]], facts: Mapping[_Pair, Facts]) -> list[_Pair]:
+    """Return the pairs to show in full size, the worst-looking first, then by saving; crops of all of it are enough."""
+    wanted = [pair for pair in named if pair in facts and facts[pair].look and not facts[pair].whole]
+    worst = sorted((pair for pair in wanted if facts[pair].share), key=lambda pair: -facts[pair].share)
+    return list(dict.fromkeys([*worst[:WORST], *wanted]))[:FULL_SIZE]
 
 
 def _reduce_pair(workers: WorkerPool, pair: _Pair) -> tuple[bytes, ...]:
@@ -169,21 +172,3 @@ def _reduce_pair(workers: WorkerPool, pair: _Pair) -> tuple[bytes, ...]:
         return workers.call("preview", *pair.read())
     except (OSError, EngineError):
         return ()
-
-
-def _ours(folder: Path) -> bool:
-    """Return whether the folder was made by a report and holds nothing else."""
-    if folder.is_symlink() or not (folder / REPORT_MARK).is_file():
-        return False
-    return all(OURS.fullmatch(path.name) for path in folder.iterdir())
-
-
-def _empty(folder: Path) -> None:
-    """Create `folder`, or empty it; raises `Unwritable` where it was not made by a report."""
-    if os.path.lexists(folder):
-        if not _ours(folder):
-            raise Unwritable(f"{shown(folder)} holds something else; remove it, or give the report another name")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / REPORT_MARK).touch()
-    (folder / ".gitignore").write_text("*\n")

@@ -1,0 +1,1 @@
+"""The HTML report: the page, its rows, and the images beside it."""
