@@ -46,7 +46,7 @@ def peak(*contents: bytes) -> int:
     workers = worker_pool(1)
     try:
         for data in contents:
-            (result,) = workers.call("optimize", data, quality=QUALITY)
+            result, _ = workers.call("optimize", data, quality=QUALITY)
             if result != data:
                 workers.call("verify", data, result, quality=QUALITY)
         if not contents:

@@ -23,6 +23,7 @@ from imgshrink.core.model import Format, Recipe
 from imgshrink.engines.builtin import codecs, gif, jpeg, places, png, png_lossless, score, webp
 from imgshrink.engines.builtin.gif import canvas, writer
 from imgshrink.image.sniff import sniff
+from imgshrink.pixels.looks import Looks
 from imgshrink.pixels.verify import verify
 
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
@@ -33,6 +34,7 @@ STEPS = {
     "encode": [jpeg.encoded, png.quantized, webp.encoded],
     "score": [score.Reference.score],
     "places": [places.PlaceScorer.scores],
+    "look": [Looks.measure],
     "recode": [jpeg.transcode, png_lossless.squeeze, png_lossless.rough],
     "compose": [canvas.Player.show, canvas.compare, canvas.Canvas.take],
     "write": [writer.write],
@@ -74,9 +76,10 @@ def _line(format: Format, contents: list[bytes], recipe: Recipe, verified: bool)
 def _treat(data: bytes, recipe: Recipe, verified: bool) -> None:
     info = sniff(data)
     assert info is not None
-    result = codecs.optimize(data, info, recipe)
+    seen = Looks()
+    result = codecs.optimize(data, info, recipe, seen)
     if verified and result != data:
-        verify(data, result, recipe)
+        verify(data, result, recipe, seen)
 
 
 def _shares(stats: pstats.Stats) -> defaultdict[str, float]:
