@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from places import ROOT
-from real_tools import BIN, OTHER_PNG, PNG
+from real_tools import BIN, OTHER_PNG, PNG, git, make_repository
 from shell import INSTALLING
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -148,6 +148,20 @@ def test_inputs_are_data(job: Job, evil: str) -> None:
     assert outputs["exit-code"] == "2"
     job.imgshrink(args=evil)
     assert not (job.folder / "evil").exists() or "--write-baseline" in evil
+
+
+def test_no_path_is_all_that_git_tracks(job: Job) -> None:
+    """With no path, the check looks at tracked images, wherever they are; its annotations stay out of the comment."""
+    make_repository(job.folder)
+    shutil.copyfile(PNG, job.folder / "docs/untracked.png")
+    git(job.folder, "add", "docs/a.png")
+    job.environ["GITHUB_ACTIONS"] = "true"
+    said, outputs = job.imgshrink(paths="")
+    assert "::error file=docs/a.png" in said
+    report = Path(outputs["report"]).read_text()
+    assert "docs/a.png" in report
+    assert "::" not in report
+    assert "untracked" not in said
 
 
 def test_commands_are_two(job: Job) -> None:
