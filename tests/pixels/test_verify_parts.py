@@ -8,6 +8,7 @@ import pytest
 import pyvips
 
 from imgshrink.core.model import Accept, Format, NotSmaller, Recipe, Refuse
+from imgshrink.image.carried import Carried, read_carried
 from imgshrink.image.metadata import Metadata, read_metadata
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.difference import Difference
@@ -143,3 +144,12 @@ def test_no_smaller_is_not_looked_at() -> None:
     other = saved(photo().rotate(180), "PNG", compress_level=0)
     assert len(other) == len(ORIGINAL)
     assert verify(ORIGINAL, other, LOSSY) == NotSmaller()
+
+
+def test_what_is_carried_must_be_there() -> None:
+    """A result that lacks what the original carries for other programs is refused, however small it is."""
+    (came,) = interpretations(read_metadata(SMALLER), read_metadata(SMALLER), exact=False)
+    for carried in (Carried(trailing=b"a diagram"), Carried(leading=b"an index")):
+        reason = "what the original carries for other programs can't be carried over"
+        assert _finish(ORIGINAL, SMALLER, came, carried) == Refuse(reason)
+    assert _finish(ORIGINAL, SMALLER, came, read_carried(ORIGINAL)) == Accept(SMALLER)
