@@ -41,6 +41,7 @@ def chosen(came: Difference, profile: Difference) -> Interpretation:
         (Difference(9, 1), Difference(2, 1), WITH_PROFILE),
         # what no eye tells apart, but only one of them is allowed
         (Difference(MOST + 0.1, 1), Difference(MOST - 0.1, 1), WITH_PROFILE),
+        (Difference(MOST, 1), Difference(MOST - 0.4, 1), CAME),
         # neither is allowed: the nearest, for the reason's sake
         (Difference(MOST + 5.2, 1), Difference(MOST + 5, 1), WITH_PROFILE),
         (Difference(MOST + 5, 1), Difference(MOST + 5.2, 1), CAME),
@@ -85,7 +86,7 @@ class Known:
 
 
 ORIGINAL, SMALLER = saved(photo(), "PNG", compress_level=0), saved(photo(), "PNG", optimize=True)
-WRONG = Difference(worst=99.0)
+WRONG = Difference(worst=MOST * 1.01)
 
 
 @pytest.mark.parametrize(
