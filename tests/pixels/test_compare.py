@@ -75,6 +75,7 @@ def test_opaque() -> None:
     """An alpha channel that is opaque everywhere makes no difference."""
     assert identical(grey(), flat(100, 100, 100, 255))
     assert identical(flat(100, 100, 100, 255), grey())
+    assert measure(flat(100, 100, 100, 255), flat(160, 100, 100, 255)) == measure(grey(), flat(160, 100, 100))
     assert measure(grey(), flat(100, 100, 100, 255)) == measure(flat(100, 100, 100, 255), grey()) == Difference()
 
 

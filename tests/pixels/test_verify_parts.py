@@ -8,6 +8,7 @@ import pytest
 import pyvips
 
 from imgshrink.core.model import Accept, Format, NotSmaller, Recipe, Refuse
+from imgshrink.image.carried import Carried, read_carried
 from imgshrink.image.metadata import Metadata, read_metadata
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.difference import Difference
@@ -40,6 +41,7 @@ def chosen(came: Difference, profile: Difference) -> Interpretation:
         (Difference(9, 1), Difference(2, 1), WITH_PROFILE),
         # what no eye tells apart, but only one of them is allowed
         (Difference(MOST + 0.1, 1), Difference(MOST - 0.1, 1), WITH_PROFILE),
+        (Difference(MOST, 1), Difference(MOST - 0.4, 1), CAME),
         # neither is allowed: the nearest, for the reason's sake
         (Difference(MOST + 5.2, 1), Difference(MOST + 5, 1), WITH_PROFILE),
         (Difference(MOST + 5, 1), Difference(MOST + 5.2, 1), CAME),
@@ -84,7 +86,7 @@ class Known:
 
 
 ORIGINAL, SMALLER = saved(photo(), "PNG", compress_level=0), saved(photo(), "PNG", optimize=True)
-WRONG = Difference(worst=99.0)
+WRONG = Difference(worst=MOST * 1.01)
 
 
 @pytest.mark.parametrize(
@@ -143,3 +145,12 @@ def test_no_smaller_is_not_looked_at() -> None:
     other = saved(photo().rotate(180), "PNG", compress_level=0)
     assert len(other) == len(ORIGINAL)
     assert verify(ORIGINAL, other, LOSSY) == NotSmaller()
+
+
+def test_what_is_carried_must_be_there() -> None:
+    """A result that lacks what the original carries for other programs is refused, however small it is."""
+    (came,) = interpretations(read_metadata(SMALLER), read_metadata(SMALLER), exact=False)
+    for carried in (Carried(trailing=b"a diagram"), Carried(leading=b"an index")):
+        reason = "what the original carries for other programs can't be carried over"
+        assert _finish(ORIGINAL, SMALLER, came, carried) == Refuse(reason)
+    assert _finish(ORIGINAL, SMALLER, came, read_carried(ORIGINAL)) == Accept(SMALLER)
