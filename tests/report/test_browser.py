@@ -8,8 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from browser import CHROMIUM
+from imgshrink.core.model import Format, Outcome, Status
+from imgshrink.report import advice
+from imgshrink.report.html.page import to_html
+from imgshrink.report.html.previews import Look, Pair, Preview
+from imgshrink.report.summary import summarize
 from real_tools import GIF, JPEG, OTHER_PNG, PNG, SMALL, program, run
 from webdriver import DRIVER, Browser, browser
 
@@ -296,3 +302,32 @@ def test_a_part_is_shown_pixel_by_pixel(window: Browser) -> None:
         assert found[0] == "none"
         assert float(found[1].split("%")[0]) / 100 == pytest.approx(found[3], abs=0.001)
         assert found[2] == pytest.approx(found[3], abs=0.01)
+
+
+def test_five_hundred_images(tmp_path: Path) -> None:
+    """A page of 500 images stays small: few nodes an image, and what is out of sight is neither laid out nor loaded."""
+    folder = tmp_path / "r-images"
+    folder.mkdir()
+    small, part = (tmp_path / name for name in ("small.png", "part.png"))
+    Image.new("RGB", (240, 160), "teal").save(small)
+    Image.new("RGB", (480, 320), "teal").save(part)
+    rows, previews = [], {}
+    for number in range(500):
+        name = f"docs/a folder/image-{number:03}.png"
+        shutil.copyfile(small, folder / f"{number}.png")
+        rows.append(Outcome(name, Status.OPTIMIZED, 900_000 - number, 300_000, Format.PNG, "builtin"))
+        pair = Pair("part.png", "part.png", 480, 320, 240, 160)
+        previews[name] = Preview(f"{number}.png", 240, 160, (480, 320), Look(9, 1, number / 500, 80), pair)
+    shutil.copyfile(part, folder / "part.png")
+    page = tmp_path / "r.html"
+    page.write_text(to_html(rows, summarize(rows), previews, "r-images", actions=advice.in_place), encoding="utf-8")
+    assert page.stat().st_size < 1_500_000
+    with browser() as window:
+        window.open(page)
+        window.until("return document.readyState == 'complete'")
+        assert window.run("return document.querySelectorAll('*').length") < 500 * 16
+        assert window.run("return performance.getEntriesByType('resource').length") < 100
+        assert window.run("return shown.textContent") == "500 images."
+        window.run("filter.value = 'IMAGE-49'; filter.dispatchEvent(new Event('input'))")
+        assert len(window.run(ORDER)) == 10
+        assert window.complaints() == []

@@ -161,9 +161,8 @@ def _left_over(row: Outcome) -> float:
 
 _WORST = """<section aria-labelledby="worst">
 <h2 id="worst">Most visible changes</h2>
-<p class="hint">Each in full size, without loss, at the place where it differs most. Drag across an image;
-hold <kbd>F</kbd> over it to see the original, let go to see the result.
-The ring marks the place.</p>
+<p class="hint">Pixel by pixel, without loss, where each image differs most: the ring marks the place. Drag across an
+image<span class="keyboard">, or hold <kbd>F</kbd> over it for the original and let go for the result</span>.</p>
 <ul id="cards">
 {cards}
 </ul>
