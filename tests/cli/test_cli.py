@@ -254,7 +254,7 @@ def test_warm_for_a_build_without_mkdocs(project: Path) -> None:
     (project / "mkdocs").mkdir()
     (project / "mkdocs" / "__init__.py").write_text("raise ImportError")
     done = run("warm", "-f", "mkdocs.yml", cwd=project, environ={"PYTHONPATH": str(project)}, code=2, program=True)
-    assert "pip install 'imgshrink[mkdocs]'" in done.stderr
+    assert 'pip install "imgshrink[mkdocs]"' in done.stderr
 
 
 @pytest.mark.usefixtures("warmed")

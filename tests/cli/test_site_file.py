@@ -229,7 +229,7 @@ def test_without_mkdocs(site: Path, words: list[str], code: int) -> None:
     for name in ("yaml_env_tag", "mkdocs"):
         (site / "missing" / name / "__init__.py").write_text("raise ImportError")
     said = run("check", *words, "docs", cwd=site, environ={"PYTHONPATH": str(site / "missing")}, code=code)
-    assert said.count("pip install 'imgshrink[mkdocs]'") == 1
+    assert said.count('pip install "imgshrink[mkdocs]"') == 1
     assert code or "the settings in mkdocs.yml are not read, because MkDocs is not installed beside imgshrink" in said
 
 

@@ -478,3 +478,30 @@ def test_markdown_report_is_short() -> None:
     assert documents.to_markdown(rows, summary.summarize(rows)).count("kB | 1 kB |") == 20
     assert documents.to_markdown(rows, summary.summarize(rows)).endswith("\nand 10 more\n")
     assert "|" not in documents.to_markdown([], summary.summarize([]))
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("docs/a.png", "docs/a.png"),
+        ("docs\\a b.png", "'docs\\a b.png'"),
+        ("it's.png", "'it''s.png'"),
+        ("$env:X.png", "'$env:X.png'"),
+        ("-x.png", "./-x.png"),
+        ("a;b.png", "'a;b.png'"),
+        ("@a.png", "'@a.png'"),
+        ("\u00e4.png", "'\u00e4.png'"),
+    ],
+)
+def test_words_of_powershell(monkeypatch: pytest.MonkeyPatch, name: str, word: str) -> None:
+    """On Windows commands are copied into PowerShell: all but plain words stand in its single quotes."""
+    monkeypatch.setattr(quoting, "POWERSHELL", True)
+    assert quoting.quoted(name) == word
+
+
+def test_variable_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert quoting.with_variable("SKIP", "imgshrink", "git commit") == "SKIP=imgshrink git commit"
+    monkeypatch.setattr(quoting, "POWERSHELL", True)
+    assert (
+        quoting.with_variable("SKIP", "imgshrink", "git commit") == "$env:SKIP='imgshrink'; git commit; $env:SKIP=$null"
+    )

@@ -23,7 +23,7 @@ NAMES = ("properdocs.yml", "properdocs.yaml", "mkdocs.yml", "mkdocs.yaml")
 
 PLUGIN = "imgshrink"
 MOST_PARENTS = 20
-INSTALL = "pip install 'imgshrink[mkdocs]'"
+INSTALL = 'pip install "imgshrink[mkdocs]"'
 
 
 class NoReader(SettingsError):

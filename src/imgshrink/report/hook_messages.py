@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..core.model import Outcome, Status
 from .messages import dropped
-from .quoting import folder_of, pathspec, quoted, shown
+from .quoting import folder_of, pathspec, quoted, shown, with_variable
 from .summary import savings
 from .tables import LISTED, sizes, table
 from .units import counted, share, size
@@ -43,7 +43,7 @@ def rewritten(outcomes: Iterable[Outcome], ways: UndoCommands) -> list[str]:
         *_side_by_side([row.path for row in shrunk], ways),
         f"Check the result, then add and commit again:   git add {_targets(names, ways)}",
         *_back(names, ways),
-        "Commit without shrinking:                      SKIP=imgshrink git commit",
+        f"Commit without shrinking:                      {with_variable('SKIP', 'imgshrink', 'git commit')}",
     ]
 
 

@@ -10,11 +10,15 @@ from collections.abc import Sequence
 
 from ..core.text import shown
 
-__all__ = ["double_quoted", "fitting", "folder_of", "literal_pattern", "pathspec", "quoted", "shown"]
+__all__ = ["double_quoted", "fitting", "folder_of", "literal_pattern", "pathspec", "quoted", "shown", "with_variable"]
 
 GLOB = set("*?[\\")
 SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+POWERSHELL = os.name == "nt"
+"""Commands are copied into PowerShell on Windows, and into a POSIX shell elsewhere."""
+
+_PLAIN_IN_POWERSHELL = re.compile(r"[\w./\\:+-]+", re.ASCII)
 
 
 def fitting(text: str, encoding: str | None) -> str:
@@ -26,10 +30,17 @@ def fitting(text: str, encoding: str | None) -> str:
 def quoted(name: str) -> str:
     """Return `name` as one word of a shell, never read as an option."""
     name = f"./{name}" if name.startswith("-") else name
+    if POWERSHELL:
+        return name if _PLAIN_IN_POWERSHELL.fullmatch(name) else "'" + name.replace("'", "''") + "'"
     if name.isprintable():
         return shlex.quote(name)
     # Bash, zsh and most other shells read this syntax, which spells out invisible characters.
     return "$'" + "".join(_spelled(letter) for letter in name) + "'"
+
+
+def with_variable(name: str, value: str, command: str) -> str:
+    """Return `command` with an environment variable that is set for it."""
+    return f"$env:{name}='{value}'; {command}; $env:{name}=$null" if POWERSHELL else f"{name}={value} {command}"
 
 
 def _spelled(letter: str) -> str:
