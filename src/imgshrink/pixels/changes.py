@@ -13,6 +13,9 @@ Pixels = tuple[bytes, bytes]
 _CHUNK = 4 * ALIGNED
 """Columns that are compared at once."""
 
+_NEAR = 8 * MARGIN
+"""Rows between boxes that are tested too: a box more takes longer than they do."""
+
 
 def boxes_to_test(pixels: Pixels, before: Pixels | None, width: int, height: int) -> list[Box]:
     """Return boxes around all that is to be tested, those that lie near each other joined.
@@ -22,7 +25,7 @@ def boxes_to_test(pixels: Pixels, before: Pixels | None, width: int, height: int
     joined: list[Box] = []
     for box in _bands(pixels, before, width, height):
         last = joined[-1] if joined else None
-        if last is None or box.top > last.bottom + 2 * MARGIN:
+        if last is None or box.top > last.bottom + _NEAR:
             joined.append(box)
         else:
             joined[-1] = Box(last.top, box.bottom, min(last.left, box.left), max(last.right, box.right))
