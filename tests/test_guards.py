@@ -29,8 +29,8 @@ DIRTY = {
     "GITHUB_STEP_SUMMARY": "/nowhere/summary",
     "XDG_CACHE_HOME": "/nowhere/cache",
 }
-ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-"""The tests below name the plugins that they need: loading all takes seconds."""
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+"""The tests below name the plugins that they need; options of the outer run would need others."""
 PRINT = "import json, os; print(json.dumps(dict(os.environ)))"
 
 HANGS = """
