@@ -191,6 +191,23 @@ def test_dragging_on_the_image(window: Browser, pointer: str) -> None:
     assert window.complaints() == []
 
 
+def test_a_finger_moves_a_large_image_or_its_divider(window: Browser) -> None:
+    """Where an image is larger than the window a finger scrolls it, and moves the divider only by its knob."""
+    window.run("document.querySelector('#images button.open').click()")
+    window.until(READY)
+    window.press("4")
+    value = "return Number(viewer.querySelector('input').value)"
+    box = "const box = viewer.querySelector('.scrolled').getBoundingClientRect(); return [box.x, box.y, box.width]"
+    left, top, width = window.run(box)
+    window.drag([(left + width * 0.2, top + 60), (left + width * 0.3, top + 60)], "touch")
+    assert window.run(value) == 50
+    window.drag(
+        [(left + width * 0.5, top + 60), (left + width * 0.6, top + 60), (left + width * 0.7, top + 60)], "touch"
+    )
+    assert window.run(value) == pytest.approx(70, abs=2)
+    assert window.complaints() == []
+
+
 def test_flicker_on_a_card(window: Browser) -> None:
     """The key shows the original of the card under the pointer, or of the one that has the focus, and of no other."""
     values = "return [...document.querySelectorAll('#cards .compare input')].map((one) => Number(one.value))"
