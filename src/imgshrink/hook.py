@@ -174,7 +174,7 @@ def _block(outcomes: Sequence[Outcome], rewritten: set[str], staged: set[str], s
             *hook_messages.summed_up(outcomes),
             hook_messages.partly_staged(sorted(set_aside), runner, others=others),
         ]
-    program = f"{quoting.quoted(sys.executable)} -m imgshrink"
+    program = f"{quoting.called(sys.executable)} -m imgshrink"
     base = str(Path.cwd()) if os.environ.get("GIT_PREFIX") else ""
     compare = f"{runner} run imgshrink-compare --hook-stage manual --files" if _compares() else f"{program} compare"
     return hook_messages.rewritten(outcomes, hook_messages.UndoCommands(staged, program, base, compare))

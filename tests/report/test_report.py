@@ -499,6 +499,13 @@ def test_words_of_powershell(monkeypatch: pytest.MonkeyPatch, name: str, word: s
     assert quoting.quoted(name) == word
 
 
+def test_program_with_a_space_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert quoting.called("/a b/python") == "'/a b/python'"
+    monkeypatch.setattr(quoting, "POWERSHELL", True)
+    assert quoting.called("C:\\a b\\python.exe") == "& 'C:\\a b\\python.exe'"
+    assert quoting.called("C:\\python.exe") == "C:\\python.exe"
+
+
 def test_variable_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert quoting.with_variable("SKIP", "imgshrink", "git commit") == "SKIP=imgshrink git commit"
     monkeypatch.setattr(quoting, "POWERSHELL", True)

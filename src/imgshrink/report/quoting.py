@@ -10,7 +10,17 @@ from collections.abc import Sequence
 
 from ..core.text import shown
 
-__all__ = ["double_quoted", "fitting", "folder_of", "literal_pattern", "pathspec", "quoted", "shown", "with_variable"]
+__all__ = [
+    "called",
+    "double_quoted",
+    "fitting",
+    "folder_of",
+    "literal_pattern",
+    "pathspec",
+    "quoted",
+    "shown",
+    "with_variable",
+]
 
 GLOB = set("*?[\\")
 SPECIAL = re.compile(r"([\\*?\[\]!# ])")
@@ -36,6 +46,12 @@ def quoted(name: str) -> str:
         return shlex.quote(name)
     # Bash, zsh and most other shells read this syntax, which spells out invisible characters.
     return "$'" + "".join(_spelled(letter) for letter in name) + "'"
+
+
+def called(program: str) -> str:
+    """Return `program` as the first word of a command: PowerShell takes a quoted word for a text unless `&` calls it."""
+    word = quoted(program)
+    return f"& {word}" if POWERSHELL and word.startswith("'") else word
 
 
 def with_variable(name: str, value: str, command: str) -> str:
