@@ -49,7 +49,7 @@ def quoted(name: str) -> str:
 
 
 def called(program: str) -> str:
-    """Return `program` as the first word of a command: PowerShell takes a quoted word for a text unless `&` calls it."""
+    """Return `program` as the first word of a command: a quoted word is a text in PowerShell unless `&` calls it."""
     word = quoted(program)
     return f"& {word}" if POWERSHELL and word.startswith("'") else word
 
