@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,8 +34,8 @@ hypothesis.settings.load_profile("plain")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a run take a third of the corpus: three runs with three numbers in a row take all of it."""
-    parser.addoption("--corpus-part", type=int, help="sweep over every third image of the corpus, from this number on")
+    """Let a run take a third of what takes long: three runs with three numbers in a row take all of it."""
+    parser.addoption("--part", type=int, help="every third slow test, and every third image of sweeps over the corpus")
 
 
 def pytest_configure() -> None:
@@ -45,11 +46,23 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the longest tests; give the slow ones more time, and the property tests of `--all`: many examples."""
+    part = config.getoption("--part")
+    if part is not None:
+        left_out = [item for item in items if not _in_part(item, part)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _in_part(item, part)]
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
     many = config.getoption("hypothesis_profile", None) == "all"
     for item in items:
         if item.get_closest_marker("slow") or (many and item.get_closest_marker("hypothesis")):
             item.add_marker(pytest.mark.timeout(PATIENCE))
+
+
+def _in_part(item: pytest.Item, part: int) -> bool:
+    """Whether a run with `--part` has the test: a third of the slow ones, and all that take a third of the corpus."""
+    if item.get_closest_marker("slow") is None or "sweep" in getattr(item, "fixturenames", ()):
+        return True
+    return zlib.crc32(item.nodeid.encode()) % 3 == part % 3
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +73,8 @@ def corpus() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def sweep(corpus: list[Path], request: pytest.FixtureRequest) -> list[Path]:
-    """The real images that a test tries one after another: all, or every third by `--corpus-part`."""
-    part = request.config.getoption("--corpus-part")
+    """The real images that a test tries one after another: all, or every third by `--part`."""
+    part = request.config.getoption("--part")
     return corpus if part is None else corpus[part % 3 :: 3]
 
 

@@ -194,8 +194,14 @@ def test_two_images_cut_off(server: LyingServer, person: Person) -> None:
     assert all(len(person.holds(f"{number}.png")) < len(png(number)) for number in range(3))
 
 
+def still_processing(connection: Connection, server: LyingServer, seen: Seen) -> None:
+    """Answer a status request: the job is still in work; the client decides when to ask again."""
+    data = {"image_id": int(seen.path.rpartition("/")[2]), "status": "processing"}
+    connection.json(200, {"success": True, "data": data}, {})
+
+
 STEPS: dict[str, tuple[str, Fault]] = {
-    "waiting for the job": ("status", stays_processing),
+    "waiting for the job": ("status", still_processing),
     "waiting for the status": ("status", hangs),
     "in a status that drips": ("status", drips),
     "in the download": ("download", drips_a_body),
@@ -212,8 +218,8 @@ def test_interrupted(step: str, fault: Fault, engine: str, server: LyingServer, 
     process = person.start("optimize", "docs")
     until(lambda: server.count("GET", "/api/status/" if step == "status" else "/direct-file/"))
     process.send_signal(2)
-    process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
+    printed = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, printed
     assert person.holds("a.png") == png(1)
     server.always.clear()
     code, said = person.run("optimize", "docs")

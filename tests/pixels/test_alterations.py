@@ -113,7 +113,7 @@ def test_no_alteration_is_accepted(request: pytest.FixtureRequest) -> None:
     On every second one where a run takes a part of the corpus.
     """
     found = images(IMAGES, ROOT / "example_site" / "docs" / "images")
-    part = request.config.getoption("--corpus-part")
+    part = request.config.getoption("--part")
     if part is not None:
         found = dict(list(found.items())[part % 2 :: 2])
     kinds, wrong = Counter[str](), {}
