@@ -43,13 +43,17 @@ def _bands(pixels: Pixels, before: Pixels | None, width: int, height: int) -> It
             continue
         if before is None:
             yield Box(top, bottom, 0, width)
-        elif _changed(pixels, before, start, end):
-            chunks = [
-                (left * width // line, right * width // line)
-                for left, right in pairwise(edges)
-                if any(_changed(pixels, before, row + left, row + right) for row in range(start, end, line))
-            ]
-            yield Box(top, bottom, chunks[0][0], chunks[-1][1])
+        elif rows := [row for row in range(start, end, line) if _changed(pixels, before, row, row + line)]:
+            chunks = list(pairwise(edges))
+            left, right = (_first(pixels, before, rows, side) for side in (chunks, chunks[::-1]))
+            yield Box(top, bottom, left[0] * width // line, right[1] * width // line)
+
+
+def _first(pixels: Pixels, before: Pixels, rows: list[int], chunks: list[tuple[int, int]]) -> tuple[int, int]:
+    """Return the first chunk that has changed in any of the rows."""
+    return next(
+        (left, right) for left, right in chunks if any(_changed(pixels, before, row + left, row + right) for row in rows)
+    )
 
 
 def _changed(pixels: Pixels, before: Pixels, start: int, end: int) -> bool:
