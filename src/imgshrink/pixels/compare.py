@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 import pyvips
 
 from ..core.model import Format
-from .changes import Pixels, boxes_to_test
+from .changes import Harmless, Pixels, boxes_to_test
 from .color import as_srgb
 from .difference import Difference, Place, worse_places
-from .slight import Harmless
 from .structure import ALIGNED, MARGIN, Box, Strip, merged, worst_areas, worst_windows
 
 __all__ = ["Difference", "acceptable", "identical", "measure"]
@@ -64,7 +63,7 @@ class Comparison:
                 self._before[strip.top] = pixels
             if pixels[0] == pixels[1]:
                 continue
-            alphas = _lowest_alpha(strip.left), _lowest_alpha(strip.right)
+            alphas = _lowest_alpha(strip.left, pixels[0]), _lowest_alpha(strip.right, pixels[1])
             faded = max(faded, alphas[1] - alphas[0])
             boxes = boxes_to_test(pixels, before, strip.left.width, strip.left.height)
             looks = [_look(shown, boxes, self._harmless) for shown in _flattened(strip, opaque=min(alphas) == _OPAQUE)]
@@ -123,8 +122,10 @@ def _image(like: pyvips.Image, pixels: bytes, height: int) -> pyvips.Image:
     return image.copy(interpretation=like.interpretation)
 
 
-def _lowest_alpha(image: pyvips.Image) -> float:
-    return float(image[-1].min()) if image.hasalpha() else _OPAQUE
+def _lowest_alpha(image: pyvips.Image, pixels: bytes) -> float:
+    if not image.hasalpha() or (image.format == "uchar" and not pixels[image.bands - 1 :: image.bands].strip(b"\xff")):
+        return _OPAQUE
+    return float(image[-1].min())
 
 
 def _flattened(strip: Strip, *, opaque: bool) -> list[Strip]:
@@ -167,9 +168,13 @@ class _Ground:
         return {name: found[-1] for name, found in self.windows.items() if found}
 
 
+def _without_margin(image: pyvips.Image, margin: int) -> pyvips.Image:
+    return image.crop(0, margin, image.width, image.height - margin) if margin else image
+
+
 def _look(strip: Strip, boxes: Sequence[Box], harmless: Harmless | None) -> _Look:
     """Measure one strip: its mean over all of it, the rest in the boxes."""
-    one, other = (image.crop(0, strip.margin, image.width, image.height - strip.margin) for image in strip.sides)
+    one, other = (_without_margin(image, strip.margin) for image in strip.sides)
     total = (one - other).abs().avg() * one.width * one.height
     worst, windows = 0.0, dict[str, list[Place]]()
     for box in boxes:

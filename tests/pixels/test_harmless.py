@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgshrink.core.model import Format
+from imgshrink.pixels.changes import Harmless
 from imgshrink.pixels.compare import Comparison, measure
-from imgshrink.pixels.slight import Harmless
 from imgshrink.pixels.structure import Box, Strip
 from imgshrink.pixels.tolerance import structure_limits
 
