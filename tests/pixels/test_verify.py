@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pyvips
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageOps
@@ -24,6 +25,7 @@ from imgshrink.image.containers import parts
 from imgshrink.image.limits import VERIFY_VERSION
 from imgshrink.image.metadata import graft, read_metadata, reduce
 from imgshrink.image.seal import seal
+from imgshrink.pixels.looks import Looks
 from imgshrink.pixels.verify import VERSION, Accept, Judgement, NotSmaller, Refuse, verify
 from sample_images import animated, clip, colourful, cutout, deep_png, photo, saved, screen, srgb_profile, wide_profile
 from selection import costly, rest_slow
@@ -534,6 +536,17 @@ class TestAnimations:
         accepted(verify(original, film.candidate(drawn, [40] * count), recipe))
         reason = refused(verify(original, film.candidate(replaced, [40] * count), recipe))
         assert "looks different" in reason or "lossless" in reason
+
+    def test_replaced_frame_and_looks_at_others(self, film: Film) -> None:
+        """A replaced frame is refused also with looks at all frames as they should be."""
+        drawn, looks = clip(), Looks()
+        for frame in drawn:
+            shown = pyvips.Image.new_from_memory(frame.convert("RGB").tobytes(), *frame.size, 3, "uchar")
+            looks.measure(*[shown.copy(interpretation="srgb")] * 2)
+        replaced = [*drawn[:2], ImageOps.invert(drawn[2].convert("RGB")), *drawn[3:]]
+        original = film.original(drawn, [*self.TIMES]) + bytes(20_000)
+        accepted(verify(original, film.candidate(drawn, [*self.TIMES]), LOSSY, looks))
+        assert "looks different" in refused(verify(original, film.candidate(replaced, [*self.TIMES]), LOSSY, looks))
 
     def test_default_picture_that_is_no_frame(self) -> None:
         """What viewers without animation show of an APNG must stay the same too."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import pyvips
 
 from ..core.model import Format
-from .changes import Pixels, boxes_to_test
+from .changes import Harmless, Pixels, boxes_to_test
 from .color import as_srgb
 from .difference import Difference, Place, worse_places
-from .structure import ALIGNED, MARGIN, Box, Strip, merged, worst_windows
+from .structure import ALIGNED, MARGIN, Box, Strip, merged, worst_areas, worst_windows
 
 __all__ = ["Difference", "acceptable", "identical", "measure"]
 
@@ -46,10 +46,12 @@ class Comparison:
     """Compares pairs of images of one size, the frames of two animations.
 
     Where both images are what they were in the pair before they are not tested again for structure. Two images of at
-    most 4 megapixels are kept for that.
+    most 4 megapixels are kept for that. With `limits`, those of `tolerance.structure_limits`, they are not tested
+    either where they differ so slightly that no test can exceed its limit: the tests' places may then be missing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Mapping[str, float] | None = None) -> None:
+        self._harmless = Harmless.within(limits) if limits else None
         self._before: dict[int, Pixels] = {}
 
     def measure(self, reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
@@ -61,10 +63,10 @@ class Comparison:
                 self._before[strip.top] = pixels
             if pixels[0] == pixels[1]:
                 continue
-            alphas = _lowest_alpha(strip.left), _lowest_alpha(strip.right)
+            alphas = _lowest_alpha(strip.left, pixels[0]), _lowest_alpha(strip.right, pixels[1])
             faded = max(faded, alphas[1] - alphas[0])
             boxes = boxes_to_test(pixels, before, strip.left.width, strip.left.height)
-            looks = [_look(shown, boxes) for shown in _flattened(strip, opaque=min(alphas) == _OPAQUE)]
+            looks = [_look(shown, boxes, self._harmless) for shown in _flattened(strip, opaque=min(alphas) == _OPAQUE)]
             on_black.add(looks[0])
             on_white.add(looks[-1])
             worst = max(worst, looks[0].worst, looks[-1].worst)
@@ -120,8 +122,10 @@ def _image(like: pyvips.Image, pixels: bytes, height: int) -> pyvips.Image:
     return image.copy(interpretation=like.interpretation)
 
 
-def _lowest_alpha(image: pyvips.Image) -> float:
-    return float(image[-1].min()) if image.hasalpha() else _OPAQUE
+def _lowest_alpha(image: pyvips.Image, pixels: bytes) -> float:
+    if not image.hasalpha() or (image.format == "uchar" and not pixels[image.bands - 1 :: image.bands].strip(b"\xff")):
+        return _OPAQUE
+    return float(image[-1].min())
 
 
 def _flattened(strip: Strip, *, opaque: bool) -> list[Strip]:
@@ -164,13 +168,22 @@ class _Ground:
         return {name: found[-1] for name, found in self.windows.items() if found}
 
 
-def _look(strip: Strip, boxes: Sequence[Box]) -> _Look:
+def _without_margin(image: pyvips.Image, margin: int) -> pyvips.Image:
+    return image.crop(0, margin, image.width, image.height - margin) if margin else image
+
+
+def _look(strip: Strip, boxes: Sequence[Box], harmless: Harmless | None) -> _Look:
     """Measure one strip: its mean over all of it, the rest in the boxes."""
-    one, other = (image.crop(0, strip.margin, image.width, image.height - strip.margin) for image in strip.sides)
+    one, other = (_without_margin(image, strip.margin) for image in strip.sides)
     total = (one - other).abs().avg() * one.width * one.height
     worst, windows = 0.0, dict[str, list[Place]]()
     for box in boxes:
         part = strip.around(box)
         worst = max(worst, part.blocks[0].colourspace("lab").dE76(part.blocks[1].colourspace("lab")).max())
-        windows = merged(windows, worst_windows(part))
+        if harmless is None:
+            windows = merged(windows, worst_windows(part))
+            continue
+        windows = merged(windows, worst_areas(part))
+        if doubtful := harmless.exceeded(strip, box):
+            windows = merged(windows, worst_windows(strip.around(doubtful)))
     return _Look(worst, total, windows)

@@ -27,10 +27,12 @@ RANK: Mapping[str, int] = MappingProxyType(
 )
 """Which window counts for each test, by size."""
 
-_CELL, _BLOCK = 4, 8
+CELL = 4
+"""Pixels along the side of a cell of the finest tests."""
+_BLOCK = 8
 _YCC = pyvips.Image.new_from_array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
 _FOUR = pyvips.Image.new_from_array([[1] * 4] * 4, scale=16)
-# Of `_light`, which is four times the mean of a sample, and of its squares.
+# Of `light`, which is four times the mean of a sample, and of its squares.
 _MEANS, _SQUARES = (pyvips.Image.new_from_array([[1, 1], [1, 1]], scale=4 * unit) for unit in (4, 16))
 
 
@@ -97,6 +99,11 @@ def worst_windows(strip: Strip) -> dict[str, list[Place]]:
     return {name: _largest(values, RANK[name], grid, strip) for name, values, grid in _tests(strip)}
 
 
+def worst_areas(strip: Strip) -> dict[str, list[Place]]:
+    """Return what `worst_windows` does of the tests of brightness and colour alone, which take little time."""
+    return {name: _largest(values, RANK[name], grid, strip) for name, values, grid in _areas_of(strip)}
+
+
 def merged(one: Mapping[str, list[Place]], other: Mapping[str, list[Place]]) -> dict[str, list[Place]]:
     """Return the largest windows of each test of two parts of an image."""
     return {name: heapq.nlargest(RANK[name], one.get(name, []) + other.get(name, [])) for name in RANK}
@@ -152,14 +159,14 @@ def _tests(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
     `coarse` are the variance of the difference, in windows of 8 x 8 and of 16 x 16 pixels of the halved images.
     `brightness` and `colour` are the differences of luma and of chroma between means of 32 x 32 pixels.
     """
-    one, other = (_light(image) for image in strip.sides)
-    cells = _cells(one, other, _CELL)
-    grid = _pairs_of_cells(cells[0], strip, _CELL)
+    one, other = (light(image) for image in strip.sides)
+    cells = _cells(one, other, CELL)
+    grid = _pairs_of_cells(cells[0], strip, CELL)
     va, vb, both = _moments(cells, grid)
     yield "lost", _lost(va, vb, both) / (va + 200), grid
     one, other = (image.shrink(2, 2, ceil=True).copy_memory() for image in (one, other))
-    cells = _cells(one, other, _CELL // 2)
-    grid = _pairs_of_cells(cells[0], strip, _CELL)
+    cells = _cells(one, other, CELL // 2)
+    grid = _pairs_of_cells(cells[0], strip, CELL)
     va, vb, both = _moments(cells, grid)
     yield "fine", (va + vb - both * 2) / (va.maxpair(vb) + 400), grid
     yield "faint", _lost(va, vb, both) / (va + 100), grid
@@ -179,7 +186,7 @@ def _areas_of(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
     yield "colour", (blue * blue + red * red) ** 0.5, grid
 
 
-def _light(image: pyvips.Image) -> pyvips.Image:
+def light(image: pyvips.Image) -> pyvips.Image:
     """Return R + 2 G + B, 0..1020: instead of luma, in half the time, and red and blue text count for more."""
     return (image.bandmean() * 3 + image[1]).cast("ushort").copy_memory()
 

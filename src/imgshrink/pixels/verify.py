@@ -21,6 +21,7 @@ from .frames import pairs
 from .icc import channels
 from .interpretations import Interpretation, interpretations
 from .looks import Looks
+from .tolerance import structure_limits
 
 __all__ = ["VERSION", "Accept", "Judgement", "NotSmaller", "Refuse", "verify"]
 
@@ -79,7 +80,7 @@ def _judge(original: bytes, candidate: bytes, recipe: Recipe, known: Looks | Non
     if not looks:
         alike = all(interpretation.shows_as(kept) for interpretation in possible)
         images = pairs(original, candidate, before, after, equal=not alike)
-        looks = _look(images, kept, possible, recipe, before.format)
+        looks = _look(images, kept, possible, recipe, before.format, moving=bool(before.durations))
     interpretation, look = _nearest(possible, looks, recipe, before.format)
     if look.excess(recipe.quality, before.format) > 1:
         return Refuse(_how_different(look, before, after, recipe))
@@ -118,9 +119,12 @@ def _look(
     possible: Sequence[Interpretation],
     recipe: Recipe,
     format: Format,
+    *,
+    moving: bool,
 ) -> list[Difference]:
     """Return the largest difference that each interpretation shows; ends early once none can pass."""
-    looks, comparisons = [Difference()] * len(possible), [Comparison() for _ in possible]
+    limits = structure_limits(recipe.quality, format) if moving and len(possible) == 1 else None
+    looks, comparisons = [Difference()] * len(possible), [Comparison(limits) for _ in possible]
     for left, right in images:
         pair = (left, right) if len(possible) == 1 else (left.copy_memory(), right.copy_memory())
         looks = [
