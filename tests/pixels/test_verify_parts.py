@@ -63,11 +63,11 @@ def images(*levels: int) -> Iterator[tuple[pyvips.Image, pyvips.Image]]:
 def test_stops_when_no_frame_can_help(recipe: Recipe) -> None:
     """After the first frame that is refused no other is drawn; before that every one is."""
     frames = images(0, 90, 0, 0)
-    (look,) = _look(frames, Metadata(), [CAME], recipe, Format.GIF)
+    (look,) = _look(frames, Metadata(), [CAME], recipe, Format.GIF, moving=True)
     assert look.excess(recipe.quality, Format.GIF) > 1
     assert len(list(frames)) == 2
     frames = images(0, 0, 0, 0)
-    assert _look(frames, Metadata(), [CAME, CAME], recipe, Format.GIF) == [Difference(), Difference()]
+    assert _look(frames, Metadata(), [CAME, CAME], recipe, Format.GIF, moving=True) == [Difference(), Difference()]
     assert list(frames) == []
 
 
