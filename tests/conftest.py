@@ -34,8 +34,8 @@ hypothesis.settings.load_profile("plain")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a run take a third of what takes long: three runs with three numbers in a row take all of it."""
-    parser.addoption("--part", type=int, help="every third slow test, and every third image of sweeps over the corpus")
+    """Let a run take a part of what takes long: runs with the next numbers take the rest."""
+    parser.addoption("--part", type=int, help="every fourth slow test, and every sixth image of sweeps over the corpus")
 
 
 def pytest_configure() -> None:
@@ -59,10 +59,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _in_part(item: pytest.Item, part: int) -> bool:
-    """Whether a run with `--part` has the test: a third of the slow ones, and all that take a third of the corpus."""
+    """Whether a run with `--part` has the test: a quarter of the slow ones, and all that sweep over the corpus."""
     if item.get_closest_marker("slow") is None or "sweep" in getattr(item, "fixturenames", ()):
         return True
-    return zlib.crc32(item.nodeid.encode()) % 3 == part % 3
+    return zlib.crc32(item.nodeid.encode()) % 4 == part % 4
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +73,9 @@ def corpus() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def sweep(corpus: list[Path], request: pytest.FixtureRequest) -> list[Path]:
-    """The real images that a test tries one after another: all, or every third by `--part`."""
+    """The real images that a test tries one after another: all, or every sixth by `--part`."""
     part = request.config.getoption("--part")
-    return corpus if part is None else corpus[part % 3 :: 3]
+    return corpus if part is None else corpus[part % 6 :: 6]
 
 
 @pytest.fixture(scope="session")
