@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 from imgshrink import cli
 from imgshrink.image.seal import read_seal
 from places import IMAGES, ROOT
+from shell import UNMEASURED
 
 SCHEMAS = ROOT / "example_site/docs/schemas"
 AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@b.c")
@@ -342,6 +344,22 @@ class TestStream:
             done = self.stream(b"", *words)
             assert (done.returncode, done.stdout) == (2, b"")
             assert b"- stands alone" in done.stderr
+
+    @pytest.mark.parametrize(
+        ("words", "closed", "name"),
+        [
+            ("optimize -", "<&-", "input"),
+            ("check --files-from -", "<&-", "input"),
+            ("optimize - < docs/photo.jpg", ">&-", "output"),
+        ],
+    )
+    def test_closed_streams_are_named(self, project: Path, words: str, closed: str, name: str) -> None:
+        line = f"{shlex.quote(sys.executable)} -m imgshrink {words} {closed}"
+        environ = os.environ | UNMEASURED
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=environ, check=False)
+        assert done.returncode == 2, done.stderr
+        assert f"imgshrink: standard {name} is closed" in done.stderr
+        assert "Traceback" not in done.stderr
 
     @staticmethod
     def stream(data: bytes, *words: str) -> subprocess.CompletedProcess[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from ..files import git
 from ..files.discovery import ENDINGS
 from ..files.paths import absolute
 from ..report.quoting import shown
+from .output import read_input
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -83,7 +83,7 @@ def _listed(source: str) -> tuple[Path, ...]:
 
 def _read(source: str) -> bytes:
     try:
-        return sys.stdin.buffer.read() if source == STANDARD_INPUT else Path(source).read_bytes()
+        return read_input() if source == STANDARD_INPUT else Path(source).read_bytes()
     except OSError as error:
         raise SettingsError(f"{shown(source)} can't be read as a list of files: {error.strerror}") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..report.console import is_terminal
 from ..report.progress import ProgressReporter
 from ..session import Session
 from ..settings.schema import Settings
-from .output import READER_GONE
+from .output import read_input, write_output
 from .progress_bar import info_line
 
 FINE, FAILURES = 0, 3
@@ -39,7 +38,7 @@ def optimize_stream(settings: Settings) -> int:
     """
     if is_terminal(sys.stdin):
         raise click.UsageError("- reads an image from standard input: imgshrink optimize - < a.png > b.png")
-    data = sys.stdin.buffer.read(LARGEST + 1)
+    data = read_input(LARGEST + 1)
     with tempfile.TemporaryDirectory(prefix="imgshrink-") as folder, Session(settings) as session:
         path = Path(folder) / "image"
         path.write_bytes(data)
@@ -52,15 +51,5 @@ def optimize_stream(settings: Settings) -> int:
         notes = progress.notes(outcomes, session.notes(), next_run="the next run")
     for note in notes:
         info_line(note.text)
-    _write(data if memory.data is None else memory.data)
+    write_output(data if memory.data is None else memory.data)
     return FAILURES if settings.strict and any(note.failure for note in notes) else FINE
-
-
-def _write(data: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except OSError:
-        # Otherwise the interpreter reports the broken stream again when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise click.exceptions.Exit(READER_GONE) from None

@@ -22,11 +22,15 @@ def put(stream: TextIO | None, line: str) -> bool:
         stream.write(fitting(line, stream.encoding) + "\n")
         stream.flush()
     except (OSError, ValueError):
-        # Otherwise the interpreter reports the broken stream again when it exits.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        drop(stream)
         return False
     return True
+
+
+def drop(stream: TextIO) -> None:
+    """Let a broken stream lead nowhere: otherwise the interpreter reports it again when it exits."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def occupy_standard_streams() -> None:
