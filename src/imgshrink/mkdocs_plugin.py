@@ -132,7 +132,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
         from .files.destinations import in_build
-        from .report import advice
+        from .report import advice, messages
         from .report.progress import ProgressReporter
         from .report.publish import publish
         from .session import Session
@@ -148,7 +148,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             previews = session.previews(outcomes, self._info)
             others = [*session.selection.notes(), *session.notes()]
         environ = {} if self._serving else os.environ
-        others += publish(
+        unpublished = publish(
             outcomes,
             summary,
             report=self._settings.report,
@@ -156,7 +156,9 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             previews=previews,
             actions=advice.in_mkdocs,
         )
-        self._report(progress, outcomes, summary, others, fresh=fresh)
+        self._report(progress, outcomes, summary, [*others, *unpublished], fresh=fresh)
+        if self._settings.report is not None and not unpublished:
+            self._info(messages.report_written(relative_name(self._settings.report, _folder(config))))
 
     def _report(
         self, progress: ProgressReporter, outcomes: list[Outcome], summary: Summary, others: list[str], *, fresh: bool
@@ -181,8 +183,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             log.info("imgshrink: %s", text)
 
     def _sources(self, config: MkDocsConfig, session: Session) -> Iterator[Source]:
-        site, start = Path(config.site_dir), _start(config)
-        folder = start.parent if start.is_file() else start
+        site, folder = Path(config.site_dir), _folder(config)
         site_name = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
         taken = _taken_by_material(config)
         self._excluded = 0
@@ -233,6 +234,12 @@ def _start(config: MkDocsConfig) -> Path:
     """Return where the search for settings starts: mkdocs.yml, or the working folder if it is read from a pipe."""
     file = Path(config.config_file_path or "").absolute()
     return file if file.is_file() else Path.cwd()
+
+
+def _folder(config: MkDocsConfig) -> Path:
+    """Return the folder of mkdocs.yml, or the working folder."""
+    start = _start(config)
+    return start.parent if start.is_file() else start
 
 
 def _taken_by_material(config: MkDocsConfig) -> set[str]:
