@@ -5,15 +5,14 @@ from __future__ import annotations
 import pyvips
 
 from ....core.model import Format, ImageInfo, Variant
-from ....image.variants import MEDIA_TYPES, WEBP
+from ....image.variants.rules import MEDIA_TYPES, WEBP
 from ....pixels.decode import stack
-from ....pixels.variants import carried_profile, is_exact
+from ....pixels.variants.judge import is_exact
+from ....pixels.variants.shown import PROFILE, carried_profile
 from ..targets import HUGE
 
 _EFFORT, _LEAST_EFFORT = 4, 1
 """libwebp's methods: 6 takes a third longer than 4 for half a per cent."""
-
-_PROFILE = "icc-profile-data"
 
 
 def exact(published: bytes, info: ImageInfo) -> Variant | None:
@@ -23,7 +22,7 @@ def exact(published: bytes, info: ImageInfo) -> Variant | None:
         return None
     image = _opened(published, info)
     if profile:
-        image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
+        image.set_type(pyvips.GValue.blob_type, PROFILE, profile)
     effort = _LEAST_EFFORT if info.all_pixels > HUGE else _EFFORT
     data = bytes(image.webpsave_buffer(lossless=True, effort=effort, keep="icc" if profile else "none"))
     return Variant(f".{WEBP}", MEDIA_TYPES[WEBP], data, None) if is_exact(published, data) else None
@@ -35,5 +34,5 @@ def _opened(data: bytes, info: ImageInfo) -> pyvips.Image:
         image.set_type(pyvips.GValue.gint_type, "loop", info.loop)
         return image
     image = pyvips.Image.pngload_buffer(data, access="sequential", fail_on="error").copy()
-    image.remove(_PROFILE)
+    image.remove(PROFILE)
     return image

@@ -8,10 +8,11 @@ from functools import cache
 from ....core.model import Format, ImageInfo, Variant
 from ....image.seal import read_seal
 from ....image.sniff import sniff
-from ....image.variants import AVIF, WEBP, needed, why_none
+from ....image.variants.rules import AVIF, WEBP, needed, why_none
 from ....pixels.compare import acceptable
 from ....pixels.looks import Looks
-from ....pixels.variants import LIKE, Shown, looks_different, shown
+from ....pixels.variants.judge import LIKE, looks_different
+from ....pixels.variants.shown import Shown, shown
 from .exact import exact
 from .target import VariantSearch, encoders, target
 

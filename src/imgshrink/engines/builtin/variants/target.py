@@ -9,10 +9,11 @@ from math import ceil
 import pyvips
 
 from ....core.model import Format, Variant
-from ....image.variants import AVIF, MEDIA_TYPES, WEBP
+from ....image.variants.rules import AVIF, MEDIA_TYPES, WEBP
 from ....pixels.compare import acceptable
 from ....pixels.looks import Looks
-from ....pixels.variants import LIKE, Shown, decoded_variant
+from ....pixels.variants.judge import LIKE
+from ....pixels.variants.shown import PROFILE, Shown, decoded_variant
 from ..places import PlaceScorer
 from ..score import Scorer, sample
 from ..search import Trial, search
@@ -69,7 +70,7 @@ def encoders() -> frozenset[str]:
 
 def encoded(image: pyvips.Image, setting: int, media: str) -> bytes:
     """Return the image in the format `media`, with full chroma where that has it, and with the profile it carries."""
-    keep = "icc" if image.get_typeof("icc-profile-data") else "none"
+    keep = "icc" if image.get_typeof(PROFILE) else "none"
     if media == AVIF:
         return bytes(
             image.heifsave_buffer(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..core.model import Format, ImageInfo, Variant
+from ...core.model import Format, ImageInfo, Variant
+from ..limits import unsupported
+from ..metadata import Metadata, read_metadata
+from ..sniff import sniff
 from .avif import avif_size
-from .limits import unsupported
-from .metadata import Metadata, read_metadata
-from .sniff import sniff
 
 WEBP, AVIF = "webp", "avif"
 MEDIA_TYPES = {WEBP: "image/webp", AVIF: "image/avif"}
