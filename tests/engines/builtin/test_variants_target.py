@@ -10,6 +10,7 @@ import pyvips
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 import image_builder as build
 from imgshrink.core.model import Format, Variant
@@ -151,6 +152,25 @@ def test_grey_profile() -> None:
     usual = saved(photo().convert("L"), "JPEG", quality=97)
     assert make(None, dark, 80, BOTH, 10) is None
     assert make(None, usual, 80, BOTH, 10) is not None
+
+
+def test_notices() -> None:
+    """A variant carries the notices of its image, and nothing else of its EXIF: no place, no camera."""
+    exif = Image.Exif()
+    exif[0x8298], exif[0x010F] = "Copyright Ann", "Camera of Bo"
+    exif.get_ifd(0x8825)[1] = "N"
+    lossy = avif_of(saved(photo(), "JPEG", quality=95, exif=exif)).data
+    text = PngInfo()
+    text.add_text("Copyright", "Copyright Ann")
+    text.add_text("Comment", "Camera of Bo")
+    exact = make(None, saved(screen(), "PNG", pnginfo=text), 100, BOTH, 10)
+    assert exact is not None
+    for data in (lossy, exact.data):
+        found = Image.open(io.BytesIO(data)).info
+        assert b"Copyright Ann" in found["xmp"]
+        assert b"Camera" not in data
+        assert "exif" not in found
+    assert "xmp" not in Image.open(io.BytesIO(avif_of(JPEG).data)).info
 
 
 def soft() -> Image.Image:

@@ -13,7 +13,7 @@ from ....image.variants.rules import AVIF, MEDIA_TYPES, WEBP
 from ....pixels.compare import acceptable
 from ....pixels.looks import Looks
 from ....pixels.variants.judge import LIKE
-from ....pixels.variants.shown import PROFILE, Shown, decoded_variant
+from ....pixels.variants.shown import Shown, decoded_variant, kept
 from ..places import MosaicScorer, Place, PlaceScorer, mosaic
 from ..score import Scorer, on, sample
 from ..search import Trial, search
@@ -75,8 +75,8 @@ def encoders() -> frozenset[str]:
 
 
 def encoded(image: pyvips.Image, setting: int, media: str) -> bytes:
-    """Return the image in the format `media`, with full chroma where that has it, and with the profile it carries."""
-    keep = "icc" if image.get_typeof(PROFILE) else "none"
+    """Return the image in the format `media`, with full chroma where that has it, and with what it carries."""
+    keep = kept(image)
     if media == AVIF:
         return bytes(
             image.heifsave_buffer(
