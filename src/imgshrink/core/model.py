@@ -248,3 +248,30 @@ class Plan:
     new: int
     new_bytes: int
     asked: Mapping[str, Sequence[ImageKey]]
+
+
+@dataclass(frozen=True)
+class VariantRequest:
+    """A published image that a variant is wanted for.
+
+    `published` is its file in the built site, `original` the source file that it was made from, None where that is not
+    known. `pages` counts the pages that show it.
+    """
+
+    published: Path
+    original: Path | None
+    pages: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A modern file beside a published image.
+
+    `suffix` is added to the published file's name: `.webp` or `.avif`. `score` is the estimate of how alike it looks to
+    the original, 100 at most, None where both show the same pixels.
+    """
+
+    suffix: str
+    media_type: str
+    data: bytes
+    score: float | None
