@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,8 @@ import click
 from ..core.errors import SettingsError
 from ..core.model import Note
 from ..files.paths import absolute
-from ..pages.options import Options, page_rule
+from ..pages.options import MODERN, OFF, Options, options_for, require
 from ..pages.site import pages_of, rewrite
-from ..pages.tree import require
 from ..report import pages as words
 from ..report.messages import in_order
 from ..report.quoting import shown
@@ -95,15 +95,16 @@ def _wanted(session: Session, site: Path, root: str, *, undo: bool, dry_run: boo
     settings = session.settings
     if undo:
         return Options(root=root, undo=True, dry_run=dry_run)
-    require()
+    require(settings)
     where = settings.sources.get("pages", "default")
-    if settings.pages == "off" and where != "default":
+    if settings.pages == OFF and where != "default":
         raise SettingsError(f"pages is off ({where}): set it to reserve or modern, or add --pages modern")
-    return Options(
+    return options_for(
+        settings if settings.pages != OFF else replace(settings, pages=MODERN),
         root=root,
-        eager=settings.pages_eager,
-        page_excluded=page_rule(settings, lambda file: _known_by(settings, site, file)),
-        image_excluded=lambda file: session.selection.excluded(*_known_by(settings, site, file)),
+        known_by=lambda file: _known_by(settings, site, file),
+        excluded=session.selection.excluded,
+        variants=None,
         dry_run=dry_run,
     )
 

@@ -49,8 +49,8 @@ def reserve(tag: Tag, size: tuple[int, int] | None, *, lazy: bool) -> list[Patch
 
 
 def wrap(tag: Tag, srcset: str, media_type: str) -> list[Patch]:
-    """Return what offers a variant beside an image; `display: contents` keeps the element out of the layout."""
-    source = b'<source srcset="%s" type="%s">' % (escape(srcset), media_type.encode())
+    """Return what offers a variant beside an image. Both elements stay out of the layout, a grid's or a row's too."""
+    source = b'<source srcset="%s" type="%s" style="display:none">' % (escape(srcset), media_type.encode())
     before = b'<picture %s="" style="display:contents">%s' % (MARK, source)
     return [Patch(tag.start, tag.start, before), Patch(tag.end, tag.end, b"</picture>")]
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from ..core.model import Variant, VariantRequest
 from ..files.patterns import Patterns
+from .tree import require as require_parser
 
 if TYPE_CHECKING:
     from ..settings.schema import Settings
+
+OFF, MODERN = "off", "modern"
 
 Variants = Callable[[Sequence[VariantRequest]], Mapping[Path, Variant | None]]
 """Returns the variant of each published image, None where there is no gain; an absent image is not ready yet."""
@@ -42,6 +45,38 @@ class Options:
     variants: Variants | None = None
     dry_run: bool = False
     undo: bool = False
+
+
+def options_for(
+    settings: Settings,
+    *,
+    root: str,
+    known_by: Callable[[PurePosixPath], Sequence[Path]],
+    excluded: Callable[..., bool],
+    variants: Variants | None,
+    original: Callable[[PurePosixPath], Path | None] = _unknown,
+    dry_run: bool = False,
+) -> Options:
+    """Return what the settings ask for; `excluded` says whether the image that some paths name is left out.
+
+    `known_by` returns the paths that name a file of the site. `variants` counts only where the settings ask for them.
+    Raises `SettingsError` for a line that is no pattern.
+    """
+    return Options(
+        root=root,
+        eager=settings.pages_eager,
+        page_excluded=page_rule(settings, known_by),
+        image_excluded=lambda file: excluded(*known_by(file)),
+        original=original,
+        variants=variants if settings.pages == MODERN else None,
+        dry_run=dry_run,
+    )
+
+
+def require(settings: Settings) -> None:
+    """Raise `SettingsError` with the cure where pages can't be rewritten as the settings ask."""
+    require_parser()
+    page_rule(settings, lambda _: [])
 
 
 def page_rule(

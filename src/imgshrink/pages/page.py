@@ -24,7 +24,7 @@ _CONTENT = {"main", "article"}
 _SCRIPTED = re.compile(r"data-(?:src|srcset|lazy|original)|on(?:error|load)$")
 _NO_PICTURE = {"srcset", "sizes", "slot", "id"}
 _PRINT_SITE = re.compile(rb"id=[\"']?print-site-page")
-_RENDERED = re.compile(rb"id=[\"']?(?:__docusaurus|__next|___gatsby|__nuxt)\\b|__VP_SITE_DATA__")
+_RENDERED = re.compile(rb"id=[\"']?(?:__docusaurus|__next|___gatsby|__nuxt)\b|__VP_SITE_DATA__")
 _SIZED_STYLE = re.compile(r"(?:min-|max-)?(?:width|height|inline-size|block-size)$")
 
 
@@ -163,7 +163,7 @@ def _decided(page: bytes, tree: Tree, guard: Guard, rows: Sequence[_Row | None],
         size = row.image.size if row.number in sizable and _may_be_sized(row.attributes) else None
         reserved = size is not None or _is_sized(row.attributes)
         lazy = reserved and not first and "loading" not in row.attributes
-        custom = "-" in (*row.around, "")[0]
+        custom = any("-" in name for name in row.around[:2])
         wrap = row.image.replaceable and not (no_picture or custom or _NO_PICTURE & set(row.attributes))
         kept = wrap and row.number in fixed
         at_once = not lazy and row.attributes.get("loading", "").strip().lower() != "lazy"

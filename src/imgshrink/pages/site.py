@@ -154,11 +154,10 @@ class _Run:
             new = _rewritten(marks.take_back(data), page.plan, shown)
             if new == data:
                 return
-            self._changed += 1
             if not self._options.dry_run:
                 replace(self._site / page.file, new, data, durable=False)
+            self._changed += 1
         except ImgshrinkError as error:
-            self._changed -= 1
             self._failed[str(page.file)] = str(error)
 
     def _remove(self, files: set[PurePosixPath]) -> None:

@@ -95,4 +95,4 @@ def _image(compound: Compound) -> bool:
 
 
 def _without_has(compound: Compound) -> Iterator[str]:
-    return (part for part in compound.parts if not part.lower().startswith(":has("))
+    return (part for part in compound.parts if ":has(" not in part.lower())
