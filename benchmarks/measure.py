@@ -78,6 +78,7 @@ def peers() -> list[Tool]:
         Tool("oxipng -o2", (Format.PNG,), oxipng_level_2),
     ]
     if shutil.which("pngquant"):
+        tools.append(Tool("Material's optimize", tuple(Format), material))
         tools.append(Tool("pngquant -s3 (Material)", (Format.PNG,), pngquant))
         tools.append(Tool("pngquant -s3, then oxipng -o2", (Format.PNG,), pngquant_and_oxipng))
     if sharp_at_hand():
@@ -119,6 +120,13 @@ def mozjpeg(data: bytes) -> bytes:
     image = pyvips.Image.jpegload_buffer(data)
     settings = {"trellis_quant": True, "overshoot_deringing": True, "optimize_scans": True, "quant_table": 3}
     return bytes(image.jpegsave_buffer(Q=75, interlace=True, optimize_coding=True, keep="icc", **settings))
+
+
+def material(data: bytes) -> bytes:
+    """Do what Material's plugin does by default: nothing to GIF and WebP."""
+    treat = {Format.PNG: pngquant, Format.JPEG: pillow_jpeg}
+    info = sniff(data)
+    return treat[info.format](data) if info is not None and info.format in treat else data
 
 
 def pngquant_and_oxipng(data: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import sys
 
@@ -29,6 +30,19 @@ def test_the_page_is_what_the_figures_make_of_it():
     text = figures_page.PAGE.read_text(encoding="utf-8")
     assert figures_page.renewed(text) == text
     assert text.count("| imgshrink q80 |") == 10
+
+
+def test_the_first_sentence_and_the_chart():
+    """The page begins with one sentence about images that nothing was fitted on, and one chart of every tool."""
+    text = figures_page.PAGE.read_text(encoding="utf-8")
+    ours = line("unseen", "All formats", OURS)
+    sentence = text.partition("<!-- lead: unseen -->\n")[2].partition("\n")[0]
+    assert f"leaves {100 * ours['bytes out/in']:.0f} % of the bytes" in sentence
+    assert f"scores {ours['worst tenth']}" in sentence
+    tools = {cells[0] for title, table in KEPT["unseen"]["tables"].items() if title != "All formats" for cells in table}
+    drawing = text.partition('<div class="chart">')[2].partition("</div>")[0]
+    assert all(f"<title>{html.escape(tool)}: " in drawing for tool in tools)
+    assert "\n\n" not in drawing
 
 
 @pytest.mark.parametrize("name", ["corpus", "unseen"])

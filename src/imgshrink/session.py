@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .core.errors import SettingsError
-from .core.model import Entry, Judgement, Outcome, Plan, Recipe, Source, Verdict
+from .core.model import Entry, Outcome, Plan, Source, Variant, VariantRequest, Verdict
 from .files.destinations import InPlace, nowhere
+from .files.paths import as_paths
 from .image.limits import VERIFY_VERSION
 from .pipeline.resolver import Resolver
 from .pipeline.run import Destination, Observer, Policy, Survey, run, survey
 from .selection import Selection, wanted_engines
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .cache.local import LocalCache
     from .engines import Engine
     from .engines.hosted.engine import Hosted
@@ -44,14 +43,13 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stop = threading.Event()
+        self._end: float | None = None
 
     def __enter__(self) -> Session:
         """Return the session itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the session, also after an exception."""
         self.close()
 
@@ -61,13 +59,13 @@ class Session:
         Originals are kept for `imgshrink restore`. Raises `SettingsError` for a path that does not exist; an image that
         can't be shrunk is an outcome, never an exception.
         """
-        found = _as_paths(paths)
+        found = as_paths(paths)
         sources = self._sources(found)
         return list(self.run(sources, destination=self.in_place(sources, named=found), in_place=True))
 
     def warm(self, paths: Paths) -> list[Outcome]:
         """Compute the results for the images at `paths` and store them in the cache; files are not changed."""
-        return list(self.run(self._sources(_as_paths(paths)), destination=nowhere, in_place=False))
+        return list(self.run(self._sources(as_paths(paths)), destination=nowhere, in_place=False))
 
     def check(self, paths: Paths) -> list[Outcome]:
         """Return the images at `paths` that are not shrunk yet; works offline and changes nothing.
@@ -76,7 +74,7 @@ class Session:
         """
         from .pipeline.check import as_outcomes, check
 
-        sources = self._sources(_as_paths(paths))
+        sources = self._sources(as_paths(paths))
         found = check(sources, min_size=self.settings.min_size, seal=self.settings.seal)
         return as_outcomes(found.not_shrunk)
 
@@ -137,8 +135,7 @@ class Session:
         """
         from .files.atomic import sweep
 
-        max_time = self.settings.max_time
-        end = None if max_time is None else time.monotonic() + max_time
+        self._end = end = self._until()
         sources = list(sources)
         for folder in {source.path.parent for source in sources}:
             sweep(folder)
@@ -154,6 +151,21 @@ class Session:
         """Write the images of the HTML report; return its previews by image name, none for another kind of report."""
         return {} if self.report_images is None else self.report_images.write(outcomes, info)
 
+    def variants(
+        self,
+        requests: Iterable[VariantRequest],
+        *,
+        known_only: bool = False,
+        formats: Sequence[str] = ("webp", "avif"),
+        saving: float = 10.0,
+        waiting: Callable[[], None] | None = None,
+    ) -> Mapping[Path, Variant | None]:
+        """Return the modern variants of published images, as `Variants.find` does, in the time that `run` has left."""
+        from .variants import variants_of
+
+        found = variants_of(self, formats, saving, end=self._end or self._until())
+        return found.find(requests, known_only=known_only, waiting=waiting)
+
     def survey(self, sources: Iterable[Source]) -> tuple[list[Survey], Plan]:
         """Return what a run would find and do. Nothing is written, and no engine is asked."""
         return survey(sources, resolver=self.resolver(), policy=self._policy(in_place=True))
@@ -165,6 +177,7 @@ class Session:
     def resolver(self, *, known_only: bool = False, end: float | None = None) -> Resolver:
         """Return the resolver of one run; it starts no work after `end`, in monotonic seconds."""
         from .files.locks import FileLocks
+        from .worker_tasks import remote_verify
 
         names = frozenset(engine.name for engine in self.engines)
         if "hosted" in names:
@@ -174,7 +187,7 @@ class Session:
             self.engines,
             self.cache,
             FileLocks(self.settings.cache_dir / "claims"),
-            self._verify,
+            lambda *pair: remote_verify(self.workers)(*pair),
             lookup_only=names if known_only else unpaid,
             slots={"builtin": self.settings.jobs + 1},
             verify_version=VERIFY_VERSION,
@@ -241,15 +254,14 @@ class Session:
         if "hosted" in wanted_engines(self.settings):
             self.hosted  # noqa: B018  it reads both
 
+    def _until(self) -> float | None:
+        max_time = self.settings.max_time
+        return None if max_time is None else time.monotonic() + max_time
+
     def _can_remember(self) -> str:
         """Return "" if the cache takes a probe entry, else why no upload is made: its result could not be stored."""
         probe = Entry(Verdict.NOT_SMALLER, engine="probe")
         return "" if self.cache.put("probe", probe) else f"the cache in {self.settings.cache_dir} can't be written"
-
-    def _verify(self, original: bytes, candidate: bytes, recipe: Recipe) -> Judgement:
-        from .worker_tasks import remote_verify
-
-        return remote_verify(self.workers)(original, candidate, recipe)
 
     def same_image(self, original: bytes, output: bytes, quality: int) -> bool:
         """Return whether verify accepts `output` as a result for `original` at `quality`."""
@@ -263,7 +275,3 @@ class Session:
 
     def _sources(self, paths: Sequence[Path]) -> list[Source]:
         return [self.selection.source(path, path.as_posix()) for path in self.discover(paths).found]
-
-
-def _as_paths(paths: Paths) -> list[Path]:
-    return [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]

@@ -6,12 +6,12 @@ A task takes blobs and options and returns blobs; its imports happen in the work
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
 
 from .core import errors
-from .core.model import DROP, KEEP, Accept, Judgement, NotSmaller, Recipe, Refuse
+from .core.model import DROP, KEEP, Accept, Judgement, NotSmaller, Recipe, Refuse, Variant
 from .workers.pool import WorkerPool
 
 LOSSLESS = 100
@@ -93,8 +93,21 @@ def preview(before: bytes, after: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     return drawn.small, part.before if part else b"", part.after if part else b"", json.dumps(facts).encode()
 
 
+def variant(original: bytes, published: bytes, *, quality: int, formats: str, saving: float) -> tuple[bytes, ...]:
+    """Return the suffix, the bytes and the score of the variant of a published image; nothing where it has none.
+
+    `original` is b"" where it is not known, `formats` are names between spaces. The score of an exact one is b"".
+    """
+    from .engines.builtin.variants.make import make
+
+    made = make(original or None, published, quality, formats.split(), saving)
+    if made is None:
+        return ()
+    return made.suffix.encode(), made.data, b"" if made.score is None else f"{made.score:.1f}".encode()
+
+
 TASKS: Mapping[str, Callable[..., tuple[bytes, ...]]] = MappingProxyType(
-    {"optimize": optimize, "verify": verify, "preview": preview}
+    {"optimize": optimize, "verify": verify, "preview": preview, "variant": variant}
 )
 
 TABLE = __name__
@@ -151,6 +164,23 @@ def remote_verify(workers: WorkerPool) -> Callable[[bytes, bytes, Recipe], Judge
         return NotSmaller() if kind == b"not-smaller" else Refuse(payload.decode())
 
     return verify
+
+
+def remote_variant(
+    workers: WorkerPool, formats: Sequence[str], saving: float
+) -> Callable[[bytes, bytes, int], Variant | None]:
+    """Return the task `variant` as a function of original, published image and quality that runs in a worker."""
+    wanted = " ".join(formats)
+
+    def make(original: bytes, published: bytes, quality: int) -> Variant | None:
+        reply = workers.call("variant", original, published, quality=quality, formats=wanted, saving=saving)
+        if not reply:
+            return None
+        suffix, data, score = reply
+        name = suffix.decode()
+        return Variant(name, f"image/{name[1:]}", data, float(score) if score else None)
+
+    return make
 
 
 def same_image(workers: WorkerPool) -> Callable[[bytes, bytes, int], bool]:

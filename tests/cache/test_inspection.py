@@ -451,7 +451,11 @@ def test_what_diskcache_makes_is_what_is_expected(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "statements",
-    [["BEGIN IMMEDIATE"], ["BEGIN EXCLUSIVE"], ["PRAGMA locking_mode=EXCLUSIVE", "BEGIN EXCLUSIVE"]],
+    [
+        ["BEGIN IMMEDIATE"],
+        pytest.param(["BEGIN EXCLUSIVE"], marks=pytest.mark.slow),
+        ["PRAGMA locking_mode=EXCLUSIVE", "BEGIN EXCLUSIVE"],
+    ],
     ids=lambda statements: statements[-1 if len(statements) == 1 else 0],
 )
 def test_held_by_another_process(tmp_path: Path, statements: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ REST = {"reason": st.text(max_size=50), "engine": st.text(max_size=20), "stored"
 ENTRIES = st.one_of(
     st.builds(Entry, st.just(Verdict.BETTER), st.binary(min_size=1, max_size=200), quality=NUMBERS, **REST),
     st.builds(Entry, st.sampled_from(PLAIN), st.just(b""), quality=NUMBERS, **REST),
+    st.builds(Entry, st.just(Verdict.VARIANT), st.binary(max_size=200), quality=NUMBERS, **REST),
 )
 ENTRY = Entry(Verdict.BETTER, b"bytes of an image", "", "builtin", 1_700_000_000, 1, 80)
 

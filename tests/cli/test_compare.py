@@ -273,7 +273,7 @@ def test_a_page_that_can_not_be_written(shrunk: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a browser is a script there")
-@pytest.mark.parametrize("starts", [True, False])
+@pytest.mark.parametrize("starts", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_opening_the_page(shrunk: Path, tmp_path: Path, *, starts: bool) -> None:
     """`--open` opens the page, and says so where no browser starts; without it none is started."""
     script = tmp_path / "browser"

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from imgshrink.core.errors import SettingsError
 from imgshrink.image.seal import read_seal, seal
 from lying_server import LyingServer
 from places import IMAGES
+from selection import rest_slow
 
 PLUGIN = "plugins:\n  - imgshrink:\n"
 NAMES = ("mkdocs.yml", "mkdocs.yaml", "properdocs.yml", "properdocs.yaml")
@@ -169,9 +171,14 @@ def test_docs_of_the_build(site: Path, tmp_path: Path, command: str) -> None:
     assert read_seal((site / "docs" / "draft.png").read_bytes()) is None
 
 
-@pytest.mark.parametrize("words", [[], ["-f", "mkdocs.yml"]])
-@pytest.mark.parametrize("pattern", ["img/secret.png", "docs/img/secret.png", "secret.png", "img/"])
-def test_pattern_relative_to_the_docs_reaches(site: Path, server: LyingServer, words: list[str], pattern: str) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    rest_slow(
+        product(["img/secret.png", "docs/img/secret.png", "secret.png", "img/"], [[], ["-f", "mkdocs.yml"]]),
+        lambda row: row in [("img/secret.png", ["-f", "mkdocs.yml"]), ("img/", [])],
+    ),
+)
+def test_pattern_relative_to_the_docs_reaches(site: Path, server: LyingServer, pattern: str, words: list[str]) -> None:
     """A pattern of the site's file that is written as the build takes it keeps the command from uploading, too."""
     write(site, f'exclude: ["{pattern}"]')
     environ = {"TINYJPG_API_KEY": "key", "TINYJPG_API_URL": server.url}

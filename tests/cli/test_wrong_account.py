@@ -18,6 +18,7 @@ from imgshrink.image.seal import read_seal, seal
 from imgshrink.settings.folders import config_folder
 from places import IMAGES
 from real_tools import build, make_site
+from selection import rest_slow
 
 
 def in_variable(name: str, value: str) -> Callable[[pytest.MonkeyPatch], None]:
@@ -48,7 +49,10 @@ WRONG: Mapping[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
 }
 
 
-@pytest.fixture(params=WRONG)
+PLAIN = {"key with a space", "address that is none", "file that others read", "file that is no TOML"}
+
+
+@pytest.fixture(params=rest_slow(WRONG, lambda name: name in PLAIN))
 def wrong(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, home: Path) -> str:
     """An account that is wrong; return words of the error about it."""
     if os.name != "posix" and request.param == "file that others read":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgshrink.core.keys import cache_key, content_hash, done_key
+from imgshrink.core.keys import cache_key, content_hash, done_key, variant_key
 from imgshrink.core.model import Recipe
 
 KEY = cache_key("content", Recipe(80), "builtin 1")
@@ -69,3 +69,24 @@ def test_parts_that_join_to_the_same_text_have_different_keys() -> None:
 def test_a_fingerprint_that_is_not_unicode_has_a_key() -> None:
     """A version text with an undecodable byte in it does not stop a build."""
     assert len(cache_key("content", Recipe(80), "libvips \udcff")) == 64
+
+
+VARIANT = variant_key("original", "published", Recipe(80), "builtin 1", ("webp", "avif"), 10)
+
+
+def test_every_part_of_a_variant_is_part_of_its_key() -> None:
+    """Another original, published image, quality, encoder, choice of formats or least gain has another key."""
+    others = [
+        variant_key("", "published", Recipe(80), "builtin 1", ("webp", "avif"), 10),
+        variant_key("original", "other", Recipe(80), "builtin 1", ("webp", "avif"), 10),
+        variant_key("original", "published", Recipe(81), "builtin 1", ("webp", "avif"), 10),
+        variant_key("original", "published", Recipe(80), "builtin 2", ("webp", "avif"), 10),
+        variant_key("original", "published", Recipe(80), "builtin 1", ("webp",), 10),
+        variant_key("original", "published", Recipe(80), "builtin 1", ("webp", "avif"), 11),
+    ]
+    assert len({VARIANT, *others}) == 7
+
+
+def test_order_of_formats_is_no_part_of_the_key() -> None:
+    """Formats are a set, and a whole number is a number."""
+    assert variant_key("original", "published", Recipe(80), "builtin 1", ["avif", "webp", "webp"], 10.0) == VARIANT

@@ -284,6 +284,7 @@ def test_fresh_checkout_costs_nothing(here):
     assert git(here / "clone", "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_images_are_not_done_because_they_look_like_it(here):
     """A palette PNG of another tool is not finished; a JPEG of ours is."""
     with Image.open(OTHER_PNG) as picture:
@@ -294,6 +295,7 @@ def test_images_are_not_done_because_they_look_like_it(here):
     assert run(program("imgshrink"), "check", "ours.jpg", cwd=here).returncode == 0
 
 
+@pytest.mark.slow
 def test_few_bytes_are_not_worth_a_new_picture(here):
     """An image that would save less than the margin keeps every byte but the mark."""
     shutil.copyfile(PICTURES / "argocd" / "terminal.png", here / "a.png")

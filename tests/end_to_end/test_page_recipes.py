@@ -72,6 +72,7 @@ def staged(repository: Path) -> Path:
     return repository
 
 
+@pytest.mark.slow
 def test_husky(staged: Path) -> None:
     """The first commit stops and the images are shrunk; after `git add` it passes, and so does one without images."""
     hook = staged / ".husky" / "pre-commit"
@@ -88,6 +89,7 @@ def test_husky(staged: Path) -> None:
     assert shell(staged, "git commit -am Text").returncode == 0
 
 
+@pytest.mark.slow
 def test_lefthook(staged: Path) -> None:
     """The first command ends with 1 once, the second always with 0; both leave the files shrunk."""
     first, second = (
@@ -135,6 +137,7 @@ def test_lists_in_variables(tmp_path: Path) -> None:
     assert done.returncode == 2
 
 
+@pytest.mark.slow
 def test_exit_codes_are_as_the_page_says(staged: Path) -> None:
     """Every code that can be had without a key comes up, for both programs."""
     (staged / "bad.png").write_bytes(PNG.read_bytes()[:500])

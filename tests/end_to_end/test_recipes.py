@@ -99,6 +99,7 @@ def test_new_images_only(repository: Path) -> None:
     assert sealed(repository) == ["new.png"]
 
 
+@pytest.mark.slow
 def test_all_at_once(repository: Path) -> None:
     """The commit holds the images and nothing else, the check passes, and one revert brings every original back."""
     said = follow(repository, "adopting", "All at once")
@@ -110,6 +111,7 @@ def test_all_at_once(repository: Path) -> None:
     assert (repository / "docs/setup.png").read_bytes() == OTHER_PNG.read_bytes()
 
 
+@pytest.mark.slow
 def test_baseline(repository: Path) -> None:
     """Listed images pass the check and are left alone by the hook; a new one fails, with and without pre-commit."""
     assert "2 images listed in .imgshrink-baseline" in follow(repository, "adopting", "A baseline")
@@ -183,6 +185,7 @@ def test_warm_job(tmp_path: Path) -> None:
     assert "Both images are in the cache" in lines(build(site))[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warmed")
 def test_moving_from_material(tmp_path: Path) -> None:
     """Both blocks are what their plugins accept; the second builds, and leaves out what the first one left out."""

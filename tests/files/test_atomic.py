@@ -279,6 +279,41 @@ def test_an_edit_while_the_new_bytes_are_written(image: Path, monkeypatch: pytes
     assert names(image.parent) == ["image.png"]
 
 
+@POSIX
+@pytest.mark.parametrize("edit", [b"X" + OLD[1:], b"an edit", None], ids=["same size", "another size", "removed"])
+def test_an_edit_of_what_need_not_last(image: Path, monkeypatch: pytest.MonkeyPatch, edit: bytes | None) -> None:
+    """An edit made while a copy is being written survives too, though the copy is read only once."""
+    real = os.fchmod
+
+    def then_edit(file: int, mode: int) -> None:
+        real(file, mode)
+        image.unlink()
+        if edit is not None:
+            image.write_bytes(edit)
+
+    monkeypatch.setattr(os, "fchmod", then_edit)
+    with pytest.raises(FileChanged):
+        replace(image, NEW, OLD, durable=False)
+    assert (image.read_bytes() if image.exists() else None) == edit
+    assert names(image.parent) == ([] if edit is None else ["image.png"])
+
+
+def test_what_need_not_last_is_read_once(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where neither size nor times have changed, a copy is not read a second time."""
+    looks = []
+    real = atomic._Folder.check
+
+    def count(folder: atomic._Folder, name: str, seen: bytes) -> atomic._Old:
+        looks.append(name)
+        return real(folder, name, seen)
+
+    monkeypatch.setattr(atomic._Folder, "check", count)
+    replace(image, NEW, OLD, durable=False)
+    assert looks == ["image.png"]
+    replace(image, OLD, NEW)
+    assert looks == ["image.png"] * 3
+
+
 def test_an_edit_that_changes_nothing(image: Path) -> None:
     """A file that was written again with the same bytes is replaced: nothing of anybody's is lost."""
     image.unlink()

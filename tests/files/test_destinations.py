@@ -13,7 +13,7 @@ import pytest
 
 from fakes import deflated, png, source
 from imgshrink.core.errors import SettingsError, Unwritable
-from imgshrink.files.destinations import InPlace, Mirror, in_build, nowhere
+from imgshrink.files.destinations import InPlace, in_build, mirror, nowhere
 from imgshrink.files.originals import Originals
 from imgshrink.image.seal import seal
 
@@ -47,7 +47,7 @@ def test_images_on_two_drives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     paths = [PureWindowsPath("C:/a/b.png"), PureWindowsPath("D:/c.png")]
     monkeypatch.setattr(os.path, "commonpath", lambda _: ntpath.commonpath([str(path) for path in paths]))
     with pytest.raises(SettingsError, match="images of one drive: run it once for each drive"):
-        Mirror(tmp_path / "out", [tmp_path / "a.png", tmp_path / "b.png"])
+        mirror(tmp_path / "out", [tmp_path / "a.png", tmp_path / "b.png"])
 
 
 def test_original_is_kept_before_it_is_replaced(picture: Path, kept: Originals) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from imgshrink.core.errors import SettingsError
 from imgshrink.core.model import Recipe, Source
-from imgshrink.files.destinations import Mirror
+from imgshrink.files.destinations import mirror
 from imgshrink.files.git import MOST, program, versions
 from imgshrink.files.originals import Originals
 from imgshrink.image.seal import seal
@@ -177,8 +177,8 @@ def test_mirror_refuses_its_own_input(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "docs")
     for folder in (tmp_path / "docs", tmp_path / "docs" / "out", tmp_path / "link" / "out"):
         with pytest.raises(SettingsError, match="choose a folder beside it"):
-            Mirror(folder, [tmp_path / "docs"])
-    Mirror(tmp_path / "docs-out", [tmp_path / "docs"])
+            mirror(folder, [tmp_path / "docs"])
+    mirror(tmp_path / "docs-out", [tmp_path / "docs"])
 
 
 def test_mirror_keeps_the_paths_below_what_the_images_share(tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_mirror_keeps_the_paths_below_what_the_images_share(tmp_path: Path) -> N
         shutil.copy(IMAGES / "photo.jpg", tmp_path / name)
     paths = [tmp_path / "a", tmp_path / "b" / "two.jpg"]
     sources = [Source(tmp_path / name, name, Recipe(), ()) for name in ("a/one.jpg", "b/two.jpg", "b/gone.jpg")]
-    mirror = Mirror(tmp_path / "out", paths)
-    mirror(sources[0], PHOTO, b"smaller")
-    notes = mirror.complete(sources)
+    written = mirror(tmp_path / "out", paths)
+    written(sources[0], PHOTO, b"smaller")
+    notes = written.complete(sources)
     assert (tmp_path / "out" / "a" / "one.jpg").read_bytes() == b"smaller"
     assert (tmp_path / "out" / "b" / "two.jpg").read_bytes() == PHOTO
     assert len(notes) == 1

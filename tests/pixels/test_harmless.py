@@ -47,6 +47,7 @@ def spoilt(random: Random, samples: bytes, by: int) -> bytes:
     return bytes(value + random.choice([-by, 0, by]) for value in samples)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=120)
 @given(seed=st.integers(0, 1 << 30), size=st.tuples(st.integers(1, 70), st.integers(1, 70)), by=st.integers(1, 12))
 def test_no_verdict_changes(seed: int, size: tuple[int, int], by: int) -> None:

@@ -173,6 +173,7 @@ class TestStrips:
         assert cut.worst == pytest.approx(whole.worst)
         assert cut.mean == pytest.approx(whole.mean)
 
+    @pytest.mark.slow
     @settings(max_examples=25, deadline=None)
     @given(st.integers(0, 396), st.integers(0, 430), st.integers(1, 40))
     def test_damage_at_any_place(self, top: int, left: int, side: int) -> None:

@@ -20,9 +20,10 @@ INSIDE = {
     "server": ("core", "image", "engines", ""),
     "worker_tasks": ("core", "image", "workers", "pixels", "engines.builtin"),
     "selection": ("core", "settings", "files"),
+    "variants": ("core", "files", "pipeline", "engines.builtin", "worker_tasks", "session"),
     "session": (
         *("core", "image", "workers", "settings", "pixels", "files", "cache", "engines", "engines.builtin"),
-        *("engines.hosted", "report", "pipeline", "worker_tasks", "selection"),
+        *("engines.hosted", "report", "pipeline", "worker_tasks", "selection", "variants"),
     ),
     "hook": ("core", "image", "settings", "files", "report", "pipeline", "session"),
     "mkdocs_plugin": ("core", "image", "settings", "files", "report", "pipeline", "pages", "session"),

@@ -61,7 +61,7 @@ def _entry(fields: Any, data: bytes) -> Entry | None:  # noqa: ANN401  what JSON
         verdict = Verdict(fields["verdict"])
     except ValueError:
         return None
-    if (verdict is Verdict.BETTER) != bool(data):
+    if verdict is not Verdict.VARIANT and (verdict is Verdict.BETTER) != bool(data):
         return None
     return Entry(**fields | {"verdict": verdict, "data": data})
 

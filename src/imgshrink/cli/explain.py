@@ -19,7 +19,7 @@ from ..report.quoting import quoted, shown
 from ..report.units import counted, share, size
 from ..session import Session
 from ..settings.credentials import API_URL
-from .explain_json import to_json
+from .explain_json import to_json, waits
 from .options import build_from, build_option, examples, json_option, settings_of
 from .output import info, print_result
 
@@ -112,20 +112,12 @@ def _seal(path: Path, seen: Inspected) -> str:
     return f"none, and none is possible: {reason}" if reason else "none"
 
 
-def _waiting(seen: Inspected, session: Session) -> str:
-    """Return where a result waits that is paid for and not known yet, "" where none does."""
-    asked = "hosted" in seen.source.engines and bool(session.settings.api_key)
-    if not asked or not session.hosted.awaits(seen.content, seen.source.recipe):
-        return ""
-    return f"paid for, and not collected yet: it waits at {session.hosted.host}, and the next run collects it"
-
-
 def _result(seen: Inspected, answer: Resolution | None, session: Session) -> str:
-    if answer is None or answer.entry is None:
-        return _waiting(seen, session) or "none yet: " + (
-            "no engine is available" if answer else "the next run makes one"
-        )
-    return _verdict(seen, answer.entry, session.settings)
+    if answer is not None and answer.entry is not None:
+        return _verdict(seen, answer.entry, session.settings)
+    if waits(seen, session):
+        return f"paid for, and not collected yet: it waits at {session.hosted.host}, and the next run collects it"
+    return "none yet: " + ("no engine is available" if answer else "the next run makes one")
 
 
 def _verdict(seen: Inspected, entry: Entry, settings: Settings) -> str:

@@ -68,8 +68,12 @@ def _result(seen: Inspected, answer: Resolution | None, session: Session) -> dic
     if entry is not None:
         size = len(entry.data) or None
         return {"verdict": entry.verdict.value, "size": size, "engine": entry.engine, "reason": entry.reason}
-    if "hosted" not in seen.source.engines or not session.settings.api_key:
-        return None
-    if not session.hosted.awaits(seen.content, seen.source.recipe):
+    if not waits(seen, session):
         return None
     return {"verdict": "waiting", "size": None, "engine": "hosted", "reason": ""}
+
+
+def waits(seen: Inspected, session: Session) -> bool:
+    """Whether a result that is paid for waits at the API, and the next run collects it."""
+    asked = "hosted" in seen.source.engines and bool(session.settings.api_key)
+    return asked and session.hosted.awaits(seen.content, seen.source.recipe)

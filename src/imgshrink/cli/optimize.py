@@ -96,8 +96,8 @@ def optimize(
             named = [path for path in chosen.paths if path != Path()]
             destination = session.in_place(images.sources, named=named)
             return run_over(session, images, destination, shown=shown, in_place=True, unkept=destination.unkept)
-        mirror = destination_at(output, chosen.paths)
-        return run_over(session, images, mirror, shown=shown, complete=mirror.complete)
+        elsewhere = destination_at(output, chosen.paths)
+        return run_over(session, images, elsewhere, shown=shown, complete=elsewhere.complete)
 
 
 def _stand_alone(*others: object) -> None:

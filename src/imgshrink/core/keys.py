@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields
 
 from .model import Recipe
@@ -18,17 +19,31 @@ def content_hash(data: bytes) -> str:
 
 def cache_key(content: str, recipe: Recipe, fingerprint: str) -> str:
     """Name what an engine makes of a content: `content` is its `content_hash`, `fingerprint` the engine's."""
-    asked = [
-        f"{field.name}={value!r}"
-        for field in fields(recipe)
-        if (value := getattr(recipe, field.name)) != field.default or field.name in _ALWAYS_NAMED
-    ]
-    return _digest("result", content, fingerprint, *asked)
+    return _digest("result", content, fingerprint, *_asked(recipe))
 
 
 def done_key(content: str) -> str:
     """Name the fact that a content is an output of ours; no recipe and no engine takes part."""
     return _digest("done", content)
+
+
+def variant_key(
+    original: str, published: str, recipe: Recipe, fingerprint: str, formats: Sequence[str], saving: float
+) -> str:
+    """Name the variant of a published image: both hashes are `content_hash`es, `original` is "" where none is known.
+
+    `formats` are those that are allowed, in any order, `saving` is the least gain in per cent.
+    """
+    wanted = [f"formats={' '.join(sorted(set(formats)))}", f"saving={float(saving)!r}"]
+    return _digest("variant", original, published, fingerprint, *_asked(recipe), *wanted)
+
+
+def _asked(recipe: Recipe) -> list[str]:
+    return [
+        f"{field.name}={value!r}"
+        for field in fields(recipe)
+        if (value := getattr(recipe, field.name)) != field.default or field.name in _ALWAYS_NAMED
+    ]
 
 
 def _digest(*parts: str) -> str:

@@ -115,15 +115,17 @@ class Verdict(str, Enum):
     NOT_SMALLER = "not-smaller"
     REFUSED = "refused"
     DONE = "done"
+    VARIANT = "variant"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A cache value. `data` holds unsealed bytes and is empty unless `verdict` is BETTER.
+    """A cache value. `data` holds unsealed bytes and is empty unless `verdict` is BETTER or VARIANT.
 
     `reason` says why for REFUSED. `engine` names the engine that answered. `stored` is seconds since the epoch.
     `verify` is the version of verify that judged: a refusal counts for 30 days and under the same version only.
-    DONE marks the bytes whose hash is the key as an output of ours; `quality` is what it was made with.
+    DONE marks the bytes whose hash is the key as an output of ours; `quality` is what it was made with. VARIANT holds
+    the modern variant of a published image, and no data where none gains enough.
     """
 
     verdict: Verdict

@@ -103,26 +103,11 @@ def nowhere(source: Source, seen: bytes, data: bytes) -> None:
     """Write nothing: the result is in the cache already."""
 
 
-class Mirror:
-    """Writes the images at `paths` below `folder`, each at its path relative to their common folder.
+class Elsewhere:
+    """Writes images to other files; `target_of` tells where each goes."""
 
-    Raises `SettingsError` where `folder` lies inside one of `paths` or contains one, so that no image is overwritten.
-    """
-
-    def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
-        for path in paths:
-            if path.is_dir() and _within(folder, path):
-                raise SettingsError(
-                    f"{shown(folder)} lies inside of {shown(path)}, so that the next run would take its own results: "
-                    "choose a folder beside it"
-                )
-            if _within(path, folder):
-                raise SettingsError(
-                    f"{shown(path)} lies inside of {shown(folder)}, where results could be written over images: "
-                    "choose a folder beside it"
-                )
-        self._folder = absolute(folder)
-        self._base = _base(paths)
+    def __init__(self, target_of: Callable[[Source], Path]) -> None:
+        self._target_of = target_of
         self._written: set[Source] = set()
 
     def __call__(self, source: Source, seen: bytes, data: bytes) -> None:  # noqa: ARG002 - the signature of Destination
@@ -142,7 +127,7 @@ class Mirror:
         return notes
 
     def _write(self, source: Source, data: bytes) -> None:
-        target = self._folder / absolute(source.path).relative_to(self._base)
+        target = self._target_of(source)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -150,44 +135,33 @@ class Mirror:
         write(target, data)
 
 
-class OneFile:
-    """Writes the one image of a run to `target`, whole or not at all."""
+def mirror(folder: Path, paths: Sequence[Path]) -> Elsewhere:
+    """Return what writes the images at `paths` below `folder`, each at its path relative to their common folder.
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._written = False
-
-    def __call__(self, source: Source, seen: bytes, data: bytes) -> None:  # noqa: ARG002 - the signature of Destination
-        """Write `data` to the target; raises `Unwritable`."""
-        self._write(data)
-        self._written = True
-
-    def complete(self, sources: Iterable[Source]) -> list[str]:
-        """Copy the image where no result was written; return a line for each failure."""
-        notes = []
-        for source in sources:
-            try:
-                if not self._written:
-                    self._write(read(source.path, follow=False))
-            except (Unreadable, Unwritable) as error:
-                notes.append(f"{shown(source.path)} can't be copied: {error}")
-        return notes
-
-    def _write(self, data: bytes) -> None:
-        try:
-            self._target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unwritable(f"can't make {shown(self._target.parent)}: {error.strerror}") from error
-        write(self._target, data)
+    Raises `SettingsError` where `folder` lies inside one of `paths` or contains one, so that no image is overwritten.
+    """
+    for path in paths:
+        if path.is_dir() and _within(folder, path):
+            raise SettingsError(
+                f"{shown(folder)} lies inside of {shown(path)}, so that the next run would take its own results: "
+                "choose a folder beside it"
+            )
+        if _within(path, folder):
+            raise SettingsError(
+                f"{shown(path)} lies inside of {shown(folder)}, where results could be written over images: "
+                "choose a folder beside it"
+            )
+    top, base = absolute(folder), _base(paths)
+    return Elsewhere(lambda source: top / absolute(source.path).relative_to(base))
 
 
-def destination_at(output: Path, paths: Sequence[Path]) -> Mirror | OneFile:
+def destination_at(output: Path, paths: Sequence[Path]) -> Elsewhere:
     """Return what writes the images at `paths` to `output`: into a folder, or to a file with the ending of an image.
 
     Raises `SettingsError` where such a file is meant for more than one image, or is the image itself.
     """
     if output.suffix.lower() not in ENDINGS or output.is_dir():
-        return Mirror(output, paths)
+        return mirror(output, paths)
     if len(paths) != 1 or paths[0].is_dir():
         raise SettingsError(f"{shown(output)} is a file for one image, and more are named: name a folder")
     if _within(output, paths[0]):
@@ -196,7 +170,8 @@ def destination_at(output: Path, paths: Sequence[Path]) -> Mirror | OneFile:
         raise SettingsError(
             f"{shown(output)}: images keep their format, so that the name must end like {shown(paths[0].name)}"
         )
-    return OneFile(absolute(output))
+    target = absolute(output)
+    return Elsewhere(lambda _source: target)
 
 
 def _same_format(suffix: str) -> tuple[str, ...]:

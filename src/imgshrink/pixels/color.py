@@ -14,10 +14,10 @@ def displayed(image: pyvips.Image, profile: bytes, orientation: int) -> pyvips.I
 
     A profile that is damaged or made for other colours counts as none, as in browsers.
     """
-    turned = _turned(image, orientation)
-    if channels(profile) != turned.bands - bool(turned.hasalpha()):
-        return as_srgb(turned)
-    tagged = turned.copy()
+    upright = turned(image, orientation)
+    if channels(profile) != upright.bands - bool(upright.hasalpha()):
+        return as_srgb(upright)
+    tagged = upright.copy()
     tagged.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
     return tagged.icc_transform("srgb", embedded=True, intent="relative", depth=8)
 
@@ -34,15 +34,16 @@ def stored(image: pyvips.Image, orientation: int, *, deep: bool) -> pyvips.Image
 
     Colours under full transparency, which nobody sees, become black.
     """
-    turned = _turned(image, orientation)
-    if turned.interpretation in ("b-w", "grey16"):
-        turned = turned.colourspace("srgb" if turned.format == "uchar" else "rgb16")
-    if deep and turned.format == "uchar":
-        turned = (turned * 257).cast("ushort").copy(interpretation="rgb16")
-    return (turned[-1] == 0).ifthenelse(0, turned) if turned.hasalpha() else turned
+    upright = turned(image, orientation)
+    if upright.interpretation in ("b-w", "grey16"):
+        upright = upright.colourspace("srgb" if upright.format == "uchar" else "rgb16")
+    if deep and upright.format == "uchar":
+        upright = (upright * 257).cast("ushort").copy(interpretation="rgb16")
+    return (upright[-1] == 0).ifthenelse(0, upright) if upright.hasalpha() else upright
 
 
-def _turned(image: pyvips.Image, orientation: int) -> pyvips.Image:
+def turned(image: pyvips.Image, orientation: int) -> pyvips.Image:
+    """Return the pixels as they are stored, turned as `orientation` says, without a profile."""
     bare = image.copy()
     bare.remove(_PROFILE)
     if orientation == 1:

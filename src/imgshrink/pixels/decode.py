@@ -39,6 +39,16 @@ def stack(data: bytes, info: ImageInfo) -> pyvips.Image:
     return _open(data, info, -1)
 
 
+def avif(data: bytes) -> pyvips.Image:
+    """Open an AVIF still, as `still` does; raises `Undecodable` where this libvips can't read one."""
+    if not pyvips.type_find("VipsOperation", "heifload_buffer"):
+        raise Undecodable("this libvips reads no AVIF")
+    image = pyvips.Image.heifload_buffer(data, access="sequential", fail_on="error")
+    if image.width * image.height > FRAME_PIXELS:
+        raise Undecodable("more pixels than its header says")
+    return image
+
+
 def _open(data: bytes, info: ImageInfo, pages: int) -> pyvips.Image:
     if reason := unsupported(info):
         raise Undecodable(reason)

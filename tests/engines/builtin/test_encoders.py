@@ -104,6 +104,7 @@ def test_a_sample_lies_on_the_grid(width, height):
         assert tops[-1] + 64 > height - 16
 
 
+@pytest.mark.slow
 def test_a_large_jpeg_meets_the_target():
     """What is found on the strips of a large image holds for the whole of it."""
     image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "")
@@ -151,6 +152,7 @@ def test_own_tables_are_done(full_chroma):
     assert not jpeg.is_done(saved("photograph", "jpeg"), 80)
 
 
+@pytest.mark.slow
 def test_rounding_again_changes_nothing():
     """A rounded photograph is recognised and not rounded further."""
     data = saved("photograph", "png")
@@ -256,6 +258,7 @@ def test_all_frames_make_an_animation_huge(monkeypatch):
     assert levels == [2, 0]
 
 
+@pytest.mark.slow
 def test_huge_webp_is_tried_on_strips(monkeypatch):
     """A lossy WebP of many pixels is encoded whole once: what is tried before are strips of it."""
     image = pyvips.Image.new_from_buffer(saved("photograph", "png"), "").replicate(2, 2)

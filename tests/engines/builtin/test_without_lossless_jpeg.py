@@ -66,6 +66,7 @@ def test_jpegs_get_smaller_at_80(docs, without):
     assert alone < 1.05 * (docs / "a.jpg").stat().st_size
 
 
+@pytest.mark.slow
 def test_jpegs_stay_as_they_are_at_100(docs, without):
     """Without loss nothing is gained: the JPEG gets its seal and no other change; a PNG gets smaller as ever."""
     found = optimized(docs, 100, without)
@@ -73,6 +74,7 @@ def test_jpegs_stay_as_they_are_at_100(docs, without):
     assert read_seal((docs / "a.jpg").read_bytes()) == 100
 
 
+@pytest.mark.slow
 def test_results_are_not_those_of_machines_that_have_it(docs, without):
     """One cache for both: what was found without the package is no answer where it is there."""
     assert optimized(docs, 100, without)["a.jpg"]["status"] == "sealed"

@@ -13,6 +13,9 @@ Results are named by it alone: other versions of the codec packages may encode d
 that differ in them share results.
 """
 
+VARIANT_RULES = 1
+"""Raised with every change of the rules of modern variants that changes their bytes and is no change of `RULES`."""
+
 PACKAGES = ("mozjpeg_lossless_optimization", "pillow", "pyoxipng_ng", "pyvips", "pyvips_binary")
 
 
@@ -23,6 +26,15 @@ def fingerprint() -> str:
     """
     lossless = find_spec("mozjpeg_lossless_optimization") is not None
     return f"builtin rules {RULES}" + ("" if lossless else " without lossless JPEG")
+
+
+def variant_fingerprint() -> str:
+    """Return the name of this machine's variants. Imports no codec.
+
+    The libvips of a Linux distribution may lack the encoder for AVIF, so that what it makes has a name of its own.
+    """
+    packaged = find_spec("_libvips") is not None
+    return f"{fingerprint()}, variants {VARIANT_RULES}" + ("" if packaged else " by another libvips")
 
 
 def codec_versions() -> str:

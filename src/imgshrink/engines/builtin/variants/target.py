@@ -1,0 +1,158 @@
+"""The smallest AVIF or lossy WebP that looks as good as the target: searched on strips, then scored everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+import pyvips
+
+from ....core.model import Format, Variant
+from ....image.variants.rules import AVIF, MEDIA_TYPES, WEBP
+from ....pixels.compare import acceptable
+from ....pixels.looks import Looks
+from ....pixels.variants.judge import LIKE
+from ....pixels.variants.shown import PROFILE, Shown, decoded_variant
+from ..places import PlaceScorer
+from ..score import Scorer, sample
+from ..search import Trial, search
+from ..targets import lossy_target, palette_target, webp_place_target
+from ..weights import LOSSY
+
+_CAUTION = {AVIF: 2.0, WEBP: 8.5}
+"""Points that the estimate, fitted on JPEG for the most part, is too kind."""
+
+_SEALED = 4.0
+"""Points more where the original has been encoded with losses before, and is all that is left."""
+
+_LOWEST, _HIGHEST = 15, 95
+_BELOW_TARGET = 16
+"""Settings, counted from the target, where the search begins."""
+
+_MISSED = 6.0
+_ROUNDS = 3
+"""How often the setting is raised for what strips do not show."""
+
+_CLOSE = 0.5
+_POINTS_A_SETTING = 0.6
+_LEAST_STEP = 3
+_HOPELESS = 1.25
+"""Of the most bytes: a trial that is larger and still misses the target ends the search."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The scores of the whole image and of each place, and the quality whose limits verify holds."""
+
+    whole: float
+    place: float
+    quality: int
+
+
+def target(format: Format, quality: int, *, sealed: bool) -> Target:
+    """Return what a variant of an image of `format` must reach; more where that is `sealed`, so no original."""
+    more = _SEALED if sealed else 0.0
+    if format is Format.PNG:
+        palette = palette_target(quality)
+        return Target(palette.floor + more, palette.place + more, quality)
+    return Target(lossy_target(quality) + more, webp_place_target(quality) + more, quality)
+
+
+def encoders() -> frozenset[str]:
+    """Return the formats that this libvips can encode with losses."""
+    try:
+        encoded(pyvips.Image.black(16, 16, bands=3).copy(interpretation="srgb"), 50, AVIF)
+    except pyvips.Error:
+        return frozenset({WEBP})
+    return frozenset({AVIF, WEBP})
+
+
+def encoded(image: pyvips.Image, setting: int, media: str) -> bytes:
+    """Return the image in the format `media`, with full chroma where that has it, and with the profile it carries."""
+    keep = "icc" if image.get_typeof(PROFILE) else "none"
+    if media == AVIF:
+        return bytes(
+            image.heifsave_buffer(
+                Q=setting, compression="av1", encoder="aom", effort=2, bitdepth=8, subsample_mode="off", keep=keep
+            )
+        )
+    return bytes(image.webpsave_buffer(Q=setting, effort=4, smart_subsample=True, keep=keep))
+
+
+class Hopeless(Exception):
+    """More bytes than a variant may have would still miss the target."""
+
+
+class VariantSearch:
+    """The search for one image in one format; `most` is how many bytes the variant may have."""
+
+    def __init__(self, before: Shown, wanted: Target, media: str, most: float, looks: Looks) -> None:
+        self._before, self._wanted, self._media, self._most = before, wanted, media, most
+        self._measure = looks.measure
+        self._scorer = Scorer(before.image)
+
+    def result(self) -> Variant | None:
+        """Return the smallest variant that meets the target everywhere, None where none of few enough bytes does."""
+        try:
+            trial = self._on_strips()
+        except Hopeless:
+            return None
+        places = PlaceScorer(self._before.image)
+        for _ in range(_ROUNDS + 1):
+            if trial is None:
+                return None
+            lacking = self._lacking(trial, places)
+            if not lacking:
+                return self._variant(trial.data, trial.score)
+            trial = self._raised(trial, lacking)
+        return None
+
+    def _on_strips(self) -> Trial | None:
+        """Return the trial of the whole image at the setting that meets the target on a sample, None if all miss it."""
+        strips = sample(self._before.stored)
+        share = strips.height / self._before.stored.height
+        aim = self._wanted.whole
+
+        def attempt(setting: int) -> Trial:
+            trial = self._trial(strips, setting, self._scorer.score)
+            if trial.score < aim and len(trial.data) > _HOPELESS * self._most * share:
+                raise Hopeless
+            return trial
+
+        first = round(aim) - _BELOW_TARGET
+        best = search(attempt, aim, first=first, lowest=_LOWEST, highest=_HIGHEST)
+        if best.score < aim - _MISSED:
+            return None
+        return best if share == 1 else self._whole(best.setting)
+
+    def _trial(self, image: pyvips.Image, setting: int, score: Callable[..., float]) -> Trial:
+        data = encoded(image, setting, self._media)
+        return Trial(setting, data, score(self._decoded(data), LOSSY) - _CAUTION[self._media])
+
+    def _whole(self, setting: int) -> Trial | None:
+        trial = self._trial(self._before.stored, setting, self._scorer.score)
+        return trial if len(trial.data) <= self._most else None
+
+    def _lacking(self, trial: Trial, places: PlaceScorer) -> float:
+        """Return by how many points the trial misses the target in the worst respect, 0 where it meets it."""
+        if len(trial.data) > self._most:
+            return 100.0
+        image = self._decoded(trial.data)
+        place = self._wanted.place - places.scores(image, LOSSY).worst
+        lacking = max(self._wanted.whole - trial.score, place)
+        if lacking > _CLOSE:
+            return lacking
+        altered = acceptable(self._before.image, image, self._wanted.quality, LIKE, self._measure)
+        return _LEAST_STEP * _POINTS_A_SETTING if altered else 0.0
+
+    def _raised(self, trial: Trial, lacking: float) -> Trial | None:
+        if trial.setting == _HIGHEST or len(trial.data) > self._most:
+            return None
+        return self._whole(min(_HIGHEST, trial.setting + max(_LEAST_STEP, ceil(lacking / _POINTS_A_SETTING))))
+
+    def _decoded(self, data: bytes) -> pyvips.Image:
+        return decoded_variant(self._variant(data, 0.0))
+
+    def _variant(self, data: bytes, score: float) -> Variant:
+        return Variant(f".{self._media}", MEDIA_TYPES[self._media], data, round(score, 1))

@@ -1,0 +1,1 @@
+"""Modern variants of published images, as pixels."""
