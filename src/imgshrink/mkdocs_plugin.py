@@ -168,6 +168,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             return None
         from .pages.options import options_for
         from .pages.site import Memory, rewrite
+        from .report import pages as words
 
         self._memory = self._memory if self._serving and self._memory else Memory()
         self._files.site = Path(config.site_dir)
@@ -177,7 +178,9 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             known_by=self._files.names,
             excluded=session.selection.excluded,
             original=lambda file: self._files.origin(file).path,
-            variants=None,
+            variants=session.variants,
+            known_only=self._serving,
+            waiting=words.Patience(self._info),
         )
         return rewrite(Path(config.site_dir), wanted, self._memory)
 

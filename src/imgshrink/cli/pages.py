@@ -104,7 +104,9 @@ def _wanted(session: Session, site: Path, root: str, *, undo: bool, dry_run: boo
         root=root,
         known_by=lambda file: _known_by(settings, site, file),
         excluded=session.selection.excluded,
-        variants=None,
+        original=lambda file: None if settings.docs is None else settings.docs / file,
+        variants=session.variants,
+        waiting=words.Patience(lambda line: info(f"imgshrink: {line}")),
         dry_run=dry_run,
     )
 

@@ -53,22 +53,29 @@ def options_for(
     root: str,
     known_by: Callable[[PurePosixPath], Sequence[Path]],
     excluded: Callable[..., bool],
-    variants: Variants | None,
+    variants: Callable[..., Mapping[Path, Variant | None]],
+    known_only: bool = False,
+    waiting: Callable[[], None] | None = None,
     original: Callable[[PurePosixPath], Path | None] = _unknown,
     dry_run: bool = False,
 ) -> Options:
     """Return what the settings ask for; `excluded` says whether the image that some paths name is left out.
 
-    `known_by` returns the paths that name a file of the site. `variants` counts only where the settings ask for them.
-    Raises `SettingsError` for a line that is no pattern.
+    `known_by` returns the paths that name a file of the site. `variants` is that of a session, with `known_only` and
+    `waiting` as there. Raises `SettingsError` for a line that is no pattern.
     """
+
+    def found(requests: Sequence[VariantRequest]) -> Mapping[Path, Variant | None]:
+        formats, saving = settings.pages_formats, settings.pages_saving
+        return variants(requests, formats=formats, saving=saving, known_only=known_only, waiting=waiting)
+
     return Options(
         root=root,
         eager=settings.pages_eager,
         page_excluded=page_rule(settings, known_by),
         image_excluded=lambda file: excluded(*known_by(file)),
         original=original,
-        variants=variants if settings.pages == MODERN else None,
+        variants=found if settings.pages == MODERN else None,
         dry_run=dry_run,
     )
 

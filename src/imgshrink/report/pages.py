@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ..core.model import Note
 from ..core.pages import PagesSummary
 from .quoting import shown
-from .units import counted, size
+from .units import counted, size, span
 
 LISTED = 3
+FIRST, EVERY = 5.0, 30.0
 _NAMES = {".avif": "AVIF", ".webp": "WebP"}
+
+
+class Patience:
+    """Says that variants are being made, once that takes some time, and again every half minute."""
+
+    def __init__(self, info: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._info, self._clock = info, clock
+        self._started = clock()
+        self._next = FIRST
+
+    def __call__(self) -> None:
+        """Print a line if it is time for one."""
+        passed = self._clock() - self._started
+        if passed >= self._next:
+            self._next = passed + EVERY
+            self._info(f"making modern variants of images, {span(passed)} so far; they are kept for later runs")
 
 
 def result(summary: PagesSummary, *, dry_run: bool = False) -> str:
