@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from mkdocs.plugins import BasePlugin, event_priority
 from .core.errors import SettingsError
 from .core.model import Note
 from .files.paths import relative_name
-from .files.site_files import SiteFiles
+from .files.site_files import SiteFiles, left_to_material
 from .settings.load import load
 from .settings.schema import fields_of
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from .report.summary import Summary
     from .session import Session
 
-MATERIAL = "material/optimize"
-MATERIAL_TAKES = {"optimize_png": (".png",), "optimize_jpg": (".jpg", ".jpeg")}
 CLASH = (
     "Material's optimize plugin is on as well: %s files are left to it in this build. "
     "Take `optimize` out of the plugins in mkdocs.yml, or set its `enabled: false`"
@@ -131,7 +129,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def _shrink(self, config: MkDocsConfig, *, known_only: bool) -> None:
         from .files.destinations import in_build
-        from .report import advice
+        from .report import advice, messages
         from .report.progress import ProgressReporter
         from .report.publish import publish
         from .session import Session
@@ -148,7 +146,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             pages = self._rewrite(config, session)
             others = [*session.selection.notes(), *session.notes()]
         environ = {} if self._serving else os.environ
-        others += publish(
+        unpublished = publish(
             outcomes,
             summary,
             report=self._settings.report,
@@ -157,7 +155,9 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             actions=advice.in_mkdocs,
             pages=pages,
         )
-        self._report(progress, outcomes, summary, others, fresh=fresh, pages=pages)
+        self._report(progress, outcomes, summary, [*others, *unpublished], fresh=fresh, pages=pages)
+        if self._settings.report is not None and not unpublished:
+            self._info(messages.report_written(relative_name(self._settings.report, _folder(config))))
 
     def _rewrite(self, config: MkDocsConfig, session: Session) -> PagesSummary | None:
         """Rewrite the pages of the built site, after all other plugins; None where the settings ask for nothing.
@@ -233,7 +233,9 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
     def _sources(self, config: MkDocsConfig, session: Session) -> Iterator[Source]:
         site, folder = Path(config.site_dir), _folder(config)
         self._files.site = site
-        taken = _taken_by_material(config)
+        taken = left_to_material(config.plugins)
+        if taken:
+            log.warning("imgshrink: " + CLASH, ", ".join(sorted(taken)))
         self._excluded = 0
         for path in self._files.images():
             inside = path.relative_to(site)
@@ -262,19 +264,6 @@ def _start(config: MkDocsConfig) -> Path:
 
 
 def _folder(config: MkDocsConfig) -> Path:
-    """Return the folder of mkdocs.yml, or the working folder if it is read from a pipe."""
+    """Return the folder of mkdocs.yml, or the working folder."""
     start = _start(config)
     return start.parent if start.is_file() else start
-
-
-def _taken_by_material(config: MkDocsConfig) -> set[str]:
-    """Return the extensions of the files that Material's own plugin optimizes; log a warning if there are any."""
-    taken: dict[str, tuple[str, ...]] = {}
-    for name in (name for name in config.plugins if name.startswith(MATERIAL)):
-        options: Mapping[str, object] = config.plugins[name].config
-        if options.get("enabled") and options.get("optimize"):
-            taken |= {option: endings for option, endings in MATERIAL_TAKES.items() if options.get(option)}
-    endings = {ending for group in taken.values() for ending in group}
-    if endings:
-        log.warning("imgshrink: " + CLASH, ", ".join(sorted(endings)))
-    return endings

@@ -217,7 +217,7 @@ def test_no_way_back_is_promised_for_a_folder_that_git_ignores(project: Path) ->
     assert shrunk > 1
     assert "Get the originals back" not in done.stdout
     assert f"imgshrink: {shrunk} originals not kept: git ignores those files" in done.stdout
-    assert "restored nothing: " in run("restore", "docs", cwd=project).stdout
+    assert "restored nothing; 4 images are without a known original" in run("restore", "docs", cwd=project).stdout
 
 
 def test_warm_touches_nothing(project: Path) -> None:
@@ -415,7 +415,8 @@ def test_restore(project: Path, photo: Path) -> None:
     assert photo.read_bytes() == original
     assert "from the kept original" in done.stdout
     assert (
-        "restored nothing: 1 image not shrunk, or edited since" in run("restore", "docs/photo.jpg", cwd=project).stdout
+        "restored nothing; docs/photo.jpg is not shrunk, or edited since"
+        in run("restore", "docs/photo.jpg", cwd=project).stdout
     )
 
 
@@ -577,7 +578,7 @@ def test_doctor_without_a_key(tmp_path: Path, home: Path) -> None:
 def test_cache_commands(project: Path, tmp_path: Path) -> None:
     """The cache can be looked at, checked, carried to another machine, pruned and cleared."""
     run("warm", "docs", cwd=project)
-    assert "better" in run("cache", "info", cwd=project).stdout
+    assert "results that are smaller" in run("cache", "info", cwd=project).stdout
     assert "0 damaged and removed" in run("cache", "verify", cwd=project).stdout
     assert "entries written to" in run("cache", "export", tmp_path / "cache.zip", cwd=project).stdout
     assert "removed" in run("cache", "clear", "--yes", cwd=project).stdout

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -249,3 +250,23 @@ def test_doctor_keeps_the_promise(tmp_path: Path) -> None:
         lines = list(examine_all(session, tmp_path, {}))
     assert "  nothing is uploaded: engine is builtin in the project file" in lines
     assert any(line.startswith("  ! --engine names another engine, and is ignored") for line in lines)
+
+
+def test_settings_of_a_nested_project_file_are_named(tmp_path: Path, photo: Path) -> None:
+    """The image's own project file is said to exclude it, and to decide its quality; nothing is promised for it."""
+    nested = tmp_path / "web" / "imgshrink.toml"
+    nested.parent.mkdir()
+    nested.write_text('exclude = ["photo.jpg"]\nquality = 95\n')
+    moved = Path(shutil.move(photo, nested.parent))
+    (tmp_path / "imgshrink.toml").write_text("quality = 70\n")
+    with Session(load(tmp_path, environ={}, arguments={"engine": "builtin"})) as session:
+        lines = "\n".join(describe(moved, session))
+        assert row("excluded", moved, session) == f"exclude in {nested}"
+        assert row("quality", moved, session) == f"95 (quality in {nested})"
+    assert "the next run makes one" not in lines
+
+
+def test_source_of_a_site_is_no_alarm(tmp_path: Path, photo: Path) -> None:
+    """For users of the plugin an image of the docs stays as it is; builds publish its result."""
+    with Session(replace(load(tmp_path, environ={}), docs=tmp_path, site=tmp_path)) as session:
+        assert row("state", photo, session) == "a source of the site, left as it is: builds publish the result"

@@ -17,6 +17,7 @@ from imgshrink.settings.schema import fields_of
 from places import ROOT
 from real_tools import OTHER_PNG, PICTURES, PNG, build, git, lines, make_repository, program, run
 from shell import INSTALLING
+from transcript import PASSING
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -41,8 +42,8 @@ def measured(text: str) -> str:
 
 
 def rows(text: str) -> list[str]:
-    """The lines of a text without what was measured, in any order: savings decide it."""
-    return sorted(measured(line) for line in text.splitlines())
+    """The lines of a text without what was measured, in any order, but for those that only pass."""
+    return sorted(measured(line) for line in text.splitlines() if not PASSING.fullmatch(line))
 
 
 @pytest.fixture

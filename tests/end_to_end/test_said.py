@@ -127,10 +127,11 @@ def test_another_quality_for_a_shrunk_image(folder: Path) -> None:
     assert done.returncode == 0
     assert (
         "imgshrink: 1 image was shrunk at quality 80 before: "
-        "`imgshrink optimize --redo --quality 90` starts from the original"
+        "`imgshrink optimize --redo --quality 90 docs` starts from the original"
     ) in done.stdout
     assert "at quality 80 before" not in in_command(folder, {}, False)[1]
     done = run(program("imgshrink"), "optimize", "--redo", "--quality", "90", "docs", cwd=folder)
+    assert "at quality 80 before" not in done.stdout
     assert b"imgshrink1 q90 " in (folder / "docs" / "a.png").read_bytes()
 
 

@@ -82,6 +82,22 @@ def wide_profile() -> bytes:
     return profile
 
 
+def grey_profile(gamma: float) -> bytes:
+    """A small profile for grey images of a gamma (ICC.1:2022, 8.3.2)."""
+    curve = struct.pack(">4s4xIH2x", b"curv", 1, round(gamma * 256))
+    white = struct.pack(">4s4x3i", b"XYZ ", 63190, 65536, 54061)
+    text = b"desc" + bytes(4) + struct.pack(">I", 2) + b"g\0" + bytes(78)
+    bodies = ((b"desc", text.ljust(-(-len(text) // 4) * 4, b"\0")), (b"wtpt", white), (b"kTRC", curve))
+    table, data, at = struct.pack(">I", len(bodies)), b"", 128 + 4 + 12 * len(bodies)
+    for name, body in bodies:
+        table += struct.pack(">4sII", name, at + len(data), len(body))
+        data += body
+    size = 128 + len(table) + len(data)
+    head = struct.pack(">I4xI4s4s4s12x4s", size, 0x02100000, b"mntr", b"GRAY", b"XYZ ", b"acsp")
+    head = head.ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + table + data
+
+
 def grey_animation() -> bytes:
     buffer = io.BytesIO()
     frames = [Image.frombytes("L", (64, 64), bytes((x * n) % 251 for x in range(4096))) for n in (1, 3, 7)]

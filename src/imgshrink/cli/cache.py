@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from ..cache.maintenance import CacheInfo, Removed
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+VERDICTS = {
+    "better": "results that are smaller",
+    "done": "known as outputs of imgshrink",
+    "not-smaller": "with nothing to gain",
+    "refused": "with no result that looks the same",
+}
 VERSION = 1
 """Of the JSON of `cache info`."""
 
@@ -57,7 +63,7 @@ def show_info(*, as_json: bool) -> None:
     print_result(f"folder    {shown(str(held.folder))}")
     print_result(f"entries   {held.entries}, {size(held.bytes)} of at most {size(limit)}")
     for verdict, count in sorted(held.verdicts.items()):
-        print_result(f"  {verdict:<12}{count}")
+        print_result(f"  {count:>7} {VERDICTS.get(verdict, verdict)}")
     if held.oldest is not None:
         print_result(f"oldest    {datetime.fromtimestamp(held.oldest, UTC):%Y-%m-%d}")
 

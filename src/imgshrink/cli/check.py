@@ -145,7 +145,7 @@ class _Report:
         checked = self._checked
         for line in self._blocks(verbose=verbose):
             print_result(line)
-        if not checked.failing and not quiet:
+        if not (checked.failing or quiet or code == WRONG_USE):
             print_result(self._passed())
         if checked.left and (verbose or code == FAILURES):
             notes = [Note(left_alone(as_outcomes(checked.left)))]

@@ -11,6 +11,7 @@ import click
 
 from ..core.errors import SettingsError, Unreadable
 from ..core.model import Entry, Status, Verdict
+from ..files.paths import absolute
 from ..files.reader import read
 from ..image.seal import read_seal, why_not_sealable
 from ..pipeline.inspection import Inspected, State
@@ -33,6 +34,7 @@ STATES = {
     State.OPEN: "not shrunk yet",
 }
 EXCLUDED = "left alone: excluded"
+SOURCE = "a source of the site, left as it is: builds publish the result"
 NO_KEY = " (no API key: cached results only)"
 
 
@@ -69,15 +71,25 @@ def describe(path: Path, session: Session) -> Iterator[str]:
     seen, answer = rows[0].seen, rows[0].resolution
     yield f"{shown(str(path))}: {_kind(seen)}"
     excluded = session.selection.excluded(path)
-    yield _row("state", EXCLUDED if excluded else STATES.get(seen.state, f"left alone: {seen.reason}"))
+    yield _row("state", EXCLUDED if excluded else _state(path, seen, session.settings))
     yield _row("seal", _seal(path, seen))
     if excluded:
-        yield _row("excluded", _sources(session, "exclude", "include"))
-    if seen.state is State.OPEN:
+        yield _row("excluded", _sources(path, session, "exclude", "include"))
+    elif seen.state is State.OPEN:
         yield _row("result", _result(seen, answer, session))
-    yield _row("quality", f"{seen.source.recipe.quality} ({_sources(session, 'quality', 'overrides')})")
-    yield _row("engines", f"{_engines(seen, session)} ({_sources(session, 'engine', 'overrides')})")
+    yield _row("quality", f"{seen.source.recipe.quality} ({_sources(path, session, 'quality', 'overrides')})")
+    yield _row("engines", f"{_engines(seen, session)} ({_sources(path, session, 'engine', 'overrides')})")
     yield from _undo(path, seen, session)
+
+
+def _state(path: Path, seen: Inspected, settings: Settings) -> str:
+    if (
+        seen.state is State.OPEN
+        and settings.docs is not None
+        and absolute(path).is_relative_to(absolute(settings.docs))
+    ):
+        return SOURCE
+    return STATES.get(seen.state, f"left alone: {seen.reason}")
 
 
 def _engines(seen: Inspected, session: Session) -> str:
@@ -137,8 +149,9 @@ def _is_enough(seen: Inspected, entry: Entry, settings: Settings) -> bool:
     return status is Status.OPTIMIZED
 
 
-def _sources(session: Session, *names: str) -> str:
-    sources = session.settings.sources
+def _sources(path: Path, session: Session, *names: str) -> str:
+    """Return where the settings of these names come from for the image at `path`."""
+    sources = session.selection.rules(path).settings.sources
     return (
         ", ".join(dict.fromkeys(sources[name] for name in names if sources.get(name, "default") != "default"))
         or "default"

@@ -27,6 +27,7 @@ def to_json(path: Path, session: Session) -> str:
     rows, _ = session.survey([session.selection.source(path, str(path))])
     seen, answer = rows[0].seen, rows[0].resolution
     kept = session.originals.find(path)
+    sources = session.selection.rules(path).settings.sources
     document = {
         "version": VERSION,
         "path": shown(path),
@@ -38,7 +39,7 @@ def to_json(path: Path, session: Session) -> str:
         "result": _result(seen, answer, session),
         "quality": seen.source.recipe.quality,
         "engines": list(seen.source.engines),
-        "sources": {name: session.settings.sources.get(name, "default") for name in SOURCES},
+        "sources": {name: sources.get(name, "default") for name in SOURCES},
         "original": None if kept is None else {"size": len(kept)},
         "undo": f"imgshrink restore {quoted(str(path))}" if kept is not None or seen.state is State.SHRUNK else "",
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from ..files.destinations import destination_at
+from ..report.quoting import quoted
 from ..session import Session
 from .dry_run import dry_run_of
 from .options import (
@@ -23,7 +25,7 @@ from .options import (
 )
 from .path_options import STANDARD_INPUT, choose, list_options
 from .restore import start_again
-from .run import Shown, find_images, run_over
+from .run import FEW, Shown, find_images, run_over
 from .stream import optimize_stream
 
 SETTINGS = (
@@ -89,15 +91,21 @@ def optimize(
         images = find_images(session, chosen.paths, build=build, among=chosen.among)
         if dry_run:
             return dry_run_of(session, images, shown)
+        again = "" if redo else _again(session.settings.quality, paths)
         if redo:
             session.require_account()
             start_again(session, images.sources)
         if output is None:
-            named = [path for path in chosen.paths if path != Path()]
-            destination = session.in_place(images.sources, named=named)
-            return run_over(session, images, destination, shown=shown, in_place=True, unkept=destination.unkept)
+            place = session.in_place(images.sources, named=[path for path in chosen.paths if path != Path()])
+            return run_over(session, images, place, shown=shown, in_place=True, unkept=place.unkept, redo=again)
         elsewhere = destination_at(output, chosen.paths)
-        return run_over(session, images, elsewhere, shown=shown, complete=elsewhere.complete)
+        return run_over(session, images, elsewhere, shown=shown, complete=elsewhere.complete, redo=again)
+
+
+def _again(quality: int, paths: Sequence[Path]) -> str:
+    """Return the command that shrinks the images at `paths` from their originals."""
+    targets = "".join(f" {quoted(str(path))}" for path in paths) if len(paths) <= FEW else ""
+    return f"imgshrink optimize --redo --quality {quality}{targets}"
 
 
 def _stand_alone(*others: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 FINE, FAILURES = 0, 3
+NAMED = 2
 
 
 @click.command(epilog=examples("restore docs/photo.jpg", "restore --keep docs/photo.jpg"))
@@ -46,9 +47,8 @@ def restore(paths: tuple[Path, ...], *, keep: bool) -> int:
         done = [original for original in originals if _put_back(original)]
     for note in (*images.notes, *images.hints):
         info(f"imgshrink: {note}")
-    for original in done:
-        sizes = f"{size(len(original.now))} -> {size(len(original.data))}"
-        print_result(f"  {shown(str(original.path))}   {sizes}, from {original.source}")
+    for line in _table(done):
+        print_result(line)
     print_result(f"imgshrink: {_summary(len(done), set(images.found) - {original.path for original in originals})}")
     if keep and done:
         file = add_excludes(project, [patterns[original.path] for original in done])
@@ -62,12 +62,25 @@ def start_again(session: Session, sources: Iterable[Source]) -> None:
     info(f"imgshrink: starting again from {counted(len(done), 'original')}")
 
 
+def _table(done: Sequence[Original]) -> Iterator[str]:
+    cells = [(shown(str(one.path)), size(len(one.now)), size(len(one.data)), one.source) for one in done]
+    name, before, after = (max((len(cell[column]) for cell in cells), default=0) for column in range(3))
+    return (f"  {a:<{name}}   {b:>{before}} -> {c:>{after}}, from {source}" for a, b, c, source in cells)
+
+
 def _summary(restored: int, others: Collection[Path]) -> str:
-    """Say how many images were restored, and why `others` were not."""
-    lost = sum(map(_is_sealed, others))
-    reasons = {"without a known original": lost, "not shrunk, or edited since": len(others) - lost}
-    why = ", ".join(f"{counted(count, 'image')} {words}" for words, count in reasons.items() if count)
-    return f"restored {counted(restored, 'image') if restored else 'nothing'}" + (f": {why}" if why else "")
+    """Say how many images were restored, and why `others` were not; a few of them are named."""
+    lost = [path for path in sorted(others) if _is_sealed(path)]
+    reasons = {"without a known original": lost, "not shrunk, or edited since": sorted({*others} - {*lost})}
+    why = ", ".join(f"{_named(paths)} {words}" for words, paths in reasons.items() if paths)
+    return f"restored {counted(restored, 'image') if restored else 'nothing'}" + (f"; {why}" if why else "")
+
+
+def _named(paths: Sequence[Path]) -> str:
+    names = [shown(str(path)) for path in paths]
+    if len(names) > NAMED:
+        return f"{counted(len(names), 'image')} {'is' if len(names) == 1 else 'are'}"
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _originals(session: Session, paths: Iterable[Path]) -> Iterable[Original]:

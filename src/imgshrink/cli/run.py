@@ -82,11 +82,13 @@ def run_over(
     in_place: bool = False,
     unkept: Collection[str] = (),
     complete: Callable[[Sequence[Source]], list[str]] | None = None,
+    redo: str = "",
 ) -> int:
     """Run the pipeline over `images`, print the result, and return the exit code.
 
     `unkept` holds after the run the names of replaced files without a backup. `complete` copies what no result was
-    written for. An interrupt is raised again with the number of images that are done as its text.
+    written for. `redo` is the command that starts again from the originals, "" where none does. An interrupt is raised
+    again with the number of images that are done as its text.
     """
     settings = session.settings
     if shown.verbose:
@@ -99,11 +101,13 @@ def run_over(
     others = complete(images.sources) if complete else []
     summary = progress.summary(outcomes, excluded=images.excluded)
     previews = session.previews(outcomes, print_line)
-    others += _publish(session, outcomes, summary, previews, in_place=in_place)
+    unpublished = _publish(session, outcomes, summary, previews, in_place=in_place)
     if shown.text:
-        _print_result(outcomes, summary, in_place=in_place, unkept=unkept)
-    hints = [Note(hint, failure=False) for hint in (*images.hints, *_shrunk_before(outcomes, settings))]
-    notes = progress.notes(outcomes, [*images.notes, *hints, *session.notes(), *others], next_run="the next run")
+        _print_result(outcomes, summary, None if unpublished else settings.report, in_place=in_place, unkept=unkept)
+    hints = [Note(hint, failure=False) for hint in (*images.hints, *_shrunk_before(outcomes, settings, redo))]
+    notes = progress.notes(
+        outcomes, [*images.notes, *hints, *session.notes(), *others, *unpublished], next_run="the next run"
+    )
     for line in messages.in_order(notes, strict=settings.strict):
         info_line(line)
     if shown.as_json:
@@ -132,12 +136,12 @@ def _drop(line: str) -> None:
     """Print nothing."""
 
 
-def _shrunk_before(outcomes: Sequence[Outcome], settings: Settings) -> Iterator[str]:
+def _shrunk_before(outcomes: Sequence[Outcome], settings: Settings, redo: str) -> Iterator[str]:
     """Yield a line if a person asked for a quality, and there are images that were shrunk at another one."""
-    if settings.sources.get("quality") in IN_PERSON:
+    if redo and settings.sources.get("quality") in IN_PERSON:
         others = Counter(row.sealed for row in outcomes if row.sealed not in (0, settings.quality))
         if others:
-            yield messages.shrunk_before(others, settings.quality)
+            yield messages.shrunk_before(others, redo)
 
 
 def _info_sources(settings: Settings) -> None:
@@ -155,7 +159,9 @@ def _line(outcome: Outcome) -> str:
     return f"  {quoting.shown(outcome.path)}   {sizes}   {outcome.status.value}{reason}{by}"
 
 
-def _print_result(outcomes: Sequence[Outcome], summary: Summary, *, in_place: bool, unkept: Collection[str]) -> None:
+def _print_result(
+    outcomes: Sequence[Outcome], summary: Summary, report: Path | None, *, in_place: bool, unkept: Collection[str]
+) -> None:
     shrunk = savings(outcomes)
     for line in tables.table(shrunk):
         print_result(line)
@@ -165,6 +171,8 @@ def _print_result(outcomes: Sequence[Outcome], summary: Summary, *, in_place: bo
         print_result(f"Get the originals back:   {_undo(names)}")
     if unkept:
         print_result(f"imgshrink: {messages.not_backed_up(len(unkept))}")
+    if report is not None:
+        print_result(f"imgshrink: {messages.report_written(relative_name(report, Path.cwd()))}")
 
 
 def _publish(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..report.quoting import shown
 from ..settings.schema import Override, Settings
 
@@ -15,7 +17,7 @@ def in_words(settings: Settings, name: str) -> str:
     if name == "api_key" or (name == "api_url" and ("@" in value or "?" in value)):
         return UNSAID
     text = shown(_text(value))
-    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+    return text if len(text) <= LONGEST or isinstance(value, Path) else text[:LONGEST] + "..."
 
 
 def _text(value: object) -> str:

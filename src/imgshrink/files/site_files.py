@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
 
 from .discovery import ENDINGS
+
+MATERIAL = "material/optimize"
+MATERIAL_TAKES = {"optimize_png": (".png",), "optimize_jpg": (".jpg", ".jpeg")}
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,13 @@ class SiteFiles:
         if origin.path.is_relative_to(self._declared):
             paths.insert(0, origin.path)
         return list(dict.fromkeys(paths))
+
+
+def left_to_material(plugins: Mapping[str, Any]) -> set[str]:
+    """Return the extensions of the files that Material's own plugin optimizes, of the `plugins` of MkDocs by name."""
+    taken: dict[str, tuple[str, ...]] = {}
+    for name in (name for name in plugins if name.startswith(MATERIAL)):
+        options: Mapping[str, object] = plugins[name].config
+        if options.get("enabled") and options.get("optimize"):
+            taken |= {option: endings for option, endings in MATERIAL_TAKES.items() if options.get(option)}
+    return {ending for group in taken.values() for ending in group}

@@ -80,9 +80,11 @@ def _left(summary: Summary) -> list[str]:
 
 def _parts(summary: Summary) -> list[str]:
     new = summary.optimized - summary.known
+    gained_nothing = summary.kept + summary.sealed - summary.shrunk_before
     return [
         f"{summary.optimized} shrunk ({summary.known} from the cache, {new} new)",
-        f"{summary.kept + summary.sealed} had nothing to gain",
+        *([f"{summary.shrunk_before} shrunk before"] if summary.shrunk_before else []),
+        f"{gained_nothing} had nothing to gain",
         f"{summary.skipped + summary.failed - summary.small} left alone",
         *([f"{summary.small} under min_size"] if summary.small else []),
         *([f"{summary.excluded} excluded"] if summary.excluded else []),
@@ -95,15 +97,15 @@ def dropped(images: int) -> str:
     return f"{counted(images, 'image')} lost what {them} carried for other programs (embedded: drop)"
 
 
-def shrunk_before(qualities: Mapping[int, int], quality: int) -> str:
-    """Say that images stay as they are, though another `quality` is asked for; `qualities` counts them by theirs."""
+def shrunk_before(qualities: Mapping[int, int], redo: str) -> str:
+    """Say that images stay as they are, though another quality is asked for; `qualities` counts them by theirs.
+
+    `redo` is the command that starts again.
+    """
     count = sum(qualities.values())
     at = " and ".join(str(made_with) for made_with in sorted(qualities))
     stay, originals = ("was", "the original") if count == 1 else ("were", "the originals")
-    return (
-        f"{counted(count, 'image')} {stay} shrunk at quality {at} before: "
-        f"`imgshrink optimize --redo --quality {quality}` starts from {originals}"
-    )
+    return f"{counted(count, 'image')} {stay} shrunk at quality {at} before: `{redo}` starts from {originals}"
 
 
 def in_order(notes: Iterable[Note], *, strict: bool) -> list[str]:
@@ -120,6 +122,11 @@ def left_alone(rows: Sequence[Outcome]) -> str:
     """Name at most ten images that were left alone, with the reason of each."""
     listed = ", ".join(f"{shown(row.path)} ({shown(row.reason)})" for row in rows[:LISTED])
     return f"left alone: {listed}" + (f", and {len(rows) - LISTED} more" if len(rows) > LISTED else "")
+
+
+def report_written(file: str) -> str:
+    """Say where the report is."""
+    return f"report written to {shown(file)}"
 
 
 def making_previews(images: int) -> str:

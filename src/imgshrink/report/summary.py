@@ -16,7 +16,7 @@ class Summary:
     Of the skipped images, `small` are under min_size, `late` were left when max_time was over, `unserved` had no
     engine, and `pending` wait for a result that is paid for. Of the optimized ones, `known` came from the cache.
     `answered` counts the images that an engine worked on in this run, `dropped` those that lost what they carried for
-    other programs. `excluded` images are not among the `images`.
+    other programs. `excluded` images are not among the `images`. `shrunk_before` of the kept ones came with a seal.
     """
 
     images: int = 0
@@ -40,6 +40,7 @@ class Summary:
     answered: int = 0
     dropped: int = 0
     excluded: int = 0
+    shrunk_before: int = 0
 
 
 def summarize(
@@ -72,6 +73,7 @@ def summarize(
         answered=sum(bool(row.engine) and not row.from_cache for row in rows),
         dropped=sum(row.dropped for row in rows),
         excluded=excluded,
+        shrunk_before=sum(row.status is Status.KEPT and bool(row.sealed) for row in rows),
     )
 
 

@@ -193,8 +193,8 @@ class MosaicScorer:
         self._rows = image.height // count
         self._details = details
 
-    def worst(self, candidate: pyvips.Image, weights: Sequence[float], *, half_chroma: bool) -> float:
-        """Return the score that counts of all places."""
+    def worst(self, candidate: pyvips.Image, weights: Sequence[float], *, half_chroma: bool | None) -> float:
+        """Return the score that counts of all places; `half_chroma` is None for what is no JPEG."""
         scores = part_scores(self._reference.part_moments(candidate, candidate.width, self._rows), weights)
         return worst_score(coloured(scores, self._details, half_chroma))
 

@@ -154,7 +154,9 @@ class ApiClient:
                 raise denial(self.host, step)
             case replies.Later(reason) | replies.Unclear(reason) | replies.Refused(reason):
                 raise Unavailable(f"{self.host} {reason}")
-        raise Unavailable(f"{self.host} has no {route}")
+        doubled = self.api.path if self.api.path.endswith("/api") else ""
+        cure = f": leave {doubled} out of the address" if doubled else ""
+        raise Unavailable(f"{self.host} has no {doubled}{route}{cure}")
 
     def quota(self) -> Quota | None:
         """Return what is left of the quota, None where the API does not say."""

@@ -184,6 +184,8 @@ def _reason(error: Exception, key: Secret) -> str:
     text = read_text(key.redact(str(error))) or type(error).__name__
     if isinstance(error, (ForbiddenPeer, TransportError)):
         return text
+    if "WRONG_VERSION_NUMBER" in text:
+        return "can't be reached by https: it speaks plain http there, so its address begins with http://"
     if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout)):
         return f"can't be reached ({text})"
     if isinstance(error, httpcore.TimeoutException):

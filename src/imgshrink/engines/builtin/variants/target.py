@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -14,8 +14,8 @@ from ....pixels.compare import acceptable
 from ....pixels.looks import Looks
 from ....pixels.variants.judge import LIKE
 from ....pixels.variants.shown import PROFILE, Shown, decoded_variant
-from ..places import PlaceScorer
-from ..score import Scorer, sample
+from ..places import MosaicScorer, Place, PlaceScorer, mosaic
+from ..score import Scorer, on, sample
 from ..search import Trial, search
 from ..targets import lossy_target, palette_target, webp_place_target
 from ..weights import LOSSY
@@ -31,12 +31,18 @@ _BELOW_TARGET = 16
 """Settings, counted from the target, where the search begins."""
 
 _MISSED = 6.0
-_ROUNDS = 3
+_ROUNDS = 4
 """How often the setting is raised for what strips do not show."""
 
 _CLOSE = 0.5
 _POINTS_A_SETTING = 0.6
-_LEAST_STEP = 3
+_STEP = 4
+"""Settings that the first raise adds at least, the next twice as many: the encoder spreads its bits over the image, so
+that a part of it encoded on its own tells little where the rest is plain."""
+
+_STEERING = 12
+"""Places that steer the setting: the worst ones."""
+
 _HOPELESS = 1.25
 """Of the most bytes: a trial that is larger and still misses the target ends the search."""
 
@@ -98,14 +104,15 @@ class VariantSearch:
             trial = self._on_strips()
         except Hopeless:
             return None
-        places = PlaceScorer(self._before.image)
-        for _ in range(_ROUNDS + 1):
-            if trial is None:
+        scorer = PlaceScorer(self._before.image)
+        for number in range(_ROUNDS + 1):
+            if trial is None or len(trial.data) > self._most:
                 return None
-            lacking = self._lacking(trial, places)
-            if not lacking:
+            higher = self._higher(trial, scorer)
+            if higher is None:
                 return self._variant(trial.data, trial.score)
-            trial = self._raised(trial, lacking)
+            setting = max(higher, trial.setting + (_STEP << number))
+            trial = self._trial(self._before.stored, setting) if setting <= _HIGHEST else None
         return None
 
     def _on_strips(self) -> Trial | None:
@@ -115,7 +122,7 @@ class VariantSearch:
         aim = self._wanted.whole
 
         def attempt(setting: int) -> Trial:
-            trial = self._trial(strips, setting, self._scorer.score)
+            trial = self._trial(strips, setting)
             if trial.score < aim and len(trial.data) > _HOPELESS * self._most * share:
                 raise Hopeless
             return trial
@@ -124,32 +131,44 @@ class VariantSearch:
         best = search(attempt, aim, first=first, lowest=_LOWEST, highest=_HIGHEST)
         if best.score < aim - _MISSED:
             return None
-        return best if share == 1 else self._whole(best.setting)
+        return best if share == 1 else self._trial(self._before.stored, best.setting)
 
-    def _trial(self, image: pyvips.Image, setting: int, score: Callable[..., float]) -> Trial:
+    def _trial(self, image: pyvips.Image, setting: int) -> Trial:
+        """Return the trial of the image or of its sample."""
         data = encoded(image, setting, self._media)
-        return Trial(setting, data, score(self._decoded(data), LOSSY) - _CAUTION[self._media])
+        return Trial(setting, data, self._scorer.score(self._decoded(data), LOSSY) - _CAUTION[self._media])
 
-    def _whole(self, setting: int) -> Trial | None:
-        trial = self._trial(self._before.stored, setting, self._scorer.score)
-        return trial if len(trial.data) <= self._most else None
-
-    def _lacking(self, trial: Trial, places: PlaceScorer) -> float:
-        """Return by how many points the trial misses the target in the worst respect, 0 where it meets it."""
-        if len(trial.data) > self._most:
-            return 100.0
+    def _higher(self, trial: Trial, scorer: PlaceScorer) -> int | None:
+        """Return the setting to try next, where the trial misses the target in some respect; None where it meets it."""
         image = self._decoded(trial.data)
-        place = self._wanted.place - places.scores(image, LOSSY).worst
-        lacking = max(self._wanted.whole - trial.score, place)
-        if lacking > _CLOSE:
-            return lacking
+        found = scorer.scores(image, LOSSY)
+        if found.worst < self._wanted.place - _CLOSE:
+            return self._for_places(found.places[:_STEERING], trial.setting)
+        if trial.score < self._wanted.whole - _CLOSE:
+            return trial.setting + ceil((self._wanted.whole - trial.score) / _POINTS_A_SETTING)
         altered = acceptable(self._before.image, image, self._wanted.quality, LIKE, self._measure)
-        return _LEAST_STEP * _POINTS_A_SETTING if altered else 0.0
+        return trial.setting + _STEP if altered else None
 
-    def _raised(self, trial: Trial, lacking: float) -> Trial | None:
-        if trial.setting == _HIGHEST or len(trial.data) > self._most:
-            return None
-        return self._whole(min(_HIGHEST, trial.setting + max(_LEAST_STEP, ceil(lacking / _POINTS_A_SETTING))))
+    def _for_places(self, places: Sequence[Place], last: int) -> int:
+        """Return the lowest setting at which these places, which missed their target at `last`, meet it; one that
+        does not exist where none does.
+
+        They are encoded on their own, one below the other.
+        """
+        stored, image = (mosaic(whole, places) for whole in (self._before.stored, self._before.image))
+        grounds = (0, 255) if image.hasalpha() else (255,)
+        scorers = [(ground, MosaicScorer(on(image, ground), len(places), ())) for ground in grounds]
+
+        def worst(shown: pyvips.Image) -> float:
+            return min(scorer.worst(on(shown, ground), LOSSY, half_chroma=None) for ground, scorer in scorers)
+
+        def attempt(setting: int) -> Trial:
+            data = encoded(stored, setting, self._media)
+            return Trial(setting, data, worst(self._decoded(data)))
+
+        aim = self._wanted.place
+        best = search(attempt, aim, first=last + _STEP, lowest=min(_HIGHEST, last + 1), highest=_HIGHEST)
+        return best.setting if best.score >= aim - _CLOSE else _HIGHEST + 1
 
     def _decoded(self, data: bytes) -> pyvips.Image:
         return decoded_variant(self._variant(data, 0.0))
