@@ -21,7 +21,7 @@ SPREAD = [f"--numprocesses={min(4, 2 * (os.cpu_count() or 1))}", "--dist=workste
 def main() -> int:
     selection = WHOLE if "--all" in sys.argv else QUICK
     arguments = [argument for argument in sys.argv[1:] if argument != "--all"]
-    python = environment.ready(".venv-test", "--editable", ".[mkdocs,server]", "--group", "test")
+    python = environment.ready(".venv-test", "--editable", ".[mkdocs,pages,server]", "--group", "test")
     command = [str(python), "-m", "pytest", *SPREAD, *selection, *arguments]
     # The tests start hundreds of programs: each module is compiled once, not once a program.
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

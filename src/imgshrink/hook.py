@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LONGEST = 300
 REWROTE, WRONG, STRICT, INTERRUPTED = 1, 2, 3, 130
 CONFIGURATIONS = (".pre-commit-config.yaml", ".pre-commit-config.yml", "prek.toml")
+NOT_HERE = ("report", "pages", "pages_formats", "pages_saving", "pages_eager", "pages_exclude")
 USAGE = "imgshrink-hook [--quality=80 or another setting] [--baseline=FILE] [--] FILE..."
 
 
@@ -72,7 +73,8 @@ def _last_resort(error: Exception, rewritten: Collection[str]) -> int:
 
 def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
     """Split arguments into settings and file names; everything after `--` is a name."""
-    fields = {row.flag: row.name for row in fields_of("argument") if row.name != "report"} | {"--baseline": "baseline"}
+    rows = [row for row in fields_of("argument") if row.name not in NOT_HERE]
+    fields = {row.flag: row.name for row in rows} | {"--baseline": "baseline"}
     given: dict[str, object] = {}
     names: list[str] = []
     words = iter(arguments)

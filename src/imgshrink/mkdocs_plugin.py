@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from mkdocs.config import config_options
 from mkdocs.config.base import ConfigErrors, ConfigWarnings, LegacyConfig
@@ -15,8 +16,9 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority
 
 from .core.errors import SettingsError
-from .files.discovery import ENDINGS
+from .core.model import Note
 from .files.paths import relative_name
+from .files.site_files import SiteFiles, left_to_material
 from .settings.load import load
 from .settings.schema import fields_of
 
@@ -26,12 +28,12 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
 
     from .core.model import Outcome, Source
+    from .core.pages import PagesSummary
+    from .pages.site import Memory
     from .report.progress import ProgressReporter
     from .report.summary import Summary
     from .session import Session
 
-MATERIAL = "material/optimize"
-MATERIAL_TAKES = {"optimize_png": (".png",), "optimize_jpg": (".jpg", ".jpeg")}
 CLASH = (
     "Material's optimize plugin is on as well: %s files are left to it in this build. "
     "Take `optimize` out of the plugins in mkdocs.yml, or set its `enabled: false`"
@@ -39,18 +41,6 @@ CLASH = (
 SLOW = 30.0
 
 log = logging.getLogger("mkdocs.plugins.imgshrink")
-
-
-@dataclasses.dataclass(frozen=True)
-class Origin:
-    """Where a file of the site comes from: its path if it has one, and its path in the docs if it is one of them."""
-
-    path: Path | None = None
-    uri: str = ""
-    in_docs: bool = False
-
-
-NOWHERE = Origin()
 
 
 class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call]  # MkDocs leaves it untyped
@@ -62,10 +52,10 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def __init__(self) -> None:
         self._serving = False
-        self._origins: dict[str, Origin] = {}
-        self._declared = Path()
+        self._files = SiteFiles()
         self._printed: set[str] = set()
         self._excluded = 0
+        self._memory: Memory | None = None
 
     def load_config(
         self, options: dict[str, Any], config_file_path: str | None = None
@@ -88,12 +78,15 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             self._settings = load(_start(config), frontend="plugin", mkdocs=dict(self.config), environ=os.environ)
             if self._mode():
                 self._require_account()
+            if self._rewrites():
+                from .pages.options import require
+
+                require(self._settings)
         except SettingsError as error:
             raise PluginError(f"imgshrink: {error}") from error
         if self._serving and self._settings.html_report:  # too slow for each save
             self._settings = dataclasses.replace(self._settings, report=None)
-        self._origins.clear()
-        self._declared = Path(config.docs_dir)
+        self._files = SiteFiles(_folder(config), Path(config.docs_dir))
 
     @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
@@ -108,11 +101,11 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
     @event_priority(-90)
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         """Shrink the images of the built site. Whatever goes wrong, the site is complete."""
-        mode = self._mode()
-        if not mode:
-            return
         try:
-            self._shrink(config, known_only=mode == "cache")
+            if mode := self._mode():
+                self._shrink(config, known_only=mode == "cache")
+            elif self._rewrites():
+                self._rewrite_alone(config)
         except PluginError:
             raise
         except Exception as error:  # shrinking must not fail a build, and a warning fails `--strict`
@@ -123,6 +116,10 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
     def _mode(self) -> bool | str:
         """Return what this build shrinks: nothing, `cache` for images with a result in the cache, or all."""
         return self._settings.enabled and (self._settings.on_serve if self._serving else True)
+
+    def _rewrites(self) -> bool:
+        """Return whether this build rewrites pages, as `mkdocs serve` does too."""
+        return self._settings.enabled and self._settings.pages != "off"
 
     def _require_account(self) -> None:
         from .session import Session
@@ -146,6 +143,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             outcomes = list(progress.counted(run))
             summary = progress.summary(outcomes, excluded=self._excluded)
             previews = session.previews(outcomes, self._info)
+            pages = self._rewrite(config, session)
             others = [*session.selection.notes(), *session.notes()]
         environ = {} if self._serving else os.environ
         unpublished = publish(
@@ -155,13 +153,55 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             environ=environ,
             previews=previews,
             actions=advice.in_mkdocs,
+            pages=pages,
         )
-        self._report(progress, outcomes, summary, [*others, *unpublished], fresh=fresh)
+        self._report(progress, outcomes, summary, [*others, *unpublished], fresh=fresh, pages=pages)
         if self._settings.report is not None and not unpublished:
             self._info(messages.report_written(relative_name(self._settings.report, _folder(config))))
 
+    def _rewrite(self, config: MkDocsConfig, session: Session) -> PagesSummary | None:
+        """Rewrite the pages of the built site, after all other plugins; None where the settings ask for nothing.
+
+        During `mkdocs serve` no variant is made, and what is known of a page that has not changed is used again.
+        """
+        if not self._rewrites():
+            return None
+        from .pages.options import options_for
+        from .pages.site import Memory, rewrite
+        from .report import pages as words
+
+        self._memory = self._memory if self._serving and self._memory else Memory()
+        self._files.site = Path(config.site_dir)
+        wanted = options_for(
+            self._settings,
+            root=f"{urlsplit(config.site_url or '').path.rstrip('/')}/",
+            known_by=self._files.names,
+            excluded=session.selection.excluded,
+            original=lambda file: self._files.origin(file).path,
+            variants=session.variants,
+            known_only=self._serving,
+            waiting=words.Patience(self._info),
+        )
+        return rewrite(Path(config.site_dir), wanted, self._memory)
+
+    def _rewrite_alone(self, config: MkDocsConfig) -> None:
+        """Rewrite the pages of a site whose images are not shrunk in this build."""
+        from .session import Session
+
+        with Session(self._settings) as session:
+            pages = self._rewrite(config, session)
+            others = session.notes()
+        self._report_pages(pages, [Note(other) for other in others])
+
     def _report(
-        self, progress: ProgressReporter, outcomes: list[Outcome], summary: Summary, others: list[str], *, fresh: bool
+        self,
+        progress: ProgressReporter,
+        outcomes: list[Outcome],
+        summary: Summary,
+        others: list[str],
+        *,
+        fresh: bool,
+        pages: PagesSummary | None,
     ) -> None:
         from .report import messages
 
@@ -169,7 +209,15 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             log.info("imgshrink: %s", messages.result(summary))
         if fresh and summary.answered and summary.seconds > SLOW:
             log.info("imgshrink: %s", messages.empty_cache(summary.seconds))
-        notes = progress.notes(outcomes, others, next_run="the next build")
+        self._report_pages(pages, progress.notes(outcomes, others, next_run="the next build"))
+
+    def _report_pages(self, pages: PagesSummary | None, notes: list[Note]) -> None:
+        """Log what was done to pages, then the `notes`; with `strict` those that are failures end the build."""
+        if pages is not None:
+            from .report import pages as words
+
+            self._info(words.result(pages))
+            notes = [*notes, *words.notes(pages, next_run="the next build")]
         for note in notes:
             self._info(note.text)
         failures = [note.text for note in notes if note.failure]
@@ -184,15 +232,16 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 
     def _sources(self, config: MkDocsConfig, session: Session) -> Iterator[Source]:
         site, folder = Path(config.site_dir), _folder(config)
-        site_name = site.relative_to(folder) if site.is_relative_to(folder) else Path("site")
-        taken = _taken_by_material(config)
+        self._files.site = site
+        taken = left_to_material(config.plugins)
+        if taken:
+            log.warning("imgshrink: " + CLASH, ", ".join(sorted(taken)))
         self._excluded = 0
-        for path in _images(site):
+        for path in self._files.images():
             inside = path.relative_to(site)
             if path.suffix in taken:
                 continue
-            origin = self._origins.get(inside.as_posix(), NOWHERE)
-            paths = self._known_by(origin, folder, folder / site_name / inside)
+            origin, paths = self._files.origin(inside), self._files.names(inside)
             if session.selection.excluded(*paths):
                 self._excluded += 1
                 continue
@@ -201,33 +250,11 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             name = relative_name(paths[0], folder)
             yield session.selection.source(path, name, known_by=paths, upload=upload, placed=placed)
 
-    def _known_by(self, origin: Origin, folder: Path, published: Path) -> list[Path]:
-        """Return the paths that people know an image of the site by, the one to show first.
-
-        An image of the docs: its path below the declared docs folder, the same below mkdocs.yml's own folder, and where
-        it lies now. Any other: its path in the site, and where it comes from.
-        """
-        if not origin.in_docs:
-            return [published, *([origin.path] if origin.path else [])]
-        assert origin.path is not None
-        paths = [self._declared / origin.uri, folder / origin.uri, origin.path]
-        if origin.path.is_relative_to(self._declared):
-            paths.insert(0, origin.path)
-        return list(dict.fromkeys(paths))
-
     def _note_origins(self, files: Files, config: MkDocsConfig) -> None:
         """Read `File` objects here, in the main thread, and never again: other plugins change and remove them."""
-        docs = (self._declared, Path(config.docs_dir))
         for file in files:
             path = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
-            in_docs = path is not None and any(map(path.is_relative_to, docs))
-            self._origins[file.dest_uri] = Origin(path, file.src_uri, in_docs)
-
-
-def _images(site: Path) -> list[Path]:
-    """Return the images of the site, by file name extension; not symlinks, whose targets are found themselves."""
-    found = (Path(folder, name) for folder, _, names in os.walk(site) for name in names)
-    return sorted(path for path in found if path.name.lower().endswith(ENDINGS) and not path.is_symlink())
+            self._files.note(file.dest_uri, path, file.src_uri, Path(config.docs_dir))
 
 
 def _start(config: MkDocsConfig) -> Path:
@@ -240,16 +267,3 @@ def _folder(config: MkDocsConfig) -> Path:
     """Return the folder of mkdocs.yml, or the working folder."""
     start = _start(config)
     return start.parent if start.is_file() else start
-
-
-def _taken_by_material(config: MkDocsConfig) -> set[str]:
-    """Return the extensions of the files that Material's own plugin optimizes; log a warning if there are any."""
-    taken: dict[str, tuple[str, ...]] = {}
-    for name in (name for name in config.plugins if name.startswith(MATERIAL)):
-        options: Mapping[str, object] = config.plugins[name].config
-        if options.get("enabled") and options.get("optimize"):
-            taken |= {option: endings for option, endings in MATERIAL_TAKES.items() if options.get(option)}
-    endings = {ending for group in taken.values() for ending in group}
-    if endings:
-        log.warning("imgshrink: " + CLASH, ", ".join(sorted(endings)))
-    return endings

@@ -704,18 +704,31 @@ def test_commands_are_the_documented_ones() -> None:
     from imgshrink.cli.cache import cache
 
     context = click.Context(group)
-    names = ["optimize", "warm", "check", "restore", "compare", "explain", "usage", "cache", "doctor", "server"]
+    names = [
+        "optimize",
+        "warm",
+        "check",
+        "restore",
+        "compare",
+        "explain",
+        "pages",
+        "usage",
+        "cache",
+        "doctor",
+        "server",
+    ]
     assert group.list_commands(context) == names
     assert [command.name for name in names if (command := group.get_command(context, name))] == names
     assert set(cache.commands) == {"info", "verify", "prune", "clear", "export", "import"}
 
 
 def test_options_are_the_settings() -> None:
-    """Every setting that may be given on the command line is an option of optimize, and there is none for the key."""
+    """Every setting of the command line is an option of optimize or pages, and there is none for the key."""
     from imgshrink.cli.optimize import optimize
+    from imgshrink.cli.pages import pages
     from imgshrink.settings.schema import fields_of
 
-    names = {parameter.name for parameter in optimize.params}
+    names = {parameter.name for command in (optimize, pages) for parameter in command.params}
     assert {row.name for row in fields_of("argument")} <= names
     assert not {name for name in names if name and "key" in name}
 

@@ -474,3 +474,26 @@ def test_overrides_yield_to_what_is_said_in_person(repository: Path) -> None:
     assert everything == (Override(rows, 60, "hosted"),)
     assert load(repository, environ={}, arguments={"engine": "builtin"}).overrides == (Override(rows, 60, None),)
     assert load(repository, environ={"IMGSHRINK_QUALITY": "100"}).overrides == (Override(rows, None, "hosted"),)
+
+
+@pytest.mark.parametrize(
+    ("value", "parsed"),
+    [("webp", ("webp",)), ("avif, webp", ("webp", "avif")), (["avif"], ("avif",))],
+)
+def test_formats_of_variants(repository: Path, value: object, parsed: tuple[str, ...]) -> None:
+    """Formats are a list or text with commas, in the order of the table."""
+    assert loaded(repository, mkdocs={"pages_formats": value}).pages_formats == parsed
+
+
+@pytest.mark.parametrize("value", ["", [], "png", ["webp", 3], 3])
+def test_formats_that_are_none(repository: Path, value: object) -> None:
+    """Anything else is an error that names the formats."""
+    with pytest.raises(SettingsError, match="it must be one or more of webp, avif"):
+        loaded(repository, mkdocs={"pages_formats": value})
+
+
+def test_off_is_what_yaml_makes_of_it(repository: Path) -> None:
+    """YAML reads off as false; true is none of the words."""
+    assert loaded(repository, mkdocs={"pages": False}).pages == "off"
+    with pytest.raises(SettingsError, match="it must be off, reserve or modern"):
+        loaded(repository, mkdocs={"pages": True})

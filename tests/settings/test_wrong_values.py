@@ -15,7 +15,10 @@ from imgshrink.settings.load import load
 from imgshrink.settings.parsers import InvalidValue, RawValue, duration, per_cent, size, whole
 from imgshrink.settings.schema import fields_of
 
-NUMBERS = {"quality", "min_saving", "min_size", "jobs", "max_uploads", "max_time", "cache_size"}
+NUMBERS = {"quality", "min_saving", "min_size", "jobs", "max_uploads", "max_time", "cache_size"} | {
+    "pages_saving",
+    "pages_eager",
+}
 TEXTS = [
     "9" * 400,
     "9" * 5000,

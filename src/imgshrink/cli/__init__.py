@@ -16,7 +16,7 @@ from ..report.console import occupy_standard_streams
 from .output import info
 
 FINE, WRONG_USE, FAILURES, INTERRUPTED = 0, 2, 3, 130
-COMMANDS = ("optimize", "warm", "check", "restore", "compare", "explain", "usage", "cache", "doctor", "server")
+COMMANDS = ("optimize", "warm", "check", "restore", "compare", "explain", "pages", "usage", "cache", "doctor", "server")
 """Each is defined in the module of the same name."""
 
 SYNONYMS = {"shrink": "optimize", "compress": "optimize", "undo": "restore", "diff": "compare", "serve": "server"}

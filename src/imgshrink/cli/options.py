@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-LISTS = ("include", "exclude")
+LISTS = ("include", "exclude", "pages_exclude")
+SHORT = {"pages_formats": "--formats"}
 SWITCHES = ("strict",)
 METAVARS = {
     "engine": "auto|hosted|builtin",
@@ -36,6 +37,10 @@ METAVARS = {
     "cache_dir": "FOLDER",
     "cache_size": "SIZE",
     "report": "FILE",
+    "pages": "off|reserve|modern",
+    "pages_formats": "webp,avif",
+    "pages_saving": "PERCENT",
+    "pages_eager": "NUMBER",
 }
 """What stands for the value of an option in the help; the settings' own parsers say what is allowed."""
 
@@ -56,7 +61,8 @@ def _option(name: str, flag: str, text: str) -> Callable[[F], F]:
         return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
     if name in LISTS:
         return click.option(flag, name, multiple=True, metavar="PATTERN", help=text)
-    return click.option(flag, name, metavar=METAVARS[name], help=text)
+    flags = (flag, SHORT[name]) if name in SHORT else (flag,)
+    return click.option(*flags, name, metavar=METAVARS[name], help=text)
 
 
 def settings_of(arguments: Mapping[str, Any], *, build: Build | None = None) -> Settings:

@@ -51,14 +51,18 @@ def replace(path: Path, data: bytes, seen: bytes, *, durable: bool = True) -> No
             folder.rename(name, path.name, durable=durable)
 
 
-def write(path: Path, data: bytes) -> None:
-    """Make the file at `path` hold `data`, whole or not at all, whatever it held before; raises `Unwritable`."""
+def write(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Make the file at `path` hold `data`, whole or not at all, whatever it held before; raises `Unwritable`.
+
+    `durable` as for `replace`.
+    """
     with _unwritable(path, "written"), _opened_folder(path) as folder:
         status = folder.status(path.name)
         if status is not None and not stat.S_ISREG(status.st_mode):
             raise Unwritable(f"{shown(path)} is not a plain file")
-        with folder.temporary(data, status and _Old(status, folder.attributes(path.name))) as name:
-            folder.rename(name, path.name)
+        old = status and _Old(status, folder.attributes(path.name))
+        with folder.temporary(data, old, durable=durable) as name:
+            folder.rename(name, path.name, durable=durable)
 
 
 def sweep(folder: Path) -> int:

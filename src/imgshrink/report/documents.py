@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from ..core.model import Outcome
+from ..core.pages import PagesSummary
+from .pages import result, to_dict
 from .quoting import shown
 from .summary import Summary, savings
 from .units import counted, share, size
@@ -20,7 +22,13 @@ WORDS = (
 MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@-])")
 
 
-def to_json(outcomes: Iterable[Outcome], summary: Summary, notes: Sequence[str] | None = None) -> str:
+def to_json(
+    outcomes: Iterable[Outcome],
+    summary: Summary,
+    notes: Sequence[str] | None = None,
+    *,
+    pages: PagesSummary | None = None,
+) -> str:
     """Return the JSON report, with sizes in bytes and the images by path; `notes` are lines for people."""
     numbers = {word: getattr(summary, word) for word in WORDS}
     images = [_image(row) for row in sorted(outcomes, key=lambda row: row.path)]
@@ -29,6 +37,8 @@ def to_json(outcomes: Iterable[Outcome], summary: Summary, notes: Sequence[str] 
         "summary": numbers | {"seconds": round(summary.seconds, 3)},
         "images": images,
     }
+    if pages is not None:
+        document["pages"] = to_dict(pages)
     if notes is not None:
         document["notes"] = list(notes)
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
@@ -47,7 +57,7 @@ def _image(row: Outcome) -> dict[str, object]:
     }
 
 
-def to_markdown(outcomes: Iterable[Outcome], summary: Summary) -> str:
+def to_markdown(outcomes: Iterable[Outcome], summary: Summary, *, pages: PagesSummary | None = None) -> str:
     """Return a Markdown table of the 20 largest savings under a heading with the totals."""
     shrunk = savings(outcomes)
     saved = share(summary.before, summary.after)
@@ -58,13 +68,11 @@ def to_markdown(outcomes: Iterable[Outcome], summary: Summary) -> str:
         lines += ["", "| image | before | after | smaller by |", "|---|--:|--:|--:|", *map(_row, shrunk[:LARGEST])]
     if len(shrunk) > LARGEST:
         lines += ["", f"and {len(shrunk) - LARGEST} more"]
+    if pages is not None:
+        lines += ["", MARKUP.sub(r"\\\1", result(pages))]
     return "\n".join(lines) + "\n"
 
 
 def _row(row: Outcome) -> str:
     name = MARKUP.sub(r"\\\1", shown(row.path))
     return f"| {name} | {size(row.before)} | {size(row.after)} | {share(row.before, row.after)} |"
-
-
-DOCUMENTS: Mapping[str, Callable[[Iterable[Outcome], Summary], str]] = {".json": to_json, ".md": to_markdown}
-"""The function that writes each kind of report, by file name extension."""

@@ -89,6 +89,27 @@ def choice(*words: str) -> Parser[str]:
     return parse
 
 
+def word(*words: str) -> Parser[str]:
+    """Return a parser of one of `words`, one of which is `off`: YAML reads that as false."""
+
+    def parse(given: RawValue) -> str:
+        return choice(*words)(RawValue("off") if given.value is False else given)
+
+    return parse
+
+
+def several(*words: str) -> Parser[tuple[str, ...]]:
+    """Return a parser of at least one of `words`, from a list or from text with commas."""
+
+    def parse(given: RawValue) -> tuple[str, ...]:
+        value = given.value.replace(",", " ").split() if isinstance(given.value, str) else given.value
+        if not isinstance(value, list | tuple) or not value or any(part not in words for part in value):
+            raise InvalidValue(f"one or more of {', '.join(words)}")
+        return tuple(part for part in words if part in value)
+
+    return parse
+
+
 def boolean(given: RawValue) -> bool:
     """Return true or false; other words are accepted only from a source that knows nothing but text."""
     if isinstance(given.value, bool):

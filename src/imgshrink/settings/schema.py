@@ -27,9 +27,11 @@ from .parsers import (
     lines,
     path,
     per_cent,
+    several,
     shown_value,
     size,
     whole,
+    word,
 )
 
 PROJECT, MKDOCS, ENVIRONMENT, ARGUMENT = "project", "mkdocs", "environment", "argument"
@@ -180,6 +182,25 @@ class Settings:
     strict: bool = setting(False, "false", boolean, "Fail where a note would be printed.")
     report: Path | None = setting(  # noqa: RUF009  # it is a dataclasses.field
         None, "none", document(".json", ".md", ".html"), "Write a report to this file: `.json`, `.md` or `.html`."
+    )
+    pages: str = setting(
+        "off",
+        "off",
+        word("off", "reserve", "modern"),
+        "What is written into the pages of a site: `off` (nothing), `reserve` (sizes and lazy loading of images) or "
+        "`modern` (a WebP or AVIF variant beside each image too).",
+    )
+    pages_formats: tuple[str, ...] = setting(
+        ("webp", "avif"), "webp, avif", several("webp", "avif"), "The formats that variants of images may have."
+    )
+    pages_saving: float = setting(
+        10.0, "10", per_cent, "Least saving worth a variant, in per cent of the published image; at least 1 kB."
+    )
+    pages_eager: int = setting(
+        2, "2", whole(0, 1000), "How many of the first images of a page's content are loaded at once."
+    )
+    pages_exclude: tuple[str, ...] = setting(
+        (), "none", lines, "Leave pages of the site alone that match these gitignore patterns."
     )
     enabled: bool = setting(True, "true", boolean, "With false, builds run as if the plugin were absent.", places=BUILD)
     on_serve: bool | str = setting(

@@ -11,7 +11,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ...core.model import Outcome, Status
+from ...core.pages import PagesSummary
 from .. import advice
+from ..pages import result
 from ..summary import Summary, savings
 from ..units import counted, share, size, span
 from .previews import Preview
@@ -40,6 +42,7 @@ def to_html(
     *,
     actions: advice.Advice = advice.none,
     title: str = "imgshrink report",
+    pages: PagesSummary | None = None,
 ) -> str:
     """Return the page. `previews` are by path; their files lie in `folder`, beside the page."""
     orders = _orders(outcomes, previews)
@@ -54,7 +57,7 @@ def to_html(
         title=text(title),
         numbers=_numbers(summary),
         bar=bar(100 * min(1, summary.after / summary.before) if summary.before else 100),
-        line=text(", ".join(_counts(summary))),
+        line=text(". ".join([", ".join(_counts(summary)), *([result(pages)] if pages else [])])),
         worst=_worst(images, orders[2].rows),
         description=text(orders[0].description),
         options="".join(options),
