@@ -57,19 +57,20 @@ def avif_of(published: bytes, original: bytes | None = None, quality: int = 80) 
     return found
 
 
-@pytest.mark.parametrize(
-    ("data", "format"),
-    [
-        (JPEG, Format.JPEG),
-        (PNG, Format.PNG),
-        (saved(photo().convert("L"), "JPEG", quality=97), Format.JPEG),
-        (saved(photo().convert("L"), "PNG"), Format.PNG),
-        (saved(colourful(), "JPEG", quality=97, progressive=True), Format.JPEG),
-    ],
-    ids=["JPEG", "PNG", "grey JPEG", "grey PNG", "colourful JPEG"],
-)
-def test_target(data: bytes, format: Format) -> None:
+PHOTOGRAPHS = {
+    "JPEG": JPEG,
+    "PNG": PNG,
+    "grey JPEG": saved(photo().convert("L"), "JPEG", quality=97),
+    "grey PNG": saved(photo().convert("L"), "PNG"),
+    "colourful JPEG": saved(colourful(), "JPEG", quality=97, progressive=True),
+}
+
+
+@pytest.mark.parametrize("name", rest_slow(PHOTOGRAPHS, lambda row: row in ("JPEG", "PNG")))
+def test_target(name: str) -> None:
     """A photograph has an AVIF of its size that meets the target of its format, with at least a tenth saved."""
+    data = PHOTOGRAPHS[name]
+    format = Format.PNG if name.endswith("PNG") else Format.JPEG
     found = avif_of(data)
     assert avif_size(found.data) == photo().size
     assert found.score is not None
@@ -308,7 +309,9 @@ def test_large() -> None:
     assert Scorer(before).score(after, LOSSY) >= 70
 
 
-@pytest.mark.parametrize("wanted", [Target(99.9, 50, 80), Target(20, 99.9, 20), Target(20, 0, 99)])
+@pytest.mark.parametrize(
+    "wanted", rest_slow([Target(99.9, 50, 80), Target(20, 99.9, 20), Target(20, 0, 99)], lambda row: row.whole > 90)
+)
 def test_out_of_reach(wanted: Target) -> None:
     """A look that no setting reaches gives no variant, after few trials."""
     noise = Image.frombytes("RGB", (96, 96), random.Random(1).randbytes(96 * 96 * 3))
