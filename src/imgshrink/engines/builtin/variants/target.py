@@ -31,8 +31,11 @@ _BELOW_TARGET = 16
 """Settings, counted from the target, where the search begins."""
 
 _MISSED = 6.0
-_ROUNDS = 4
-"""How often the setting is raised for what strips do not show."""
+_ROUNDS, _FEW_ROUNDS = 4, 1
+"""How often the setting is raised for what strips do not show; few for images of more than `_MANY_PIXELS`: a worker has
+two minutes."""
+
+_MANY_PIXELS = 8_000_000
 
 _CLOSE = 0.5
 _POINTS_A_SETTING = 0.6
@@ -97,6 +100,7 @@ class VariantSearch:
         self._before, self._wanted, self._media, self._most = before, wanted, media, most
         self._measure = looks.measure
         self._scorer = Scorer(before.image)
+        self._rounds = _FEW_ROUNDS if before.image.width * before.image.height > _MANY_PIXELS else _ROUNDS
 
     def result(self) -> Variant | None:
         """Return the smallest variant that meets the target everywhere, None where none of few enough bytes does."""
@@ -105,7 +109,7 @@ class VariantSearch:
         except Hopeless:
             return None
         scorer = PlaceScorer(self._before.image)
-        for number in range(_ROUNDS + 1):
+        for number in range(self._rounds + 1):
             if trial is None or len(trial.data) > self._most:
                 return None
             higher = self._higher(trial, scorer)
