@@ -27,8 +27,11 @@ _SEALED = 4.0
 """Points more where the original has been encoded with losses before, and is all that is left."""
 
 _LOWEST, _HIGHEST = 15, 95
-_BELOW_TARGET = 16
+_BELOW_TARGET = 20
 """Settings, counted from the target, where the search begins."""
+
+_TRIALS = 4
+"""On strips: one more than for an image itself, since scores grow unevenly with the settings."""
 
 _MISSED = 6.0
 _ROUNDS, _FEW_ROUNDS = 4, 1
@@ -42,6 +45,9 @@ _POINTS_A_SETTING = 0.6
 _STEP = 4
 """Settings that the first raise adds at least, the next twice as many: the encoder spreads its bits over the image, so
 that a part of it encoded on its own tells little where the rest is plain."""
+
+_COARSE = 4
+"""Settings between one that missed the target and one that met it: where there are more, one in the middle is tried."""
 
 _STEERING = 12
 """Places that steer the setting: the worst ones."""
@@ -108,16 +114,21 @@ class VariantSearch:
             trial = self._on_strips()
         except Hopeless:
             return None
-        scorer = PlaceScorer(self._before.image)
+        scorer, missed, met = PlaceScorer(self._before.image), _LOWEST, None
         for number in range(self._rounds + 1):
             if trial is None or len(trial.data) > self._most:
-                return None
+                break
             higher = self._higher(trial, scorer)
             if higher is None:
-                return self._variant(trial.data, trial.score)
-            setting = max(higher, trial.setting + (_STEP << number))
+                met = trial
+                if not number or trial.setting - missed <= _COARSE:
+                    break
+                setting = (missed + trial.setting + 1) // 2
+            else:
+                missed = trial.setting
+                setting = max(higher, missed + (_STEP << number)) if met is None else _HIGHEST + 1
             trial = self._trial(self._before.stored, setting) if setting <= _HIGHEST else None
-        return None
+        return self._variant(met.data, met.score) if met else None
 
     def _on_strips(self) -> Trial | None:
         """Return the trial of the whole image at the setting that meets the target on a sample, None if all miss it."""
@@ -132,7 +143,7 @@ class VariantSearch:
             return trial
 
         first = round(aim) - _BELOW_TARGET
-        best = search(attempt, aim, first=first, lowest=_LOWEST, highest=_HIGHEST)
+        best = search(attempt, aim, first=first, lowest=_LOWEST, highest=_HIGHEST, trials=_TRIALS)
         if best.score < aim - _MISSED:
             return None
         return best if share == 1 else self._trial(self._before.stored, best.setting)
