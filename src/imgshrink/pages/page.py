@@ -89,7 +89,7 @@ def plan(page: bytes, folder: PurePosixPath, rules: Rules) -> PagePlan:
         return PagePlan(reason="it is too large")
     if b"<img" not in page.lower():
         return PagePlan()
-    found = _image_tags(page)
+    found = image_tags(page)
     tree = Tree(page)
     reason = _why_not(page, tree, found)
     if reason:
@@ -100,7 +100,7 @@ def plan(page: bytes, folder: PurePosixPath, rules: Rules) -> PagePlan:
     return PagePlan(tuple(_decided(page, tree, guard, _rows(tree, [tag for tag, _ in found], folder, rules), rules)))
 
 
-def _image_tags(page: bytes) -> list[tuple[Tag, dict[str, str | None]]]:
+def image_tags(page: bytes) -> list[tuple[Tag, dict[str, str | None]]]:
     """Return the image tags of a page with their attributes, but those inside of `<template>`."""
     found, templates = [], 0
     for tag in tags(page):
@@ -119,7 +119,7 @@ def _why_not(page: bytes, tree: Tree, found: Sequence[tuple[Tag, dict[str, str |
         return "it is not UTF-8"
     if b"\x1b" in page:
         return "it is not UTF-8"
-    if not _agree([rows for _, rows in found], tree.attributes()):
+    if not agree([rows for _, rows in found], tree.attributes()):
         return "its HTML can be read in two ways"
     if any(node.attributes.get("href") is not None for node in tree.elements("base")):
         return "it has a <base> element"
@@ -130,7 +130,7 @@ def _why_not(page: bytes, tree: Tree, found: Sequence[tuple[Tag, dict[str, str |
     return ""
 
 
-def _agree(ours: Sequence[Mapping[str, str | None]], theirs: Sequence[Mapping[str, str]]) -> bool:
+def agree(ours: Sequence[Mapping[str, str | None]], theirs: Sequence[Mapping[str, str]]) -> bool:
     """Whether both parsers found the same images: names of attributes and addresses."""
     return [(set(rows), rows.get("src") or "") for rows in ours] == [
         (set(rows), rows.get("src") or "") for rows in theirs
