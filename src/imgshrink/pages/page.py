@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from .css import declarations
 from .escapes import unescape
 from .images import Image, Images
+from .marks import MARK
 from .sheets import Guard, Sheets
 from .sizes import changes_layout
 from .tokens import Tag, attributes, tags
@@ -22,6 +23,7 @@ LARGEST = 10_000_000
 _UNTOUCHED = {"picture", "svg", "math", "template", "noscript", "pre", "code", "object", "video", "map"}
 _CONTENT = {"main", "article"}
 _SCRIPTED = re.compile(r"data-(?:src|srcset|lazy|original)|on(?:error|load)$")
+_MARK = MARK.decode()
 _NO_PICTURE = {"srcset", "sizes", "slot", "id"}
 _PRINT_SITE = re.compile(rb"id=[\"']?print-site-page")
 _RENDERED = re.compile(rb"id=[\"']?(?:__docusaurus|__next|___gatsby|__nuxt)\b|__VP_SITE_DATA__")
@@ -143,7 +145,7 @@ def _rows(tree: Tree, found: Sequence[Tag], folder: PurePosixPath, rules: Rules)
     for number, (tag, node, values) in enumerate(zip(found, tree.images, tree.attributes(), strict=True)):
         address, around = values.get("src", ""), ancestors(node)
         file = file_of(address, folder, root=rules.root)
-        touched = not (_UNTOUCHED & set(around) or any(_SCRIPTED.match(name) for name in values))
+        touched = not (_UNTOUCHED & set(around) or any(_SCRIPTED.match(name) for name in values) or _MARK in values)
         image = rules.images(file) if file is not None and touched else None
         rows.append(_Row(number, tag, values, around, image, address) if image else None)
     return rows
