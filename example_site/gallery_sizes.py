@@ -16,6 +16,7 @@ IMAGES = (".png", ".jpg", ".gif", ".webp")
 PLACE = re.compile(r"\[size of ([^\]]+)\]")
 
 
+IMAGE = re.compile(r'(?:<source srcset="([^"]+)"[^>]*>)?<img([^>]*) src="(images/[^"]+)"')
 WHOLE = "[saving of this site]"
 
 
@@ -24,11 +25,26 @@ def on_post_build(config: MkDocsConfig) -> None:
     """Replace `[size of images/x.png]` and `[saving of this site]` in the pages by the numbers."""
     site, docs = Path(config.site_dir), Path(config.docs_dir)
     rewrite(site / "gallery.html", lambda text: PLACE.sub(lambda place: kilobytes(site / place[1]), text))
+    rewrite(site / "pages.html", lambda text: weighed(text, docs, site))
     rewrite(site / "index.html", lambda text: text.replace(WHOLE, saving(docs, site)))
 
 
 def rewrite(page: Path, change: Callable[[str], str]) -> None:
     page.write_text(change(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def weighed(text: str, docs: Path, site: Path) -> str:
+    """Write what the images of a page weigh: as committed, shrunk, with variants, and those that load at once."""
+    before = shrunk = now = at_once = 0
+    for variant, more, name in IMAGE.findall(text):
+        size = (site / (variant or name)).stat().st_size
+        before += (docs / name).stat().st_size
+        shrunk += (site / name).stat().st_size
+        now += size
+        at_once += 0 if "lazy" in more else size
+    for words, count in {"before": before, "shrunk": shrunk, "now": now, "at once": at_once}.items():
+        text = text.replace(f"[this page {words}]", f"{count / 1000:.0f} kB")
+    return text
 
 
 def kilobytes(file: Path) -> str:

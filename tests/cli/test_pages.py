@@ -6,11 +6,12 @@ import json
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from command import called
 from imgshrink.report.units import size
-from places import IMAGES
+from places import IMAGES, ROOT
 
 AUTO = "<style>img{height:auto}</style>"
 
@@ -116,3 +117,13 @@ def test_strict_fails_for_what_could_not_be_written(project: Path) -> None:
     done = called("pages", "site", "--pages=reserve", cwd=project)
     assert (done.returncode, "index.html stays as it is" in done.stderr) == (0, True)
     assert called("pages", "site", "--pages=reserve", "--strict", cwd=project).returncode == 3
+
+
+def test_json_is_as_its_schema_says(project: Path) -> None:
+    """The JSON of the command, and the part of a report, follow the published schemas."""
+    folder = ROOT / "example_site/docs/schemas"
+    schemas = {name: json.loads((folder / f"{name}-1.json").read_text()) for name in ("pages", "report")}
+    report = json.loads(called("pages", "--pages=reserve", "--json", "site", cwd=project).stdout)
+    jsonschema.validate(report, schemas["pages"])
+    assert set(report["pages"]) == set(schemas["pages"]["properties"]["pages"]["properties"])
+    assert schemas["report"]["properties"]["pages"] == schemas["pages"]["properties"]["pages"]

@@ -123,6 +123,25 @@ def test_images_that_keep_their_place(rule: str, body: str, images: str) -> None
 @pytest.mark.parametrize(
     ("rule", "images"),
     [
+        (".x.open > img", "b"),
+        (".x.open img:first-of-type", "b"),
+        ("body.js p.open.x > img", ""),
+        ("body.js .x > img", "b"),
+        ("html.js:not(.no) .x.a.b > img", "b"),
+        (".open > img", ""),
+        ("div.open > img", ""),
+        (".x > img.open", ""),
+        (".x.open img + .b", ""),
+    ],
+)
+def test_classes_that_a_script_may_add(rule: str, images: str) -> None:
+    """A class that the page lacks may be added to an element that is known by another; not to images."""
+    assert "".join(fixed(f"{rule} {{ color: red }}", TWO)) == images
+
+
+@pytest.mark.parametrize(
+    ("rule", "images"),
+    [
         ("picture { display: block !important }", "ab"),
         (".x * { display: block !important }", "b"),
         ("picture { display: block }", ""),

@@ -106,6 +106,7 @@ def test_what_a_tag_allows(html: str, *, size: bool, lazy: bool, wrap: bool) -> 
         "<img src=a.png data-src=b.png>",
         "<img src=a.png data-lazy-src=b.png>",
         '<img src=a.png onerror="this.src=0">',
+        "<img src=a.png data-imgshrink=off>",
     ],
 )
 def test_images_that_are_untouched(html: str) -> None:

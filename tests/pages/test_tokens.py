@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from imgshrink.pages import marks
 from imgshrink.pages.escapes import unescape
+from imgshrink.pages.page import agree, image_tags
 from imgshrink.pages.tokens import attributes, tags
+from imgshrink.pages.tree import Tree
 
 PIECES = (
     "<img src=a.png>", "<img", "<IMG/>", " src=b.png", ' alt="a > b"', " alt='a > b'", "<img src=a.png/>", ">", "/>",
@@ -100,3 +106,43 @@ def test_ranges_hold_the_tags(text: str) -> None:
 def test_character_references(value: bytes, text: str | None) -> None:
     """A name without a semicolon is a reference only where nothing of an address follows it."""
     assert unescape(value) == text
+
+
+def documentation() -> list[Path]:
+    """The HTML pages that installed packages ship."""
+    folders = {Path(path) for path in sys.path if path.endswith("site-packages")}
+    pages = sorted(page for folder in folders for page in folder.rglob("*.html") if page.is_file())
+    return [page for page in pages if b"<img" in page.read_bytes().lower()]
+
+
+@pytest.mark.slow
+def test_pages_of_installed_packages() -> None:
+    """Over real pages: the list of images is lexbor's, only our ranges change, and all is taken back."""
+    pages = documentation()
+    if not pages:
+        pytest.skip("no installed package ships an HTML page with an image")
+    for path in pages:
+        page = path.read_bytes()
+        found, tree = image_tags(page), Tree(page)
+        assert agree([rows for _, rows in found], tree.attributes()), path
+        patches = [patch for tag, _ in found for patch in marks.reserve(tag, (3, 2), lazy=True)]
+        patches += [patch for tag, _ in found for patch in marks.wrap(tag, "a.png.webp", "image/webp")]
+        changed = marks.apply(page, patches)
+        position = 0
+        for patch in sorted(patches, key=lambda patch: patch.start):
+            assert patch.start == patch.end
+            rest = page[position : patch.start]
+            assert changed.startswith(rest + patch.new), path
+            changed, position = changed[len(rest + patch.new) :], patch.start
+        assert changed == page[position:]
+        assert marks.take_back(marks.apply(page, patches)) == page, path
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_soup_is_written_and_taken_back(text: str) -> None:
+    """Whatever a page is, what was written into its images is taken back byte by byte; nothing written is no change."""
+    page = text.encode()
+    found = [tag for tag in tags(page) if tag.name == b"img" and not tag.closing]
+    assert marks.apply(page, []) == page
+    patches = [patch for tag in found for patch in marks.reserve(tag, (3, 2), lazy=True)]
+    assert marks.take_back(marks.apply(page, patches)) == page

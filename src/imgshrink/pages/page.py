@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from .css import declarations
 from .escapes import unescape
 from .images import Image, Images
+from .marks import MARK
 from .sheets import Guard, Sheets
 from .sizes import changes_layout
 from .tokens import Tag, attributes, tags
@@ -22,6 +23,7 @@ LARGEST = 10_000_000
 _UNTOUCHED = {"picture", "svg", "math", "template", "noscript", "pre", "code", "object", "video", "map"}
 _CONTENT = {"main", "article"}
 _SCRIPTED = re.compile(r"data-(?:src|srcset|lazy|original)|on(?:error|load)$")
+_MARK = MARK.decode()
 _NO_PICTURE = {"srcset", "sizes", "slot", "id"}
 _PRINT_SITE = re.compile(rb"id=[\"']?print-site-page")
 _RENDERED = re.compile(rb"id=[\"']?(?:__docusaurus|__next|___gatsby|__nuxt)\b|__VP_SITE_DATA__")
@@ -89,7 +91,7 @@ def plan(page: bytes, folder: PurePosixPath, rules: Rules) -> PagePlan:
         return PagePlan(reason="it is too large")
     if b"<img" not in page.lower():
         return PagePlan()
-    found = _image_tags(page)
+    found = image_tags(page)
     tree = Tree(page)
     reason = _why_not(page, tree, found)
     if reason:
@@ -100,7 +102,7 @@ def plan(page: bytes, folder: PurePosixPath, rules: Rules) -> PagePlan:
     return PagePlan(tuple(_decided(page, tree, guard, _rows(tree, [tag for tag, _ in found], folder, rules), rules)))
 
 
-def _image_tags(page: bytes) -> list[tuple[Tag, dict[str, str | None]]]:
+def image_tags(page: bytes) -> list[tuple[Tag, dict[str, str | None]]]:
     """Return the image tags of a page with their attributes, but those inside of `<template>`."""
     found, templates = [], 0
     for tag in tags(page):
@@ -119,7 +121,7 @@ def _why_not(page: bytes, tree: Tree, found: Sequence[tuple[Tag, dict[str, str |
         return "it is not UTF-8"
     if b"\x1b" in page:
         return "it is not UTF-8"
-    if not _agree([rows for _, rows in found], tree.attributes()):
+    if not agree([rows for _, rows in found], tree.attributes()):
         return "its HTML can be read in two ways"
     if any(node.attributes.get("href") is not None for node in tree.elements("base")):
         return "it has a <base> element"
@@ -130,7 +132,7 @@ def _why_not(page: bytes, tree: Tree, found: Sequence[tuple[Tag, dict[str, str |
     return ""
 
 
-def _agree(ours: Sequence[Mapping[str, str | None]], theirs: Sequence[Mapping[str, str]]) -> bool:
+def agree(ours: Sequence[Mapping[str, str | None]], theirs: Sequence[Mapping[str, str]]) -> bool:
     """Whether both parsers found the same images: names of attributes and addresses."""
     return [(set(rows), rows.get("src") or "") for rows in ours] == [
         (set(rows), rows.get("src") or "") for rows in theirs
@@ -143,7 +145,7 @@ def _rows(tree: Tree, found: Sequence[Tag], folder: PurePosixPath, rules: Rules)
     for number, (tag, node, values) in enumerate(zip(found, tree.images, tree.attributes(), strict=True)):
         address, around = values.get("src", ""), ancestors(node)
         file = file_of(address, folder, root=rules.root)
-        touched = not (_UNTOUCHED & set(around) or any(_SCRIPTED.match(name) for name in values))
+        touched = not (_UNTOUCHED & set(around) or any(_SCRIPTED.match(name) for name in values) or _MARK in values)
         image = rules.images(file) if file is not None and touched else None
         rows.append(_Row(number, tag, values, around, image, address) if image else None)
     return rows

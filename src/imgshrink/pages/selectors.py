@@ -85,6 +85,13 @@ def read(text: str) -> Selector | None:
     return Selector(tuple(compounds), tuple(combinators)) if compounds else None
 
 
+def written(selector: Selector) -> str:
+    """Return a selector as text."""
+    texts = [compound.type + "".join(compound.parts) or "*" for compound in selector.compounds]
+    pairs = zip(("", *selector.combinators), texts, strict=True)
+    return "".join(f" {combinator} {text}" for combinator, text in pairs).strip()
+
+
 def arguments(part: str) -> list[str]:
     """Return the selectors that a pseudo-class such as `:is(...)` holds; of any other none."""
     return split(part.partition("(")[2].removesuffix(")")) if part.lower().startswith(FUNCTIONS) else []

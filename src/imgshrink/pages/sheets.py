@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from . import css, sizes, structure
 from .css import Sheet
+from .selectors import Compound, Selector, read, written
 from .tree import Tree, known
 from .urls import file_of, is_elsewhere
 
@@ -144,6 +146,32 @@ def _tests(selectors: Iterable[str]) -> list[_Test]:
 def _matched(tests: Iterable[_Test], tree: Tree, classes: frozenset[str]) -> set[int]:
     found: set[int] = set()
     for test in tests:
-        if test.classes <= classes:
-            found |= tree.matched(test.selector)
+        missing = test.classes - classes
+        selector = _without(test.selector, missing) if missing else test.selector
+        if selector:
+            found |= tree.matched(selector)
     return found
+
+
+@lru_cache(maxsize=20_000)
+def _without(selector: str, missing: frozenset[str]) -> str:
+    """Return a selector without the classes that a page lacks, "" where it says nothing then.
+
+    A script may add a class to an element that is known by another one, as to `.pair` in `.pair.open > img`.
+    """
+    parsed = read(selector)
+    if parsed is None or any(_is_missing(part, missing) for part in parsed.compounds[-1].parts):
+        return ""
+    compounds = []
+    for compound in parsed.compounds:
+        parts = tuple(part for part in compound.parts if not _is_missing(part, missing))
+        if parts != compound.parts and not (
+            compound.type in ("html", "body") or any(part[0] in ".#" for part in parts)
+        ):
+            return ""
+        compounds.append(Compound(compound.type, parts))
+    return written(Selector(tuple(compounds), parsed.combinators))
+
+
+def _is_missing(part: str, missing: frozenset[str]) -> bool:
+    return part.startswith(".") and part[1:].lower() in missing
