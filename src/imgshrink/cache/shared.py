@@ -106,8 +106,8 @@ class SharedCache:
             self._tally.close(tally.SILENT, type(error).__name__)
 
     def summary(self) -> str:
-        """Return what came of all calls, "" where none was made."""
-        return self._tally.line()
+        """Return what came of all calls, "" where none was made, and in a forked child."""
+        return self._tally.line() if self._process == os.getpid() else ""
 
     def notes(self) -> list[str]:
         """Return a line for each problem of the caches on this machine."""
