@@ -251,6 +251,7 @@ def test_refused_names_are_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "why"),
     [(b"<html>", "unsigned"), (STRANGER.seal(announcement(SIGNER.key_id), b""), "signed with another key")],
+    ids=["unsigned", "another key"],
 )
 def test_what_answers_is_no_shared_cache(found: bytes, why: str, tmp_path: Path) -> None:
     """A server that answers everything with something else is asked once."""

@@ -74,7 +74,11 @@ def test_another_keys_id() -> None:
     assert KEYRING.unseal(NAME, mixed) is Doubt.FORGED
 
 
-@pytest.mark.parametrize("text", ["", "short", PUBLIC, SECRET[:-1], SECRET + "A", SECRET[:-1] + "*", f"x{SECRET}"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "short", PUBLIC, SECRET[:-1], SECRET + "A", SECRET[:-1] + "*", f"x{SECRET}"],
+    ids=["empty", "short", "public", "cut", "too long", "another letter", "another beginning"],
+)
 def test_no_secret(text: str) -> None:
     """What is no secret is refused, and not quoted."""
     with pytest.raises(InvalidKey) as caught:
@@ -82,7 +86,11 @@ def test_no_secret(text: str) -> None:
     assert not text or text not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "short", PUBLIC[:-1], PUBLIC + "A", PUBLIC[:-1] + "*", SECRET])
+@pytest.mark.parametrize(
+    "text",
+    ["", "short", PUBLIC[:-1], PUBLIC + "A", PUBLIC[:-1] + "*", SECRET],
+    ids=["empty", "short", "cut", "too long", "another letter", "secret"],
+)
 def test_no_public_key(text: str) -> None:
     """What is no public key is refused, and not quoted."""
     with pytest.raises(InvalidKey) as caught:
