@@ -234,6 +234,7 @@ class Session:
             settings.api_key,
             settings.api_url,
             settings.download_hosts,
+            proxy=settings.proxy,
             journal=settings.state_dir / "journal.sqlite3",
             max_uploads=settings.max_uploads,
             can_remember=self._can_remember,

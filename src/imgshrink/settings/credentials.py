@@ -12,7 +12,7 @@ from .folders import config_folder
 from .toml import read_toml
 
 PREFIX = "TINYJPG_"
-NAMES = ("api_key", "api_url", "download_hosts")
+NAMES = ("api_key", "api_url", "download_hosts", "proxy")
 API_URL = "https://www.tinyjpg.co"
 
 
@@ -27,6 +27,7 @@ class Account:
     key_empty: bool = False
     api_url: str = API_URL
     download_hosts: tuple[str, ...] = ()
+    proxy: str = field(default="", repr=False)
     sources: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
 
@@ -53,6 +54,7 @@ def read_account(environ: Mapping[str, str]) -> Account:
         key_empty=not key and PREFIX + "API_KEY" in environ,
         api_url=found.get("api_url", (API_URL, ""))[0],
         download_hosts=tuple(found.get("download_hosts", ("", ""))[0].replace(",", " ").split()),
+        proxy=found.get("proxy", ("", ""))[0],
         sources={name: source for name, (_, source) in found.items()},
         problem=problem,
     )

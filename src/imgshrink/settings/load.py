@@ -97,6 +97,7 @@ def _settings(
         account_problem=account.problem,
         api_url=account.api_url,
         download_hosts=account.download_hosts,
+        proxy=account.proxy,
     )
 
 

@@ -233,6 +233,7 @@ class Settings:
     account_problem: str = ""
     api_url: str = API_URL
     download_hosts: tuple[str, ...] = ()
+    proxy: str = dataclasses.field(default="", repr=False)
     state_dir: Path = dataclasses.field(default_factory=lambda: state_folder(os.environ))
 
     @property
