@@ -8,14 +8,18 @@ from imgshrink.settings.schema import fields_of
 
 PAGE = Path(__file__).resolve().parent.parent / "example_site" / "docs" / "settings.md"
 HEAD = "| setting | default | meaning | where |\n|---|---|---|---|\n"
-WORDS = {"project": "project file", "mkdocs": "mkdocs.yml", "environment": "environment", "argument": "arguments"}
+EVERYWHERE = ("project", "mkdocs", "environment", "argument")
+WORDS = {
+    "own": "config.toml", "project": "project file", "mkdocs": "mkdocs.yml", "environment": "environment",
+    "argument": "arguments",
+}  # fmt: skip
 
 
 def table() -> str:
     """A row a setting, in the code's order."""
     rows = []
     for field in fields_of():
-        where = "everywhere" if len(field.places) == len(WORDS) else ", ".join(WORDS[place] for place in field.places)
+        where = "everywhere" if field.places == EVERYWHERE else ", ".join(WORDS[place] for place in field.places)
         rows.append(f'| <a id="{field.name}"></a>`{field.name}` | {field.shown} | {field.meaning} | {where} |\n')
     return HEAD + "".join(rows)
 

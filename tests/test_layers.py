@@ -19,9 +19,9 @@ from import_rules import (
 )
 from places import SRC
 
-MOST_ENTRIES = 22
+MOST_ENTRIES = 23
 MOST_MODULES = 16
-LARGE_PACKAGES = {"server", "engines.builtin", "cli"}
+LARGE_PACKAGES = {"server", "engines.builtin", "engines.hosted", "cli"}
 LONGEST_MODULE = 280
 LONGEST_FUNCTION = 40
 

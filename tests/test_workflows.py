@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,16 @@ def test_files_are_as_their_schemas_say(path: Path, tmp_path: Path) -> None:
 def test_auditor_finds_nothing() -> None:
     """zizmor, offline, finds no injection, no right too many, and no credential that stays behind."""
     done = run(linter("zizmor"), "--offline", "--no-progress", "--config", GITHUB / "zizmor.yml", ".", cwd=ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.tools
+def test_actionlint_finds_nothing() -> None:
+    """actionlint, where it is installed, finds no wrong expression, no unknown key and no bad shell."""
+    program = shutil.which("actionlint")
+    if program is None:
+        pytest.skip("needs actionlint (https://github.com/rhysd/actionlint)")
+    done = run(program, "-no-color", *WORKFLOWS, cwd=ROOT)
     assert done.returncode == 0, done.stdout
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
 
-    from .core.model import Outcome, Source
+    from .core.model import Note, Outcome, Source
     from .core.pages import PagesSummary
     from .pages.site import Memory
     from .report.progress import ProgressReporter
@@ -138,13 +138,13 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
             retry = "the next build tries again"
             progress = ProgressReporter(self._settings, self._info, session.spending, retry=retry)
             sources = list(self._sources(config, session))
-            fresh = not self._serving and "CI" in os.environ and not session.cache.info().entries
+            fresh = not self._serving and "CI" in os.environ and not session.local_cache.info().entries
             run = session.run(sources, destination=in_build, observer=progress, in_place=False, known_only=known_only)
             outcomes = list(progress.counted(run))
             summary = progress.summary(outcomes, excluded=self._excluded)
             previews = session.previews(outcomes, self._info)
             pages = self._rewrite(config, session)
-            others = [*session.selection.notes(), *session.notes()]
+            others: list[str | Note] = [*session.selection.notes(), *session.notes()]
         environ = {} if self._serving else os.environ
         unpublished = publish(
             outcomes,
@@ -191,14 +191,14 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         with Session(self._settings) as session:
             pages = self._rewrite(config, session)
             others = session.notes()
-        self._report_pages(pages, [Note(other) for other in others])
+        self._report_pages(pages, others)
 
     def _report(
         self,
         progress: ProgressReporter,
         outcomes: list[Outcome],
         summary: Summary,
-        others: list[str],
+        others: list[str | Note],
         *,
         fresh: bool,
         pages: PagesSummary | None,

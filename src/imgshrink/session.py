@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .core.errors import SettingsError
-from .core.model import Entry, Outcome, Plan, Source, Variant, VariantRequest, Verdict
+from .core.model import Entry, Note, Outcome, Plan, Source, Variant, VariantRequest, Verdict
 from .files.destinations import InPlace, nowhere
 from .files.paths import as_paths
 from .image.limits import VERIFY_VERSION
 from .pipeline.resolver import Resolver
 from .pipeline.run import Destination, Observer, Policy, Survey, run, survey
 from .selection import Selection, wanted_engines
+from .shared_tier import Caches
 
 if TYPE_CHECKING:
-    from .cache.local import LocalCache
     from .engines import Engine
     from .engines.hosted.engine import Hosted
     from .engines.hosted.quota import Spending
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Paths = Iterable[str | os.PathLike[str]] | str | os.PathLike[str]
 
 
-class Session:
+class Session(Caches):
     """Shrinks the images at paths as its settings say. Use it in a `with` statement, or close it.
 
     Cache, engines and worker processes are created when they are first needed. Paths are files or folders, one or many.
@@ -49,8 +49,10 @@ class Session:
         """Return the session itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close the session, also after an exception."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the session; without an exception, results on their way to the shared cache are waited for."""
+        if kind is None and "cache" in self.__dict__:
+            self.cache.close()
         self.close()
 
     def optimize(self, paths: Paths) -> list[Outcome]:
@@ -77,13 +79,6 @@ class Session:
         sources = self._sources(as_paths(paths))
         found = check(sources, min_size=self.settings.min_size, seal=self.settings.seal)
         return as_outcomes(found.not_shrunk)
-
-    @cached_property
-    def cache(self) -> LocalCache:
-        """The cache of this user, shared by all frontends and projects."""
-        from .cache.local import LocalCache
-
-        return LocalCache(self.settings.cache_dir, size=self.settings.cache_size, verify_version=VERIFY_VERSION)
 
     @cached_property
     def originals(self) -> Originals:
@@ -204,12 +199,13 @@ class Session:
         allowed = bool(self.settings.api_key) and "hosted" in wanted_engines(self.settings)
         return Spending(lambda: self.hosted, lambda: self.__dict__.get("hosted"), uploads_allowed=allowed)
 
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Return a line for each problem of the parts that were used; the cache is closed and pruned first."""
         if "cache" in self.__dict__:
             self.cache.close()
         used = [part for name in ("cache", "originals", "hosted", "report_images") if (part := self.__dict__.get(name))]
-        return [*self.settings.notes, *(note for part in used for note in part.notes())]
+        tier = self.tier.notes() if "tier" in self.__dict__ else ()
+        return [*map(Note, self.settings.notes), *(Note(note) for part in used for note in part.notes()), *tier]
 
     def close(self) -> None:
         """Stop running work within 2 seconds and write what is pending. Safe to call twice."""
@@ -234,6 +230,7 @@ class Session:
             settings.api_key,
             settings.api_url,
             settings.download_hosts,
+            proxy=settings.proxy,
             journal=settings.state_dir / "journal.sqlite3",
             max_uploads=settings.max_uploads,
             can_remember=self._can_remember,
@@ -270,8 +267,7 @@ class Session:
         return same_image(self.workers)(original, output, quality)
 
     def _policy(self, *, in_place: bool) -> Policy:
-        settings = self.settings
-        return Policy(settings.min_saving, settings.min_size, settings.seal, in_place)
+        return Policy(self.settings.min_saving, self.settings.min_size, self.settings.seal, in_place)
 
     def _sources(self, paths: Sequence[Path]) -> list[Source]:
         return [self.selection.source(path, path.as_posix()) for path in self.discover(paths).found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from fakes import Memory
 from imgshrink.cache import Cache
 from imgshrink.cache.local import LocalCache
 from imgshrink.core.model import Entry
+from shelves import SIGNER, in_folder, tiered
+
+MOST = 1 << 20
 
 
 class Reopened:
@@ -35,6 +38,9 @@ class Reopened:
     def put(self, key: str, entry: Entry) -> bool:
         return self._once(lambda cache: cache.put(key, entry)) is True
 
+    def prefetch(self, likely: Mapping[str, int], doubtful: Mapping[str, int], *, end: float | None = None) -> None:
+        self._once(lambda cache: cache.prefetch(likely, doubtful, end=end))
+
     def notes(self) -> list[str]:
         return self._notes
 
@@ -56,10 +62,17 @@ class Carried(Reopened):
         return found
 
 
+def prefetched(cache: Cache) -> Cache:
+    """A cache that was asked for what the tests put: so a writer shares it."""
+    cache.prefetch(dict.fromkeys([KEY, OTHER, *(f"{number:064x}" for number in range(64))], MOST), {})
+    return cache
+
+
 CACHES: dict[str, Callable[[Path], Cache]] = {
     "local": make,
     "reopened": Reopened,
     "carried": Carried,
+    "shared": lambda folder: prefetched(tiered(folder, in_folder(folder / "bucket"), signer=SIGNER)),
     "memory": lambda folder: Memory(),
 }
 

@@ -24,6 +24,8 @@ SCHEMAS = {
     ".readthedocs.yaml": "readthedocs",
     "azure-pipelines.yml": "azure-pipelines",
     "bitbucket-pipelines.yml": "bitbucket-pipelines",
+    ".circleci/config.yml": "circle-ci",
+    ".forgejo/workflows/docs.yml": "github-workflows",
 }
 KNOWN = [(page, name) for page in PAGES if "```" in PAGES[page] for name in files(page)]
 Step = dict[str, Any]

@@ -121,7 +121,7 @@ def test_completion_of_bash(tmp_path: Path) -> None:
 @pytest.mark.parametrize("language", ["zsh", "fish", "powershell"])
 def test_completion_of_other_shells(tmp_path: Path, language: str) -> None:
     """What the page sets makes the command print a script for that shell."""
-    (wanted,) = re.findall(r'_IMGSHRINK_COMPLETE ?= ?"?(\w+)', completion(language).partition(";")[0])
+    (wanted,) = re.findall(r'_IMGSHRINK_COMPLETE ?= ?"?(\w+)', completion(language))
     assert wanted == f"{language}_source"
     done = shell(tmp_path, "imgshrink", _IMGSHRINK_COMPLETE=wanted)
     assert done.returncode == 0

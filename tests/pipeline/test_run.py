@@ -639,3 +639,27 @@ def test_margin_to_the_byte(bench: Bench, data: bytes, mode: str, cost: int) -> 
         status, result = decide(image, data, Entry(Verdict.BETTER, better), Policy(seal=mode), complete=True)
         assert status is expected
         assert len(data) - len(result) == (margin if expected is Status.OPTIMIZED else 0)
+
+
+def test_a_tier_is_asked_once_before_anything_else(bench: Bench) -> None:
+    """All contents are fetched in one call: by the engine that is asked first, and doubtfully by the others."""
+    bench.engines = [Deflate("hosted"), Deflate("builtin")]
+    bench.resolver_options = {"lookup_only": frozenset({"hosted"})}
+    for name, data in (("a.png", BIG), ("b.png", BIG), ("c.png", png(7))):
+        bench.put(name, data)
+    bench.run()
+    keys = {engine.name: cache_key(content_hash(BIG), Recipe(80), engine.fingerprint) for engine in bench.engines}
+    ((likely, doubtful),) = bench.cache.prefetched
+    assert (len(likely), len(doubtful)) == (2, 2)
+    assert likely[keys["builtin"]] == doubtful[keys["hosted"]] == len(BIG)
+
+
+def test_no_tier_is_asked_for_nothing(bench: Bench) -> None:
+    """Where no image is open no tier is asked, not even by a survey."""
+    bench.put("a.png", b"no image")
+    bench.run()
+    survey(bench.sources(), resolver=bench.resolver(), policy=IN_PLACE)
+    assert bench.cache.prefetched == []
+    bench.put("b.png", BIG)
+    survey(bench.sources(), resolver=bench.resolver(), policy=IN_PLACE)
+    assert len(bench.cache.prefetched) == 1

@@ -83,6 +83,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
+        self.prefetched: list[tuple[dict[str, int], dict[str, int]]] = []
 
     def get(self, key: str) -> Entry | None:
         """Return what was put."""
@@ -92,6 +93,10 @@ class Memory:
         """Keep it."""
         self.entries[key] = entry
         return True
+
+    def prefetch(self, likely: Mapping[str, int], doubtful: Mapping[str, int], *, end: float | None = None) -> None:
+        """Remember what was to be fetched."""
+        self.prefetched.append((dict(likely), dict(doubtful)))
 
     def notes(self) -> list[str]:
         """A dictionary is always well."""

@@ -20,10 +20,11 @@ INSIDE = {
     "server": ("core", "image", "engines", ""),
     "worker_tasks": ("core", "image", "workers", "pixels", "engines.builtin"),
     "selection": ("core", "settings", "files"),
+    "shared_tier": ("core", "image", "settings", "cache"),
     "variants": ("core", "files", "pipeline", "engines.builtin", "worker_tasks", "session"),
     "session": (
         *("core", "image", "workers", "settings", "pixels", "files", "cache", "engines", "engines.builtin"),
-        *("engines.hosted", "report", "pipeline", "worker_tasks", "selection", "variants"),
+        *("engines.hosted", "report", "pipeline", "worker_tasks", "selection", "variants", "shared_tier"),
     ),
     "hook": ("core", "image", "settings", "files", "report", "pipeline", "session"),
     "mkdocs_plugin": ("core", "image", "settings", "files", "report", "pipeline", "pages", "session"),
@@ -40,7 +41,8 @@ PROTOCOLS_ONLY = {("pipeline", "cache"), ("pipeline", "engines"), ("server", "en
 BEYOND = {
     "cli.server": ("server", "workers", "engines.builtin", "worker_tasks"),  # composes the server
     "cli.usage": ("engines.hosted.quota",),  # reads the quota
-    "cli.cache": ("cache",),  # types only
+    "cli.cache": ("cache", "shared_tier"),  # makes keys, and writes to the shared cache
+    "cli.doctor.shared": ("cache", "shared_tier"),  # looks at the shared cache
     "engines.hosted.http": ("",),  # the version, for the User-Agent
 }
 
@@ -50,6 +52,8 @@ THIRD_PARTY = {
     "engines.builtin": {"pyvips", "oxipng", "mozjpeg_lossless_optimization", "PIL"},
     "engines.hosted.sockets": {"httpx", "httpx2", "httpcore", "httpcore2"},
     "cache": {"diskcache"},
+    "cache.shelf": {"obstore"},
+    "cache.signature": {"cryptography"},
     "files.locks": {"filelock"},
     "files.patterns": {"pathspec"},
     "settings": {"platformdirs"},

@@ -113,11 +113,11 @@ class Browser:
         """What the console says since the last time."""
         return [row["message"] for row in self.ask("/se/log", {"type": "browser"})]
 
-    def requested(self) -> list[str]:
-        """The addresses that pages from the disk asked for since the last time."""
+    def requested(self, start: str = "file:") -> list[str]:
+        """The addresses that were asked for since the last time by pages whose own address begins with `start`."""
         events = [json.loads(row["message"])["message"] for row in self.ask("/se/log", {"type": "performance"})]
         asked = [row["params"] for row in events if row["method"] == "Network.requestWillBeSent"]
-        return [row["request"]["url"] for row in asked if row["documentURL"].startswith("file:")]
+        return [row["request"]["url"] for row in asked if row["documentURL"].startswith(start)]
 
 
 def _pointer(kind: str, actions: Sequence[Mapping[str, object]]) -> Mapping[str, object]:

@@ -129,6 +129,11 @@ class Reader:
                 return self._disk.fetch(mode, name, value, False)
         return None
 
+    def has(self, key: str) -> bool:
+        """Return whether there is a record under `key`; raises one of `disk.ERRORS`."""
+        found = self._connection().execute("SELECT 1 FROM Cache WHERE key = ? AND raw = 1", (key,)).fetchone()
+        return found is not None
+
     def close(self) -> None:
         """Close the connection of this thread."""
         if connection := getattr(self._local, "connection", None):

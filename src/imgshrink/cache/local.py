@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -82,6 +83,19 @@ class LocalCache:
         entry = entry if entry.stored else replace(entry, stored=int(self._clock()))
         return self._write(key, record.encode(key, entry), entry.verdict) and self._counts(entry)
 
+    def holds(self, key: str) -> bool:
+        """Return whether something is stored under `key`, which `get` may still refuse."""
+        store = self._opened(create=False)
+        try:
+            return store is not None and store.has(key)
+        except Exception as error:  # noqa: BLE001  as above
+            self._trouble(error, store)
+            self._bypass_if_locked(error)
+            return False
+
+    def prefetch(self, likely: Mapping[str, int], doubtful: Mapping[str, int], *, end: float | None = None) -> None:
+        """Do nothing: there is no other tier."""
+
     def notes(self) -> list[str]:
         """Return a line for each problem of this cache, each once."""
         return list(self._notes.values())
@@ -122,9 +136,14 @@ class LocalCache:
     def export(self, path: Path) -> int:
         """Write every valid entry to a file at `path` and return their number; raises `Unwritable`."""
         from .archive import export
+
+        return export(self.records(), path)
+
+    def records(self) -> Iterator[tuple[str, bytes]]:
+        """Return key and record of every valid entry."""
         from .maintenance import records
 
-        return export(self._maintain(records, iter(()), writes=False), path)
+        return self._maintain(records, iter(()), writes=False)
 
     def import_(self, path: Path) -> Imported:
         """Store the entries of a file that `export` wrote; raises `SettingsError` for another file.
@@ -167,30 +186,31 @@ class LocalCache:
     def _opened(self, *, create: bool) -> Any:  # noqa: ANN401  a store of an untyped library
         if self._store is None and not self._bypassed:
             with self._lock:
-                if self._store is None and (create or _is_there(self._place)):
+                # Path.exists raises where a folder above may not be entered.
+                if self._store is None and (create or os.path.exists(self._place / "cache.db")):  # noqa: PTH110
                     self._store = self._open()
         return self._store
 
     def _open(self) -> Any:  # noqa: ANN401  as above
-        from .store import open_store
+        from .store import open_store, why
 
         try:
             return open_store(self._place, writable=self._writable, note=self._note)
         except Exception as error:  # noqa: BLE001  as above
             self._bypassed = True
-            self._note("open", f"can't be used, so no result of this run is stored ({_why(error)})")
+            self._note("open", f"can't be used, so no result of this run is stored ({why(error)})")
             return None
 
     def _trouble(self, error: Exception, store: Any) -> None:  # noqa: ANN401  as above
         """Note what went wrong; a database that turns out to be damaged is replaced, once a run."""
-        from .store import is_damage, is_foreign
+        from .store import is_damage, is_foreign, why
 
         if store is not None and self._store is not store:
             return  # another thread found the damage first, and has replaced the store
         if is_foreign(error):
             self._note("foreign", f"holds foreign data ({error}), which is ignored and replaced")
         elif not is_damage(error):
-            self._note("trouble", f"can't be read or written ({_why(error)})")
+            self._note("trouble", f"can't be read or written ({why(error)})")
         else:
             with self._lock:
                 if self._store is store:
@@ -205,7 +225,7 @@ class LocalCache:
                 self._bypassed, self._store = True, None
 
     def _recover(self, error: Exception, *, may_write: bool) -> None:
-        from .store import renew
+        from .store import renew, why
 
         self._store, self._bypassed = None, self._recovered or not may_write
         if not self._bypassed:
@@ -215,14 +235,13 @@ class LocalCache:
             except Exception:  # noqa: BLE001  as above
                 self._bypassed = True
         if self._bypassed:
-            self._note("open", f"is damaged and not used in this run ({_why(error)})")
+            self._note("open", f"is damaged and not used in this run ({why(error)})")
 
     def _finish(self) -> None:
         store, self._store = self._store, None
         if store is None:
             return
-        used, self._used = self._used, set()
-        stored, self._stored = self._stored, False
+        used, stored, self._used, self._stored = self._used, self._stored, set(), False
         store.close()
         if self._writable and used and store.mode == "rw":
             from . import last_used
@@ -237,11 +256,8 @@ class LocalCache:
         if volume(self._place) <= self._size:
             return
         removed = prune(self._place, int(self._size * ROOM))
-        size = f"{removed.bytes / 10**6:.1f} MB"
-        self._note(
-            "pruned",
-            f"was over its size: the {removed.entries} results ({size}) unused for the longest time were removed",
-        )
+        removed_ones = f"the {removed.entries} results ({removed.bytes / 10**6:.1f} MB)"
+        self._note("pruned", f"was over its size: {removed_ones} unused for the longest time were removed")
 
     def _maintain(self, work: Callable[[Path, str], T], nothing: T, *, writes: bool = True) -> T:
         """Run `work` on the open cache; return `nothing` if there is none, or if it fails, with a note."""
@@ -260,16 +276,3 @@ class LocalCache:
         from ..core.text import shown
 
         self._notes.setdefault(kind, f"the cache in {shown(self.folder)} {text}")
-
-
-def _is_there(place: Path) -> bool:
-    try:
-        return (place / "cache.db").exists()
-    except OSError:
-        return False
-
-
-def _why(error: BaseException) -> str:
-    # diskcache hides what the database said behind an empty Timeout.
-    cause = error.__context__ if not str(error) and error.__context__ is not None else error
-    return " ".join(str(cause).split()) or type(cause).__name__

@@ -37,6 +37,10 @@ class Store:
                 return found
         return None
 
+    def has(self, key: str) -> bool:
+        """Return whether there is a record under `key`; raises one of `disk.ERRORS`."""
+        return key in self._cache
+
     def set(self, key: str, value: bytes, *, tag: str) -> None:
         """Store a record; raises one of `disk.ERRORS`."""
         try:
@@ -89,6 +93,13 @@ def is_damage(error: Exception) -> bool:
 def is_foreign(error: Exception) -> bool:
     """Return whether `error` says that imgshrink did not write a row or a file."""
     return isinstance(error, Foreign)
+
+
+def why(error: BaseException) -> str:
+    """Return what went wrong, in one line."""
+    # diskcache hides what the database said behind an empty Timeout.
+    cause = error.__context__ if not str(error) and error.__context__ is not None else error
+    return " ".join(str(cause).split()) or type(cause).__name__
 
 
 def _open_writable(folder: Path, note: Note) -> Store:

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..core.errors import SettingsError
 from ..report.quoting import shown
 from ..report.units import counted, size
 from ..session import Session
+from ..settings.shared import SECRET
+from ..shared_tier import wanted_tier
 from .options import json_option, settings_of, size_of_option
 from .output import info, print_result
 
@@ -41,14 +44,14 @@ def cache() -> None:
 def _session() -> Iterator[Session]:
     with Session(settings_of({})) as session:
         yield session
-        for note in session.cache.notes():
+        for note in session.local_cache.notes():
             info(f"imgshrink: {note}")
 
 
 @contextmanager
 def _opened() -> Iterator[LocalCache]:
     with _session() as session:
-        yield session.cache
+        yield session.local_cache
 
 
 @cache.command("info")
@@ -56,7 +59,8 @@ def _opened() -> Iterator[LocalCache]:
 def show_info(*, as_json: bool) -> None:
     """Show the folder of the cache and what it holds."""
     with _session() as session:
-        held, limit = session.cache.info(), session.settings.cache_size
+        held, limit = session.local_cache.info(), session.settings.cache_size
+        shared = {cache.folder.name: cache.info() for cache in _believed(session.local_cache)}
     if as_json:
         print_result(_as_json(held, limit))
         return
@@ -66,6 +70,8 @@ def show_info(*, as_json: bool) -> None:
         print_result(f"  {count:>7} {VERDICTS.get(verdict, verdict)}")
     if held.oldest is not None:
         print_result(f"oldest    {datetime.fromtimestamp(held.oldest, UTC):%Y-%m-%d}")
+    for key_id, believed in shared.items():
+        print_result(f"shared    {believed.entries}, {size(believed.bytes)}, signed by key {shown(key_id)}")
 
 
 def _as_json(held: CacheInfo, limit: int) -> str:
@@ -115,6 +121,9 @@ def clear(*, yes: bool) -> None:
                 print_result("imgshrink: nothing removed")
                 return
         _print_removed(opened_cache.clear())
+        for believed in _believed(opened_cache):
+            print_result(f"imgshrink: {_entries(believed.clear().entries)} of a shared cache removed")
+            believed.close()
 
 
 @cache.command("export")
@@ -134,6 +143,46 @@ def import_(file: Path) -> None:
         imported = opened_cache.import_(file)
     refused = f", {imported.refused} refused" if imported.refused else ""
     print_result(f"imgshrink: {_entries(imported.stored)} added{refused}")
+
+
+@cache.command()
+def keygen() -> None:
+    """Make a pair of keys for a shared cache, and print it."""
+    try:
+        from ..cache.signature import Signer, new_secret
+    except ImportError as error:
+        raise SettingsError(f"{error.name} is not installed: pip install 'imgshrink[shared]'") from None
+    secret = new_secret()
+    info("imgshrink: the key is public; the secret belongs to builds of the main branch alone, and is shown only now")
+    print_result(f"IMGSHRINK_SHARED_KEY={Signer(secret).public}")
+    print_result(f"{SECRET}={secret}")
+
+
+@cache.command()
+def push() -> None:
+    """Write the results in the cache to the shared cache."""
+    with _session() as session:
+        wanted, unused = wanted_tier(session.settings), session.settings.shared.unused
+        if wanted is None:
+            raise SettingsError("shared_url is not set: IMGSHRINK_SHARED_URL=s3://bucket/folder")
+        if not wanted.secret:
+            raise SettingsError(unused or f"{SECRET} is not set: without it nothing can be signed")
+        from ..cache.opening import open_parts
+
+        parts = open_parts(wanted)
+        from ..cache.push import push as push_all
+
+        assert parts.signer is not None
+        pushed = push_all(session.local_cache, parts.shelf, parts.signer)
+    print_result(f"imgshrink: {_entries(pushed.added)} added to {wanted.url}, {pushed.there} there already")
+
+
+def _believed(local: LocalCache) -> list[LocalCache]:
+    """Return the caches that hold what came from shared ones."""
+    from ..cache.local import LocalCache
+    from ..cache.opening import believed_folders
+
+    return [LocalCache(folder) for folder in believed_folders(local.folder)]
 
 
 def _entries(count: int) -> str:

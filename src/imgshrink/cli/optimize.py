@@ -30,7 +30,7 @@ from .stream import optimize_stream
 
 SETTINGS = (
     "engine", "quality", "min_saving", "min_size", "embedded", "include", "exclude", "jobs", "max_uploads",
-    "max_time", "cache_dir", "cache_size", "strict", "report",
+    "max_time", "cache_dir", "cache_size", "shared_url", "shared_key", "strict", "report",
 )  # fmt: skip
 EXISTING = click.Path(path_type=Path)
 

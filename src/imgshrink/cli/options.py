@@ -41,6 +41,8 @@ METAVARS = {
     "pages_formats": "webp,avif",
     "pages_saving": "PERCENT",
     "pages_eager": "NUMBER",
+    "shared_url": "URL",
+    "shared_key": "KEY",
 }
 """What stands for the value of an option in the help; the settings' own parsers say what is allowed."""
 

@@ -69,7 +69,7 @@ def pages(
     with Session(settings_of(options)) as session:
         wanted = _wanted(session, site, base_path, undo=undo, dry_run=dry_run)
         summary = rewrite(site, wanted)
-        others = [Note(line) for line in session.notes()]
+        others = session.notes()
     if as_json:
         print_result(json.dumps({"version": 1, "pages": words.to_dict(summary)}, indent=1))
     elif not quiet:

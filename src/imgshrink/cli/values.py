@@ -14,7 +14,7 @@ LONGEST = 80
 def in_words(settings: Settings, name: str) -> str:
     """Return the value of one setting in a line: the key is never shown, nor an address with a password or a query."""
     value = getattr(settings, name)
-    if name == "api_key" or (name == "api_url" and ("@" in value or "?" in value)):
+    if name == "api_key" or (name in ("api_url", "proxy") and ("@" in value or "?" in value)):
         return UNSAID
     text = shown(_text(value))
     return text if len(text) <= LONGEST or isinstance(value, Path) else text[:LONGEST] + "..."

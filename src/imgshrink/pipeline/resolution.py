@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..core.model import Entry, ImageKey
-from .inspection import Inspected
+from ..image.carried import read_carried
+from ..image.matching import can_replace
+from .inspection import Inspected, fingerprint
 
 
 @dataclass(frozen=True)
@@ -28,3 +30,10 @@ class Resolution:
     complete: bool = True
     reason: str = ""
     busy: bool = False
+
+
+def fits(item: WorkItem, payload: bytes) -> bool:
+    """Whether a cached payload can be a result for the item, what the image carries for other programs included."""
+    if item.recipe.keeps and item.files[0].carried not in ("", fingerprint(read_carried(payload))):
+        return False
+    return can_replace(item.info, payload)

@@ -16,10 +16,8 @@ from ..core import errors
 from ..core.keys import cache_key, content_hash, done_key
 from ..core.model import Accept, Entry, ImageKey, Judgement, NotSmaller, Reason, Recipe, Refuse, Verdict
 from ..engines import Engine
-from ..image.carried import read_carried
-from ..image.matching import can_replace
-from .inspection import fingerprint, suffices
-from .resolution import Resolution, WorkItem
+from .inspection import suffices
+from .resolution import Resolution, WorkItem, fits
 
 MOST_FAILURES = 2
 SLOTS = 16
@@ -96,6 +94,21 @@ class Resolver:
         names = {name for item in items for name in item.engines if name in self._engines} - self._lookup_only
         most = max((self._limits[name] for name in names), default=1)
         return min(len(items), most + VERIFYING if len(names) > 1 else most)
+
+    def prefetch(self, items: Sequence[WorkItem]) -> None:
+        """Fetch what another tier of the cache knows of `items`, at once; before the first `lookup`.
+
+        The engine that would be asked first most probably made the result; whether others did, a sample tells.
+        """
+        likely: dict[str, int] = {}
+        doubtful: dict[str, int] = {}
+        for item in items:
+            first = self.first(item)
+            for engine in self._order(item):
+                key = cache_key(item.content, item.recipe, engine.fingerprint)
+                (likely if engine.name == first else doubtful)[key] = item.size
+        if items:
+            self._cache.prefetch(likely, doubtful, end=self._end)
 
     def lookup(self, item: WorkItem) -> Resolution | None:
         """Return what the cache knows of `item`, or None when an engine has to be asked."""
@@ -220,7 +233,7 @@ class Resolver:
 
     def _known(self, engine: Engine, item: WorkItem) -> Entry | None:
         entry = self._cache.get(cache_key(item.content, item.recipe, engine.fingerprint))
-        if entry is None or (entry.verdict is Verdict.BETTER and not _fits(item, entry.data)):
+        if entry is None or (entry.verdict is Verdict.BETTER and not fits(item, entry.data)):
             return None
         return entry
 
@@ -262,10 +275,3 @@ class Resolver:
             return
         with self._lock:
             self.refused.setdefault(engine.name, Counter())[reason] += 1
-
-
-def _fits(item: WorkItem, payload: bytes) -> bool:
-    """Whether a cached payload can be a result for the item, what the image carries for other programs included."""
-    if item.recipe.keeps and item.files[0].carried not in ("", fingerprint(read_carried(payload))):
-        return False
-    return can_replace(item.info, payload)

@@ -84,8 +84,10 @@ def run(
         found.append(image)
         if image.state is not State.OPEN:
             yield _left(image, _LEFT[image.state], image.reason)
+    items = group(found)
+    resolver.prefetch(items)
     new: list[WorkItem] = []
-    for item in group(found):
+    for item in items:
         resolution = resolver.lookup(item)
         if resolution is None:
             new.append(item)
@@ -104,9 +106,10 @@ def run(
 
 
 def survey(sources: Iterable[Source], *, resolver: Resolver, policy: Policy) -> tuple[list[Survey], Plan]:
-    """Return what a run would find for each source, and its plan. Writes nothing, asks no engine."""
+    """Return what a run would find for each source, and its plan. Writes nothing but the cache, asks no engine."""
     found = [inspect(source, policy.min_size, in_place=policy.in_place) for source in sources]
     items = group(found)
+    resolver.prefetch(items)
     known_before = [resolver.lookup(item) for item in items]
     known = {
         image.source: resolution for item, resolution in zip(items, known_before, strict=True) for image in item.files

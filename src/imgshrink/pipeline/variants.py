@@ -97,6 +97,8 @@ class Variants:
             else:
                 others = groups[image.key].requests if image.key in groups else ()
                 groups[image.key] = _with(image, (*others, request))
+        if groups:
+            self._cache.prefetch({key: image.size for key, image in groups.items()}, {}, end=self._end)
         unknown: list[_Image] = []
         for image in groups.values():
             entry = self._known(image)

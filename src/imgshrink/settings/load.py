@@ -12,7 +12,8 @@ from ..core.errors import SettingsError
 from .credentials import Account, read_account
 from .folders import cache_folder, home, state_folder
 from .project import find_project
-from .schema import ARGUMENT, ENVIRONMENT, MAX_TIME, MKDOCS, PROJECT, Settings, fields_of
+from .schema import ARGUMENT, ENVIRONMENT, MAX_TIME, MKDOCS, OWN, PROJECT, Settings, fields_of
+from .shared import read_secrets
 from .source import Source, given_in_environment, read
 
 PRIVATE = "builtin"
@@ -47,18 +48,18 @@ def load(
     """
     folder = (start.parent if start.is_file() else start).absolute()
     project = find_project(near or folder, home(environ))
+    account = read_account(environ)
     sources = (
+        Source(OWN, account.shared, account.file.parent, str(account.file)),
         Source(PROJECT, project.values, project.folder, str(project.file)),
         Source(MKDOCS, _given(mkdocs), folder, str(start) if start.is_file() else "mkdocs.yml"),
         *_in_person(environ, arguments, here or folder),
     )
-    resolved: dict[str, Resolved] = {}
-    for source in sources:
-        resolved |= {name: Resolved(value, source) for name, value in read(source, project.folder)}
-    privacy = sources[0].values.get("engine") == PRIVATE
-    notes = _keep_private(resolved, sources[0]) if privacy else []
+    resolved = {name: Resolved(value, source) for source in sources for name, value in read(source, project.folder)}
+    privacy = project.values.get("engine") == PRIVATE
+    notes = _keep_private(resolved, sources[1]) if privacy else []
     _clear_overrides(resolved)
-    settings = _settings(resolved, frontend, environ, read_account(environ))
+    settings = _settings(resolved, frontend, environ, account)
 
     again = partial(
         load, start, frontend=frontend, mkdocs=mkdocs, environ=environ, arguments=arguments, here=here, docs=docs
@@ -97,6 +98,8 @@ def _settings(
         account_problem=account.problem,
         api_url=account.api_url,
         download_hosts=account.download_hosts,
+        proxy=account.proxy,
+        shared=read_secrets(environ),
     )
 
 

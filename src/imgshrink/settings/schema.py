@@ -33,11 +33,15 @@ from .parsers import (
     whole,
     word,
 )
+from .shared import SharedSecrets, address, public_keys
 
-PROJECT, MKDOCS, ENVIRONMENT, ARGUMENT = "project", "mkdocs", "environment", "argument"
+OWN, PROJECT, MKDOCS, ENVIRONMENT, ARGUMENT = "own", "project", "mkdocs", "environment", "argument"
 EVERYWHERE = (PROJECT, MKDOCS, ENVIRONMENT, ARGUMENT)
 FILES = (PROJECT, MKDOCS)
 BUILD = (MKDOCS, ENVIRONMENT)
+IN_PERSON = (OWN, ENVIRONMENT, ARGUMENT)
+"""The user's own file, and what is given for one run."""
+
 PREFIX = "IMGSHRINK_"
 ENGINES = ("auto", "hosted", "builtin")
 MAX_TIME: Mapping[str, float | None] = {"plugin": 600, "hook": 300}
@@ -179,6 +183,20 @@ class Settings:
         None, "user's cache folder", path, "Folder of the cache.", computed=lambda: cache_folder(os.environ)
     )
     cache_size: int = setting(2 * 1024**3, "2GiB", size, "Size limit of the cache.")
+    shared_url: str | None = setting(
+        None,
+        "none",
+        address,
+        "Address of a shared cache: `s3://`, `gs://`, `az://`, `https://` or `file://`.",
+        places=IN_PERSON,
+    )
+    shared_key: tuple[str, ...] = setting(
+        (),
+        "none",
+        public_keys,
+        "Public key whose results from the shared cache are believed; or two.",
+        places=IN_PERSON,
+    )
     strict: bool = setting(False, "false", boolean, "Fail where a note would be printed.")
     report: Path | None = setting(  # noqa: RUF009  # it is a dataclasses.field
         None, "none", document(".json", ".md", ".html"), "Write a report to this file: `.json`, `.md` or `.html`."
@@ -233,6 +251,8 @@ class Settings:
     account_problem: str = ""
     api_url: str = API_URL
     download_hosts: tuple[str, ...] = ()
+    proxy: str = dataclasses.field(default="", repr=False)
+    shared: SharedSecrets = dataclasses.field(default_factory=SharedSecrets)
     state_dir: Path = dataclasses.field(default_factory=lambda: state_folder(os.environ))
 
     @property

@@ -11,6 +11,7 @@ from .credentials import PREFIX as ACCOUNT_PREFIX
 from .credentials import belongs_to_account
 from .parsers import InvalidPart, InvalidValue, RawValue, shown_value
 from .schema import ARGUMENT, ENVIRONMENT, MKDOCS, PREFIX, PROJECT, Field, fields_of
+from .shared import belongs_to_shared, is_private
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def given_in_environment(environ: Mapping[str, str]) -> dict[str, object]:
     return {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environ.items()
-        if name.startswith(PREFIX) and value.strip()
+        if name.startswith(PREFIX) and value.strip() and not is_private(name)
     }
 
 
@@ -73,6 +74,8 @@ def _parsed(source: Source, field: Field, given: RawValue) -> object:
 def _unknown(source: Source, name: str, known: Iterable[str]) -> str:
     if belongs_to_account(name):
         return _account(source, name)
+    if belongs_to_shared(name):
+        return _shared(source, name)
     if name in {field.name for field in fields_of()}:
         return f"{source.where(name)} has no meaning there: set it in {_belongs(name)}"
     from difflib import get_close_matches
@@ -93,4 +96,15 @@ def _account(source: Source, name: str) -> str:
     return (
         f"{source.where(name)} can't be set there, where a change to the repository could send your key elsewhere: "
         f"set the environment variable {variable}, or put it into your own config.toml"
+    )
+
+
+def _shared(source: Source, name: str) -> str:
+    variable = PREFIX + name.lower().replace("-", "_").removeprefix(PREFIX.lower()).upper()
+    cure = f"set the environment variable {variable}"
+    if is_private(name):
+        return f"{source.where(name)} can't be set there, where others can read it: {cure}"
+    return (
+        f"{source.where(name)} can't be set there, where a change to the repository could make all projects of this "
+        f"machine believe foreign results: {cure}, or put it into your own config.toml"
     )

@@ -10,18 +10,23 @@ import pyvips
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 import image_builder as build
 from imgshrink.core.model import Format, Variant
+from imgshrink.engines.builtin.places import PlaceScorer
+from imgshrink.engines.builtin.score import Scorer
 from imgshrink.engines.builtin.variants import make as maker
 from imgshrink.engines.builtin.variants import target as searcher
 from imgshrink.engines.builtin.variants.make import make
-from imgshrink.engines.builtin.variants.target import VariantSearch, encoded, encoders, target
+from imgshrink.engines.builtin.variants.target import Target, VariantSearch, encoded, encoders, target
+from imgshrink.engines.builtin.weights import LOSSY
 from imgshrink.image.seal import seal
 from imgshrink.image.sniff import sniff
 from imgshrink.image.variants.avif import avif_size
+from imgshrink.pixels.compare import acceptable
 from imgshrink.pixels.looks import Looks
-from imgshrink.pixels.variants.judge import looks_different
+from imgshrink.pixels.variants.judge import LIKE, looks_different
 from imgshrink.pixels.variants.shown import decoded_variant, shown
 from sample_images import (
     animated,
@@ -35,6 +40,7 @@ from sample_images import (
     srgb_profile,
     wide_profile,
 )
+from selection import rest_slow
 
 BOTH = ("webp", "avif")
 JPEG = saved(photo(), "JPEG", quality=95)
@@ -51,19 +57,20 @@ def avif_of(published: bytes, original: bytes | None = None, quality: int = 80) 
     return found
 
 
-@pytest.mark.parametrize(
-    ("data", "format"),
-    [
-        (JPEG, Format.JPEG),
-        (PNG, Format.PNG),
-        (saved(photo().convert("L"), "JPEG", quality=97), Format.JPEG),
-        (saved(photo().convert("L"), "PNG"), Format.PNG),
-        (saved(colourful(), "JPEG", quality=97, progressive=True), Format.JPEG),
-    ],
-    ids=["JPEG", "PNG", "grey JPEG", "grey PNG", "colourful JPEG"],
-)
-def test_target(data: bytes, format: Format) -> None:
+PHOTOGRAPHS = {
+    "JPEG": JPEG,
+    "PNG": PNG,
+    "grey JPEG": saved(photo().convert("L"), "JPEG", quality=97),
+    "grey PNG": saved(photo().convert("L"), "PNG"),
+    "colourful JPEG": saved(colourful(), "JPEG", quality=97, progressive=True),
+}
+
+
+@pytest.mark.parametrize("name", rest_slow(PHOTOGRAPHS, lambda row: row in ("JPEG", "PNG")))
+def test_target(name: str) -> None:
     """A photograph has an AVIF of its size that meets the target of its format, with at least a tenth saved."""
+    data = PHOTOGRAPHS[name]
+    format = Format.PNG if name.endswith("PNG") else Format.JPEG
     found = avif_of(data)
     assert avif_size(found.data) == photo().size
     assert found.score is not None
@@ -71,6 +78,7 @@ def test_target(data: bytes, format: Format) -> None:
     assert len(found.data) <= 0.9 * len(data)
 
 
+@pytest.mark.slow
 def test_quality() -> None:
     """A higher quality has more bytes and a higher score."""
     low, high = avif_of(PNG, quality=60), avif_of(PNG, quality=90)
@@ -78,6 +86,7 @@ def test_quality() -> None:
     assert (low.score or 0) < (high.score or 0)
 
 
+@pytest.mark.slow
 def test_sealed() -> None:
     """Where only a sealed file is left, 4 points more are asked for; a lossless seal loses nothing."""
     plain, sealed = avif_of(LOUD), avif_of(seal(LOUD, 80))
@@ -87,6 +96,7 @@ def test_sealed() -> None:
     assert avif_of(seal(LOUD, 80), LOUD).data == plain.data
 
 
+@pytest.mark.slow
 def test_original() -> None:
     """A variant is made from the original's pixels, where that shows what is published."""
     published = seal(saved(colourful(), "JPEG", quality=85), 80)
@@ -111,13 +121,14 @@ def test_another_original(original: bytes) -> None:
     assert before is not None
 
 
+@pytest.mark.slow
 def test_damaged_profile() -> None:
     """A damaged profile counts as none, as in browsers."""
     found = avif_of(saved(photo(), "JPEG", quality=95, icc_profile=wide_profile()[:-9]))
     assert found.data == avif_of(JPEG).data
 
 
-@pytest.mark.parametrize("orientation", [2, 3, 5, 6, 8])
+@pytest.mark.parametrize("orientation", rest_slow([2, 3, 5, 6, 8], lambda row: row == 6))
 def test_orientation(orientation: int) -> None:
     """What EXIF turns is encoded turned."""
     exif = Image.Exif()
@@ -134,6 +145,7 @@ def test_orientation(orientation: int) -> None:
     assert looks_different(before, info, found, 80, Looks().measure) == ""
 
 
+@pytest.mark.slow
 def test_profile() -> None:
     """A profile of other colours is carried, one that is sRGB by another name is left out."""
     wide = avif_of(saved(colourful(), "JPEG", quality=95, icc_profile=wide_profile()))
@@ -153,6 +165,25 @@ def test_grey_profile() -> None:
     assert make(None, usual, 80, BOTH, 10) is not None
 
 
+def test_notices() -> None:
+    """A variant carries the notices of its image, and nothing else of its EXIF: no place, no camera."""
+    exif = Image.Exif()
+    exif[0x8298], exif[0x010F] = "Copyright Ann", "Camera of Bo"
+    exif.get_ifd(0x8825)[1] = "N"
+    lossy = avif_of(saved(photo(), "JPEG", quality=95, exif=exif)).data
+    text = PngInfo()
+    text.add_text("Copyright", "Copyright Ann")
+    text.add_text("Comment", "Camera of Bo")
+    exact = make(None, saved(screen(), "PNG", pnginfo=text), 100, BOTH, 10)
+    assert exact is not None
+    for data in (lossy, exact.data):
+        found = Image.open(io.BytesIO(data)).info
+        assert b"Copyright Ann" in found["xmp"]
+        assert b"Camera" not in data
+        assert "exif" not in found
+    assert "xmp" not in Image.open(io.BytesIO(avif_of(JPEG).data)).info
+
+
 def soft() -> Image.Image:
     """A photograph that fades out."""
     image = photo().convert("RGBA")
@@ -160,6 +191,7 @@ def soft() -> Image.Image:
     return image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formats", [BOTH, ("webp",)])
 def test_alpha(formats: tuple[str, ...]) -> None:
     """Transparency stays, on both grounds; a channel that is opaque everywhere goes."""
@@ -173,6 +205,7 @@ def test_alpha(formats: tuple[str, ...]) -> None:
     assert not decoded_variant(opaque).hasalpha()
 
 
+@pytest.mark.slow
 def test_lossy_webp() -> None:
     """Where AVIF is switched off, a JPEG has a lossy WebP, and a photograph as PNG the smaller of two."""
     found = make(None, JPEG, 80, ("webp",), 10)
@@ -230,6 +263,59 @@ def test_hopeless() -> None:
         patch.setattr(searcher, "encoded", counted)
         assert VariantSearch(before, target(Format.JPEG, 95, sealed=False), "avif", 2000, Looks()).result() is None
     assert len(asked) == 1
+
+
+def searched(image: Image.Image, wanted: Target) -> tuple[Variant | None, pyvips.Image, pyvips.Image | None]:
+    """What the search finds for an image, the image, and how the variant is shown."""
+    data = saved(image, "PNG")
+    info = sniff(data)
+    assert info is not None
+    before = shown(data, info)
+    assert before is not None
+    found = VariantSearch(before, wanted, "avif", 1e9, Looks()).result()
+    return found, before.image, decoded_variant(found) if found else None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("image", [photo(), soft()], ids=["opaque", "transparent"])
+def test_places(image: Image.Image) -> None:
+    """Places that miss their target raise the setting, however good the whole image looks."""
+    _, _, poor = searched(image, Target(20, 0, 20))
+    found, before, good = searched(image, Target(20, 76, 20))
+    assert found is not None
+    worst = [PlaceScorer(before).scores(after, LOSSY).worst for after in (poor, good)]
+    assert worst[0] < 70
+    assert worst[1] >= 75.5
+
+
+@pytest.mark.slow
+def test_structure() -> None:
+    """What verify would refuse raises the setting, whatever the scores are."""
+    found, before, after = searched(photo(), Target(20, 0, 90))
+    assert found is not None
+    assert acceptable(before, after, 90, LIKE) == ""
+    poor, before, after = searched(photo(), Target(20, 0, 20))
+    assert poor is not None
+    assert acceptable(before, after, 90, LIKE)
+    assert len(poor.data) < len(found.data)
+
+
+@pytest.mark.slow
+def test_large() -> None:
+    """An image of which a sample is searched meets the target as a whole."""
+    found, before, after = searched(photo().resize((1000, 650)), Target(70, 50, 70))
+    assert found is not None
+    assert avif_size(found.data) == (1000, 650)
+    assert Scorer(before).score(after, LOSSY) >= 70
+
+
+@pytest.mark.parametrize(
+    "wanted", rest_slow([Target(99.9, 50, 80), Target(20, 99.9, 20), Target(20, 0, 99)], lambda row: row.whole > 90)
+)
+def test_out_of_reach(wanted: Target) -> None:
+    """A look that no setting reaches gives no variant, after few trials."""
+    noise = Image.frombytes("RGB", (96, 96), random.Random(1).randbytes(96 * 96 * 3))
+    assert searched(noise, wanted)[0] is None
 
 
 @pytest.mark.slow

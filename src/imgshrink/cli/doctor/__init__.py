@@ -17,6 +17,7 @@ from .conflicts import neighbours
 from .environment import codecs, programs, versions
 from .folders import cache, images
 from .settings import account, settings
+from .shared import shared_cache
 
 if TYPE_CHECKING:
     from ...session import Session
@@ -30,6 +31,7 @@ SECTIONS: Mapping[str, Section] = {
     "settings": settings,
     "account": account,
     "cache": cache,
+    "shared cache": shared_cache,
     "images": images,
     "neighbours": neighbours,
 }

@@ -24,7 +24,7 @@ NEEDED = (
     "pathspec",
 )
 LOSSLESS_JPEG = "mozjpeg-lossless-optimization"
-OPTIONAL = ("mkdocs", "properdocs", "mkdocs-material", "starlette", "uvicorn")
+OPTIONAL = ("mkdocs", "properdocs", "mkdocs-material", "starlette", "uvicorn", "obstore", "cryptography")
 # An image of one pixel, https://www.w3.org/TR/png-3/
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

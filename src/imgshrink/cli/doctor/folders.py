@@ -23,7 +23,7 @@ NAMED = 3
 
 def cache(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  the signature of a section
     """Say what the cache and the backups hold, and whether they can be written."""
-    info = session.cache.info()
+    info = session.local_cache.info()
     since = f", since {datetime.fromtimestamp(info.oldest, UTC):%Y-%m-%d}" if info.oldest else ""
     held = f"{counted(info.entries, 'entry', 'entries')}, {size(info.bytes)}{since}"
     yield f"{shown(str(session.settings.cache_dir))}: {held}"
@@ -33,7 +33,7 @@ def cache(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterato
     for place in (session.settings.cache_dir, session.settings.state_dir):
         if not _writable(place):
             yield f"! {shown(str(place))} can't be written: results are not stored"
-    yield from (f"! {note}" for note in [*session.cache.notes(), *session.originals.notes()])
+    yield from (f"! {note}" for note in [*session.local_cache.notes(), *session.originals.notes()])
 
 
 def _writable(folder: Path) -> bool:

@@ -27,7 +27,7 @@ def settings(session: Session, folder: Path, environ: Mapping[str, str]) -> Iter
 
 
 def account(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  as above
-    """Say whether there is an API key, and which host it is for."""
+    """Say whether there is an API key, which host it is for, and through which proxy."""
     chosen = session.settings
     if chosen.account_problem:
         yield f"! {shown(chosen.account_problem)}"
@@ -43,5 +43,9 @@ def account(session: Session, folder: Path, environ: Mapping[str, str]) -> Itera
             ", but engine is hosted" if chosen.engine == "hosted" else ""
         )
         yield f"a key may stand in TINYJPG_API_KEY, or in {shown(config_folder(environ) / 'config.toml')}"
+    if chosen.proxy:
+        yield f"connections go through a proxy ({chosen.sources['proxy']})"
+    elif chosen.api_key and (environ.get("HTTPS_PROXY") or environ.get("https_proxy")):
+        yield "HTTPS_PROXY is not used: TINYJPG_PROXY names a proxy for the API"
     if chosen.privacy:
         yield "nothing is uploaded: engine is builtin in the project file"

@@ -20,21 +20,23 @@ class Trial:
     score: float
 
 
-def search(encode: Callable[[int], Trial], target: float, *, first: int, lowest: int, highest: int) -> Trial:
-    """Return the best of at most `TRIALS` trials for `target`.
+def search(
+    encode: Callable[[int], Trial], target: float, *, first: int, lowest: int, highest: int, trials: int = TRIALS
+) -> Trial:
+    """Return the best of at most `trials` trials for `target`.
 
     `encode` makes the trial of a setting; score and size grow with the setting. The next setting lies on the secant
     through the last two trials, at first on a line of the usual slope. A score between 0 and 1 above the target ends
     the search.
     """
-    trials: list[Trial] = []
+    done: list[Trial] = []
     setting: int | None = min(max(first, lowest), highest)
-    while setting is not None and len(trials) < TRIALS:
-        trials.append(encode(setting))
-        if 0 <= trials[-1].score - target <= _ENOUGH:
+    while setting is not None and len(done) < trials:
+        done.append(encode(setting))
+        if 0 <= done[-1].score - target <= _ENOUGH:
             break
-        setting = _next_setting(trials, target, lowest, highest)
-    return best_trial(trials, target)
+        setting = _next_setting(done, target, lowest, highest)
+    return best_trial(done, target)
 
 
 def best_trial(trials: Sequence[Trial], target: float) -> Trial:

@@ -18,6 +18,7 @@ from .client import ApiClient
 from .journal import Journal, JournalError, Ledger
 from .payment import REJECTED, UPLOADED, Row
 from .polling import Timing
+from .proxy import read_proxy
 from .quota import Quota
 from .secret import Secret
 from .urls import read_api
@@ -36,8 +37,9 @@ class Hosted:
     """Optimizes images at the API at `api_url`. Without a `key` nothing is sent: it only names results in the cache.
 
     Raises `SettingsError` for an invalid key or address. `hosts` may serve results besides the API's own host.
-    `can_remember` is called once, before the first upload: it returns "", or why a result could not be kept. `locks`
-    are shared by all processes that share the journal. Everything that waits watches `stop`.
+    Connections go through the `proxy`, where one is named. `can_remember` is called once, before the first upload: it
+    returns "", or why a result could not be kept. `locks` are shared by all processes that share the journal.
+    Everything that waits watches `stop`.
     """
 
     name = "hosted"
@@ -55,9 +57,11 @@ class Hosted:
         locks: FileLocks | None = None,
         stop: threading.Event | None = None,
         timing: Timing | None = None,
+        proxy: str = "",
     ) -> None:
         self._timing = timing or Timing()
         self._api = read_api(api_url)
+        self._proxy = read_proxy(proxy)
         self._hosts = tuple(host.lower() for host in hosts)
         self._journal = journal if isinstance(journal, Journal) else Journal(journal)
         self._budget = UploadBudget(max_uploads, can_remember)
@@ -208,7 +212,7 @@ class Hosted:
         assert self._secret is not None
         with self._guard:
             if self._opened is None:
-                transport = Transport(self._api, self._secret, self._hosts, self._stop, self._timing)
+                transport = Transport(self._api, self._secret, self._hosts, self._stop, self._timing, self._proxy)
                 self._opened = ApiClient(
                     self._api, transport, ledger, self._budget, self._stop, self._end, self._timing
                 )

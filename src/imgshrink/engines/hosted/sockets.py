@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+from .proxy import Proxy, connect_request, read_reply
+
 try:
     import httpcore
     import httpx
@@ -41,11 +43,14 @@ class ForbiddenPeer(httpcore.NetworkError):
 class Sockets(httpcore.NetworkBackend):
     """Every connection of one client. `check` is given the address that was reached and returns why not, or "".
 
+    With a `proxy` it is the proxy that is reached, which connects to the host; only encrypted connections may follow.
+
     Name resolution, connecting and the TLS handshake run in a thread of their own, since nothing can interrupt them.
     """
 
-    def __init__(self, stop: threading.Event, check: Check) -> None:
+    def __init__(self, stop: threading.Event, check: Check, proxy: Proxy | None = None) -> None:
         self.peer = ""
+        self._proxy = proxy
         self._stop = stop
         self._check = check
         self._plain = httpcore.SyncBackend()
@@ -83,12 +88,16 @@ class Sockets(httpcore.NetworkBackend):
         """Connect; raises `ForbiddenPeer` if `check` refuses the address that was reached."""
         left = self.left(timeout)
         options = socket_options or []
-        plain = self.run_until(lambda: self._plain.connect_tcp(host, port, left, local_address, options), left)
+        first, gate = (host, port) if self._proxy is None else (self._proxy.host, self._proxy.port)
+        plain = self.run_until(lambda: self._plain.connect_tcp(first, gate, left, local_address, options), left)
         self.peer = plain.get_extra_info("server_addr")[0]
         if why := self._check(self.peer):
             plain.close()
             raise ForbiddenPeer(why)
-        return self.admit(plain)
+        stream = self.admit(plain)
+        if self._proxy is not None:
+            _open_tunnel(stream, self._proxy, host, port, timeout)
+        return stream
 
     def run_until(self, work: Callable[[], Result], seconds: float) -> Result:
         """Return what `work` returns within `seconds` and before the stop; a later result is closed."""
@@ -214,6 +223,18 @@ class _Body(httpx.SyncByteStream):
 
     def close(self) -> None:
         self._answer.close()
+
+
+def _open_tunnel(stream: Stream, proxy: Proxy, host: str, port: int, timeout: float | None) -> None:
+    try:
+        stream.write(connect_request(proxy, host, port), timeout)
+        why = read_reply(lambda: stream.read(PIECE, timeout))
+    except BaseException:
+        stream.close()
+        raise
+    if why:
+        stream.close()
+        raise httpcore.ConnectError(f"the proxy {proxy.authority} {why}")
 
 
 def _run(work: Callable[[], Result], future: concurrent.futures.Future[Result]) -> None:

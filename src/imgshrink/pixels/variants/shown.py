@@ -13,8 +13,11 @@ from ..color import as_srgb, displayed, turned
 from ..decode import avif, still
 from ..icc import channels
 
-PROFILE = "icc-profile-data"
-"""The name by which libvips knows the profile of an image."""
+PROFILE, NOTICES = "icc-profile-data", "xmp-data"
+"""The names by which libvips knows the profile and the XMP of an image."""
+
+_FLAGS = {NOTICES: 2, PROFILE: 8}
+"""VipsForeignKeep."""
 
 _OPAQUE = 255
 _SAME_COLOURS = 2
@@ -25,13 +28,12 @@ _SAME_COLOURS = 2
 class Shown:
     """A still in memory: `image` as a viewer sees it, in 8-bit sRGB, and `stored` as an encoder gets it.
 
-    The two differ where `profile`, which `stored` then carries, defines other colours. Both are turned, and without an
-    alpha channel that is opaque everywhere.
+    The two differ where a profile, which `stored` then carries, defines other colours. Both are turned, and without an
+    alpha channel that is opaque everywhere. `stored` carries the notices of the image.
     """
 
     image: pyvips.Image
     stored: pyvips.Image
-    profile: bytes = b""
 
 
 def shown(data: bytes, info: ImageInfo) -> Shown | None:
@@ -40,13 +42,27 @@ def shown(data: bytes, info: ImageInfo) -> Shown | None:
     decoded = still(data, info).copy_memory()
     plain = _without_idle_alpha(as_srgb(turned(decoded, info.orientation)).copy_memory())
     image = _without_idle_alpha(displayed(decoded, kept.icc, info.orientation).copy_memory())
-    if (image - plain).abs().max() <= _SAME_COLOURS:
-        return Shown(image, plain)
-    if channels(kept.icc) != 3:
+    same = (image - plain).abs().max() <= _SAME_COLOURS
+    if not same and channels(kept.icc) != 3:
         return None
-    tagged = plain.copy()
-    tagged.set_type(pyvips.GValue.blob_type, PROFILE, kept.icc)
-    return Shown(image, tagged, kept.icc)
+    return Shown(image, carrying(plain, b"" if same else kept.icc, kept.notices.packet()))
+
+
+def carrying(image: pyvips.Image, profile: bytes, notices: bytes) -> pyvips.Image:
+    """Return the image with this profile and this XMP, each b"" for none, in place of all that it carries."""
+    bare = image.copy()
+    for name in bare.get_fields():
+        if name.endswith("-data"):
+            bare.remove(name)
+    for name, value in ((PROFILE, profile), (NOTICES, notices)):
+        if value:
+            bare.set_type(pyvips.GValue.blob_type, name, value)
+    return bare
+
+
+def kept(image: pyvips.Image) -> int:
+    """Return what a saver keeps of an image of `carrying`, as its option `keep`."""
+    return sum(flag for name, flag in _FLAGS.items() if image.get_typeof(name))
 
 
 def _without_idle_alpha(image: pyvips.Image) -> pyvips.Image:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pyvips
 
 from ....core.model import Format, ImageInfo, Variant
+from ....image.metadata import read_metadata
 from ....image.variants.rules import MEDIA_TYPES, WEBP
-from ....pixels.decode import stack
+from ....pixels.decode import stack, still
 from ....pixels.variants.judge import is_exact
-from ....pixels.variants.shown import PROFILE, carried_profile
+from ....pixels.variants.shown import carried_profile, carrying, kept
 from ..targets import HUGE
 
 _EFFORT, _LEAST_EFFORT = 4, 1
@@ -20,11 +21,9 @@ def exact(published: bytes, info: ImageInfo) -> Variant | None:
     profile = carried_profile(published, info)
     if profile is None:
         return None
-    image = _opened(published, info)
-    if profile:
-        image.set_type(pyvips.GValue.blob_type, PROFILE, profile)
+    image = carrying(_opened(published, info), profile, read_metadata(published).notices.packet())
     effort = _LEAST_EFFORT if info.all_pixels > HUGE else _EFFORT
-    data = bytes(image.webpsave_buffer(lossless=True, effort=effort, keep="icc" if profile else "none"))
+    data = bytes(image.webpsave_buffer(lossless=True, effort=effort, keep=kept(image)))
     return Variant(f".{WEBP}", MEDIA_TYPES[WEBP], data, None) if is_exact(published, data) else None
 
 
@@ -33,6 +32,4 @@ def _opened(data: bytes, info: ImageInfo) -> pyvips.Image:
         image = stack(data, info).copy()
         image.set_type(pyvips.GValue.gint_type, "loop", info.loop)
         return image
-    image = pyvips.Image.pngload_buffer(data, access="sequential", fail_on="error").copy()
-    image.remove(PROFILE)
-    return image
+    return still(data, info)

@@ -13,7 +13,7 @@ from ....image.variants.rules import AVIF, MEDIA_TYPES, WEBP
 from ....pixels.compare import acceptable
 from ....pixels.looks import Looks
 from ....pixels.variants.judge import LIKE
-from ....pixels.variants.shown import PROFILE, Shown, decoded_variant
+from ....pixels.variants.shown import Shown, decoded_variant, kept
 from ..places import MosaicScorer, Place, PlaceScorer, mosaic
 from ..score import Scorer, on, sample
 from ..search import Trial, search
@@ -27,18 +27,27 @@ _SEALED = 4.0
 """Points more where the original has been encoded with losses before, and is all that is left."""
 
 _LOWEST, _HIGHEST = 15, 95
-_BELOW_TARGET = 16
+_BELOW_TARGET = 20
 """Settings, counted from the target, where the search begins."""
 
+_TRIALS = 4
+"""On strips: one more than for an image itself, since scores grow unevenly with the settings."""
+
 _MISSED = 6.0
-_ROUNDS = 4
-"""How often the setting is raised for what strips do not show."""
+_ROUNDS, _FEW_ROUNDS = 4, 1
+"""How often the setting is raised for what strips do not show; few for images of more than `_MANY_PIXELS`: a worker has
+two minutes."""
+
+_MANY_PIXELS = 8_000_000
 
 _CLOSE = 0.5
 _POINTS_A_SETTING = 0.6
 _STEP = 4
 """Settings that the first raise adds at least, the next twice as many: the encoder spreads its bits over the image, so
 that a part of it encoded on its own tells little where the rest is plain."""
+
+_COARSE = 4
+"""Settings between one that missed the target and one that met it: where there are more, one in the middle is tried."""
 
 _STEERING = 12
 """Places that steer the setting: the worst ones."""
@@ -75,8 +84,8 @@ def encoders() -> frozenset[str]:
 
 
 def encoded(image: pyvips.Image, setting: int, media: str) -> bytes:
-    """Return the image in the format `media`, with full chroma where that has it, and with the profile it carries."""
-    keep = "icc" if image.get_typeof(PROFILE) else "none"
+    """Return the image in the format `media`, with full chroma where that has it, and with what it carries."""
+    keep = kept(image)
     if media == AVIF:
         return bytes(
             image.heifsave_buffer(
@@ -97,6 +106,7 @@ class VariantSearch:
         self._before, self._wanted, self._media, self._most = before, wanted, media, most
         self._measure = looks.measure
         self._scorer = Scorer(before.image)
+        self._rounds = _FEW_ROUNDS if before.image.width * before.image.height > _MANY_PIXELS else _ROUNDS
 
     def result(self) -> Variant | None:
         """Return the smallest variant that meets the target everywhere, None where none of few enough bytes does."""
@@ -104,16 +114,21 @@ class VariantSearch:
             trial = self._on_strips()
         except Hopeless:
             return None
-        scorer = PlaceScorer(self._before.image)
-        for number in range(_ROUNDS + 1):
+        scorer, missed, met = PlaceScorer(self._before.image), _LOWEST, None
+        for number in range(self._rounds + 1):
             if trial is None or len(trial.data) > self._most:
-                return None
+                break
             higher = self._higher(trial, scorer)
             if higher is None:
-                return self._variant(trial.data, trial.score)
-            setting = max(higher, trial.setting + (_STEP << number))
+                met = trial
+                if not number or trial.setting - missed <= _COARSE:
+                    break
+                setting = (missed + trial.setting + 1) // 2
+            else:
+                missed = trial.setting
+                setting = max(higher, missed + (_STEP << number)) if met is None else _HIGHEST + 1
             trial = self._trial(self._before.stored, setting) if setting <= _HIGHEST else None
-        return None
+        return self._variant(met.data, met.score) if met else None
 
     def _on_strips(self) -> Trial | None:
         """Return the trial of the whole image at the setting that meets the target on a sample, None if all miss it."""
@@ -128,7 +143,7 @@ class VariantSearch:
             return trial
 
         first = round(aim) - _BELOW_TARGET
-        best = search(attempt, aim, first=first, lowest=_LOWEST, highest=_HIGHEST)
+        best = search(attempt, aim, first=first, lowest=_LOWEST, highest=_HIGHEST, trials=_TRIALS)
         if best.score < aim - _MISSED:
             return None
         return best if share == 1 else self._trial(self._before.stored, best.setting)
