@@ -248,7 +248,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         if taken:
             log.warning("imgshrink: " + CLASH, ", ".join(sorted(taken)))
         self._excluded = 0
-        for path in self._files.images():
+        for path in self._files.images(variants=not self._rewrites()):
             inside = path.relative_to(site)
             if path.suffix in taken:
                 continue

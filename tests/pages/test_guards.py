@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imgshrink.pages import css
-from imgshrink.pages.selectors import read
+from imgshrink.pages.selectors import Compound, Selector, read
 from imgshrink.pages.sheets import Guard, page_classes
 from imgshrink.pages.tree import Tree, known
 
@@ -88,6 +88,11 @@ THREE = "<p class=s><img alt=a><img alt=b></p><p><img alt=c></p>"
         (".x > *::before", TWO, "b"),
         (".x > img:not(:hover)", TWO, "b"),
         ("p > img:-vendor-thing(a)", TWO, "a"),
+        (".x > img[data-a=1]", TWO, "ab"),
+        (".y > img[data-a=1]", TWO, ""),
+        (":is(.x, :hover) > img", TWO, "ab"),
+        (":is() > img", TWO, "ab"),
+        (":is(.x > img", TWO, ""),
         (".x::part(a) > img", TWO, "b"),
         ("!!!", TWO, "ab"),
         ("p >", TWO, "ab"),
@@ -190,6 +195,8 @@ AUTO = "img { max-width: 100%; height: auto }"
         (AUTO + ".x { padding: 3px }", "ab"),
         (AUTO + "!!! { height: 1px }", ""),
         (AUTO + "em { height: 1px }", "ab"),
+        (AUTO + ".x, { height: 1px }", "ab"),
+        (".x { @media print { height: 1px } img { height: auto } }", "b"),
         (AUTO + "img { all: unset }", ""),
     ],
 )
@@ -220,7 +227,13 @@ def test_selectors_are_read_as_written() -> None:
     assert selector.combinators == ("+", "~", " ")
     assert [compound.type for compound in selector.compounds] == ["a", "*", "\u00e9", "j"]
     assert selector.compounds[0].parts == (".b\\:c", "#d", '[e="] > f"]', ":is(g > h, i)", "::before")
+    assert read(":is(a > b") == Selector((Compound("", (":is(a > b",)),))
     assert [read(text) for text in ("", "> a", "a >", "a,b", "a || b", "a{")] == [None] * 6
+
+
+def test_selector_that_lexbor_does_not_know() -> None:
+    """It counts for all images."""
+    assert Tree(b"<img><img>").matched("img::x") == {0, 1}
 
 
 def test_classes_of_a_page() -> None:

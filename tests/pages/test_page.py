@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from imgshrink.pages import marks
 from imgshrink.pages.images import Image
+from imgshrink.pages.options import Options, options_for
 from imgshrink.pages.page import LARGEST, ImageTag, PagePlan, Rules, plan
 from imgshrink.pages.sheets import Sheets
 from imgshrink.pages.urls import beside, file_of
+from imgshrink.settings.schema import Settings
 
 AUTO = "<style>img{height:auto}</style>"
 POLICY = "http-equiv=Content-Security-Policy"
@@ -213,6 +216,31 @@ def test_file_that_an_address_leads_to(address: str, folder: str, root: str, fil
 def test_address_of_a_variant(address: str, variant: str) -> None:
     """The suffix stands before the query, and what separates addresses in `srcset` is encoded."""
     assert beside(address, ".webp") == variant
+
+
+def test_settings_become_options(tmp_path: Path) -> None:
+    """Formats and saving reach the variants of a session, and only `modern` asks for any."""
+    asked: list[object] = []
+    settings = Settings(pages="modern", pages_formats=("webp",), pages_saving=20.0, pages_exclude=("b.html",))
+
+    def options(pages: str) -> Options:
+        return options_for(
+            replace(settings, pages=pages, base=tmp_path),
+            root="/",
+            known_by=lambda file: [tmp_path / file],
+            excluded=lambda *paths: paths[0].name == "no.png",
+            variants=lambda requests, **more: asked.append((requests, more)) or {},
+            known_only=True,
+        )
+
+    modern = options("modern")
+    assert modern.variants is not None
+    assert modern.variants([]) == {}
+    assert asked == [([], {"formats": ("webp",), "saving": 20.0, "known_only": True, "waiting": None})]
+    assert options("reserve").variants is None
+    assert modern.page_excluded(PurePosixPath("b.html"))
+    assert not modern.page_excluded(PurePosixPath("a.html"))
+    assert modern.image_excluded(PurePosixPath("no.png"))
 
 
 PAGES = [

@@ -153,6 +153,33 @@ def test_variant_of_ours_is_renewed_and_removed(site: Path) -> None:
     assert not list(site.glob("*.webp"))
 
 
+def test_variants_stay_while_a_page_may_name_them(site: Path) -> None:
+    """Where a page could not be written, no variant is removed: a source that is gone would show no image at all."""
+    rewrite(site, MODERN)
+    (site / "index.html").chmod(0o400)
+    assert set(rewrite(site, Options(undo=True)).failed) == {"index.html"}
+    assert {path.name for path in site.glob("*.webp")} == {"photo.jpg.webp", "drawing.png.webp"}
+    (site / "index.html").chmod(0o600)
+    rewrite(site, Options(undo=True))
+    assert not list(site.glob("*.webp"))
+
+
+def test_page_that_cannot_be_read(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that can't be read is named, and so is an unreadable image no image, and a file that can't be removed."""
+    from imgshrink.core.errors import Unreadable
+
+    def fail(*_: object, **__: object) -> bytes:
+        raise Unreadable("locked")
+
+    rewrite(site, MODERN)
+    monkeypatch.setattr("imgshrink.pages.images.read", fail)
+    monkeypatch.setattr(Path, "unlink", lambda self: (_ for _ in ()).throw(OSError(13, "denied")))
+    summary = rewrite(site, MODERN)
+    assert (summary.sized, set(summary.failed.values())) == (0, {"denied"})
+    monkeypatch.setattr(module, "read", fail)
+    assert set(rewrite(site, MODERN).failed.values()) == {"locked"}
+
+
 def test_images_that_wait_keep_their_pages(site: Path) -> None:
     """An image that is not ready has no variant in this run; requests name its source and count its pages."""
     asked: list[VariantRequest] = []

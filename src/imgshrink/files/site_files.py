@@ -43,10 +43,14 @@ class SiteFiles:
         """Return where the file at a path of the site comes from."""
         return self._origins.get(inside.as_posix(), NOWHERE)
 
-    def images(self) -> list[Path]:
-        """Return the images of the site, by file name extension; not symlinks, whose targets are found themselves."""
+    def images(self, *, variants: bool = True) -> list[Path]:
+        """Return the images of the site, by file name extension; not symlinks, whose targets are found themselves.
+
+        Without `variants`, none that lies beside the image that it is named after: `a.png.webp` beside `a.png`.
+        """
         found = (Path(folder, name) for folder, _, names in os.walk(self.site) for name in names)
-        return sorted(path for path in found if path.name.lower().endswith(ENDINGS) and not path.is_symlink())
+        images = sorted(path for path in found if path.name.lower().endswith(ENDINGS) and not path.is_symlink())
+        return images if variants else [path for path in images if not _is_variant(path)]
 
     def names(self, inside: PurePath) -> list[Path]:
         """Return the paths that people know a file of the site by, the one to show first.
@@ -63,6 +67,10 @@ class SiteFiles:
         if origin.path.is_relative_to(self._declared):
             paths.insert(0, origin.path)
         return list(dict.fromkeys(paths))
+
+
+def _is_variant(path: Path) -> bool:
+    return path.stem.lower().endswith(ENDINGS) and path.with_suffix("").is_file()
 
 
 def left_to_material(plugins: Mapping[str, Any]) -> set[str]:

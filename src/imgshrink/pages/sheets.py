@@ -170,6 +170,8 @@ def _without(selector: str, missing: frozenset[str]) -> str:
         ):
             return ""
         compounds.append(Compound(compound.type, parts))
+    if tuple(compounds) == parsed.compounds:
+        return ""
     return written(Selector(tuple(compounds), parsed.combinators))
 
 

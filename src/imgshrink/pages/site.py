@@ -74,6 +74,7 @@ class _Run:
         self._rules = Rules(self._image, memory.sheets, options.eager, options.root)
         self._consulted: dict[PurePosixPath, Image | None] = {}
         self._ours: set[PurePosixPath] = set()
+        self._named: dict[str, set[PurePosixPath]] = {}
         self._failed: dict[str, str] = {}
         self._changed = 0
 
@@ -90,7 +91,8 @@ class _Run:
     def _planned(self, file: PurePosixPath) -> _Page | None:
         try:
             data = read(self._site / file)
-            self._ours |= _named_variants(data, file, self._options.root)
+            self._named[str(file)] = _named_variants(data, file, self._options.root)
+            self._ours |= self._named[str(file)]
             return _Page(file, sha256(data).digest(), self._plan(file, marks.take_back(data)))
         except ImgshrinkError as error:
             self._failed[str(file)] = str(error)
@@ -161,8 +163,9 @@ class _Run:
             self._failed[str(page.file)] = str(error)
 
     def _remove(self, files: set[PurePosixPath]) -> None:
-        """Remove variants that pages named, and no page names any more."""
-        for file in sorted(files):
+        """Remove variants that pages named, and no page names any more; one that stays as it was names its own."""
+        kept = [self._named.get(name, files) for name in self._failed]
+        for file in sorted(files.difference(*kept)):
             try:
                 path = self._site / file
                 if path.is_file() and not path.is_symlink():
