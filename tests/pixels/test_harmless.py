@@ -128,6 +128,7 @@ def test_bound_of_what_is_lost(deviations: tuple[float, float], correlation: flo
     both = correlation * one * other
     lost = (one**2 - both * abs(both) / (other**2 + 1)) / (one**2 + constant)
     variance = one**2 + other**2 - 2 * both
+    assert lost <= (variance + min(one**2, variance + 1)) / (one**2 + constant) + 1e-9
     for limit in (0.01, 0.1, 0.5, 0.9):
         if variance <= _unexplained(limit, constant):
             assert lost <= limit + 1e-9
@@ -139,7 +140,8 @@ def test_thresholds() -> None:
     assert 0 <= strict.halved < loose.halved
     assert strict.full < loose.full
     assert strict.coarse < loose.coarse
-    assert Harmless.within(dict.fromkeys(TESTS, 0.0)) == Harmless(0, 0, 0, 0)
+    nothing = dict.fromkeys(TESTS, 0.0)
+    assert Harmless.within(nothing) == Harmless(0, 0, 0, 0, nothing)
 
 
 @settings(deadline=None, max_examples=60)

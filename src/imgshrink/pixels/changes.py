@@ -11,6 +11,9 @@ original, e what was added to it, and K the constant below a test's fraction, fo
   adds at most var(a) / (var(b) + 1), and sd(b) is at least sd(a) - sd(e). Elsewhere var(e) is at least
   var(a) + var(b), and what is not explained at most 2 var(a). That sum over var(a) + K is largest where var(a) is
   var(e) + 1.
+
+Where that is too much, var(a) is computed too, and the same bounds are told with it: a test's divisor is at least
+var(a) + K.
 """
 
 from __future__ import annotations
@@ -105,20 +108,23 @@ class Harmless:
     """The largest differences, in units of samples, that pass every test at certain limits.
 
     Of variances `full` counts in windows of 8 x 8 pixels, `halved` in the same windows of the halved images, `coarse`
-    in windows of 16 x 16 pixels. Of means of blocks of 8 x 8 pixels `level` counts in each channel.
+    in windows of 16 x 16 pixels. Of means of blocks of 8 x 8 pixels `level` counts in each channel. `limits` are those
+    of the tests.
     """
 
     full: float
     halved: float
     coarse: float
     level: float
+    limits: Mapping[str, float]
 
     @classmethod
     def within(cls, limits: Mapping[str, float]) -> Harmless:
         """Return what passes the limits of `tolerance.structure_limits`."""
         lost, faint = (_unexplained(limits[name], _DIVISORS[name]) for name in ("lost", "faint"))
         fine, coarse = (limits[name] * _DIVISORS[name] for name in ("fine", "coarse"))
-        return cls(lost, min(faint, fine), coarse, min(limits["brightness"], limits["colour"] / _COLOUR, _SLIGHT))
+        level = min(limits["brightness"], limits["colour"] / _COLOUR, _SLIGHT)
+        return cls(lost, min(faint, fine), coarse, level, limits)
 
     def bounded(self, total: float, pixels: int) -> bool:
         """Tell whether a mean difference of samples passes, of which the sum over all pixels is at most `total`."""
@@ -152,21 +158,57 @@ class Harmless:
         return [reached for reached in found if reached.top < reached.bottom and reached.left < reached.right]
 
     def _exceeding(self, part: Strip) -> Iterator[tuple[pyvips.Image, int]]:
-        """Yield maps of the windows that exceed the variances, above 0 where they do, and the size of their cells."""
+        """Yield maps of the windows that may fail a test, above 0 where they do, and the size of their cells."""
         most = part.most**2
         if most <= min(self.full, self.halved, self.coarse):
             return
         added = added_light(part)
         if most > self.full:
-            squares = (added * added).shrink(CELL, CELL, ceil=True).copy_memory()
-            if squares.max() > self.full:
-                yield _variance(added.shrink(CELL, CELL, ceil=True), squares) > self.full, CELL
+            yield from self._exceeding_full(part, added)
         half = halved(added)
         squares = halved(half * half)
         if squares.max() > min(self.halved, self.coarse):
-            means = halved(half)
-            yield _variance(means, squares) > self.halved, CELL
-            yield _variance(halved(means), halved(squares)) > self.coarse, 2 * CELL
+            yield from self._exceeding_halved(part, halved(half), squares)
+
+    def _exceeding_full(self, part: Strip, added: pyvips.Image) -> Iterator[tuple[pyvips.Image, int]]:
+        """Yield the same of the test at full size; `added` is the difference by light."""
+        squares = (added * added).shrink(CELL, CELL, ceil=True).copy_memory()
+        if squares.max() <= self.full:
+            return
+        windows = _above(self.full, added.shrink(CELL, CELL, ceil=True), squares)
+        if windows is not None:
+            original = part.original_light
+            va = _variance(*(image.shrink(CELL, CELL, ceil=True) for image in (original, original * original)))
+            yield self._too_little(windows, va.copy_memory(), "lost"), CELL
+
+    def _exceeding_halved(
+        self, part: Strip, means: pyvips.Image, squares: pyvips.Image
+    ) -> Iterator[tuple[pyvips.Image, int]]:
+        """Yield the same of the halved images; `means` and `squares` are of what was added, over cells."""
+        fine = _above(self.halved, means, squares)
+        coarse = _above(self.coarse, halved(means), halved(squares))
+        if fine is None and coarse is None:
+            return
+        half = halved(part.original_light)
+        original = halved(half), halved(half * half)
+        if fine is not None:
+            va = _variance(*original).copy_memory()
+            yield self._too_little(fine, va, "faint") | self._too_much(fine, va, "fine"), CELL
+        if coarse is not None:
+            va = _variance(*(halved(image) for image in original))
+            yield self._too_much(coarse, va, "coarse"), 2 * CELL
+
+    def _too_much(self, added: pyvips.Image, va: pyvips.Image, test: str) -> pyvips.Image:
+        return added > (va + _DIVISORS[test]) * self.limits[test]
+
+    def _too_little(self, added: pyvips.Image, va: pyvips.Image, test: str) -> pyvips.Image:
+        return added + va.minpair(added + 1) > (va + _DIVISORS[test]) * self.limits[test]
+
+
+def _above(most: float, means: pyvips.Image, squares: pyvips.Image) -> pyvips.Image | None:
+    """Return the variances of all windows if any is above `most`."""
+    windows = _variance(means, squares).copy_memory()
+    return windows if windows.max() > most else None
 
 
 def _variance(means: pyvips.Image, squares: pyvips.Image) -> pyvips.Image:

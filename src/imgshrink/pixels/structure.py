@@ -101,6 +101,11 @@ class Strip:
         return (self.left - self.right).copy_memory()
 
     @cached_property
+    def original_light(self) -> pyvips.Image:
+        """The light of the left image, as in `added_light`."""
+        return self.left.recomb(_ADDED).copy_memory()
+
+    @cached_property
     def most(self) -> float:
         """The largest difference of a sample."""
         return float(self.added.abs().max())
