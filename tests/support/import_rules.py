@@ -78,7 +78,7 @@ WHOLLY_COVERED = (
     "core",
     "image",
     "pipeline",
-    "pixels.icc",
+    "pixels.color",
     "pixels.tolerance",
     "pixels.difference",
     "pixels.interpretations",
