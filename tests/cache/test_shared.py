@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from caches import DONE, KEY, LARGE, NOTHING, NOW, OTHER, REFUSED, SMALL, make
+from caches import DONE, KEY, LARGE, NOTHING, NOW, OTHER, REFUSED, SMALL, make, rows, stored_in
 from imgshrink.cache import shared
+from imgshrink.cache.push import push
 from imgshrink.cache.shared import SAMPLE, announcement, name_of
 from imgshrink.cache.shelf import Trouble
+from imgshrink.core.errors import Unwritable
 from imgshrink.core.keys import content_hash, done_key
 from imgshrink.core.model import Entry, Verdict
 from shelves import PUBLIC, SIGNER, STRANGER, Shelved, blob, tiered
@@ -396,3 +398,27 @@ def test_too_many_results_on_their_way(tmp_path: Path, monkeypatch: pytest.Monke
     added = len(shelf.blobs) - 1
     assert shared.WRITERS <= added + 1 <= shared.WRITERS + 6
     assert cache.summary() == f"{len(KEYS) - added} not added in time, {added} added"
+
+
+def test_push_ends_with_the_first_trouble(tmp_path: Path) -> None:
+    """What can't be written ends a push, with the reason; nothing is begun after it."""
+    local = make(tmp_path)
+    for key in KEYS:
+        local.put(key, SMALL)
+    shelf = Shelved(raising(Trouble("status 503"), after=10))
+    with pytest.raises(Unwritable, match="the shared cache can't be written: status 503"):
+        push(local, shelf, SIGNER)
+    assert 10 < shelf.calls["put"] <= 10 + shared.WRITERS
+
+
+def test_a_broken_cache_holds_nothing(tmp_path: Path) -> None:
+    """A cache that can't be read holds nothing, and says so once; one that is only read holds what it has."""
+    stored_in(tmp_path)
+    assert make(tmp_path, writable=False).holds(KEY)
+    assert not make(tmp_path, writable=False).holds(KEYS[0])
+    cache = make(tmp_path)
+    assert cache.holds(KEY)
+    cache._store.close()
+    rows(tmp_path, "DROP TABLE Cache")
+    assert not cache.holds(KEY)
+    assert len(cache.notes()) == 1
