@@ -241,6 +241,25 @@ def test_access_refused(tmp_path: Path) -> None:
     assert cache.summary() == "access refused, went on without it (status 403)"
 
 
+def test_the_first_writer_may_not_list_names(tmp_path: Path) -> None:
+    """S3 refuses what is not there to a writer that may not list names: it writes all the same, and is found."""
+    shelf = Shelved()
+
+    def refuse_what_is_not_there(name: str) -> None:
+        if not shelf.calls["put"]:
+            raise Trouble("status 403", refused=True)
+
+    shelf.before = refuse_what_is_not_there
+    writer = tiered(tmp_path / "first", shelf, signer=SIGNER)
+    writer.prefetch(wanted(KEY), {})
+    writer.put(KEY, SMALL)
+    writer.close()
+    assert writer.summary() == "1 added"
+    reader = tiered(tmp_path / "second", shelf)
+    reader.prefetch(wanted(KEY), {})
+    assert reader.get(KEY) == SMALL
+
+
 def test_refused_names_are_not_there(tmp_path: Path) -> None:
     """Once a key has announced itself, 403 is what S3 says for names that are not there and may not be listed."""
     shelf = Shelved(raising(Trouble("status 403", refused=True), after=1))
