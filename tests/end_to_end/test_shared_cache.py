@@ -115,6 +115,14 @@ def test_two_machines(machine: Callable[..., Machine], bucket: Path) -> None:
     assert sorted(path.name for path in second.cache.iterdir()) == ["shared"]
 
 
+def test_a_session_waits_for_what_it_shares(machine: Callable[..., Machine], bucket: Path) -> None:
+    """Results on their way when a `with` block ends arrive, whether or not its notes are asked for."""
+    writer = machine("writer", **WITH_SECRET)
+    with patch("imgshrink.worker_tasks.remote_verify", lambda workers: same_rows), writer.session() as session:
+        session.optimize(writer.image)
+    assert len(objects(bucket)) == 2
+
+
 def test_the_same_bytes_without_it(machine: Callable[..., Machine], tmp_path: Path) -> None:
     """What is published is the same with and without a shared cache."""
     with_tier = machine("with", **WITH_SECRET)
