@@ -63,10 +63,14 @@ class ExactScorer:
 
         With `first` above 0 the scales before are left out, and with them most of the time; scores are then too high.
         """
-        tiles: dict[TermPlace, list[float]] = {}
-        for top, rows in self._strips(first):
-            for place, means in self._means(top, rows, candidate, first):
-                tiles.setdefault(place, []).extend(means)
+        return self._found(self._tiles(candidate, first))
+
+    def both_scores(self, candidate: pyvips.Image, first: int) -> tuple[Exact, Exact]:
+        """Return the scores of a candidate in full, and those from the scale `first` on."""
+        tiles = self._tiles(candidate, 0)
+        return self._found(tiles), self._found({place: means for place, means in tiles.items() if place[1] >= first})
+
+    def _found(self, tiles: _Tiles) -> Exact:
         around = {place: self._windows(means) for place, means in tiles.items()}
         scores, alone = (_scores(count, around) for count in (self._counts[0], self._counts[-1]))
         return Exact(
@@ -74,6 +78,13 @@ class ExactScorer:
             [scores[number] for number in self._chosen],
             {number: alone[self._chosen[number]] for number, told in enumerate(self._apart) if told},
         )
+
+    def _tiles(self, candidate: pyvips.Image, first: int) -> _Tiles:
+        tiles: dict[TermPlace, list[float]] = {}
+        for top, rows in self._strips(first):
+            for place, means in self._means(top, rows, candidate, first):
+                tiles.setdefault(place, []).extend(means)
+        return tiles
 
     def narrowed(self, numbers: Sequence[int]) -> tuple[list[Place], ExactScorer]:
         """Return some places of an image that is not small, and a scorer of them, one below the other."""
@@ -104,7 +115,7 @@ class ExactScorer:
     ) -> Iterator[tuple[TermPlace, Sequence[float]]]:
         """Yield what is weighed in each tile of a strip."""
         original = self._original(top, rows, first)
-        for scale, planes, powers in original.faults(self._padded(on(candidate, 255), top, rows)):
+        for scale, planes, powers in original.faults(self._padded(on(candidate, 255), top, rows), first):
             joined, *others = powers.values()
             shrunk = (joined.bandjoin(others) if others else joined).shrink(TILE >> scale, TILE >> scale)
             means = unpack(f"{shrunk.width * shrunk.height * shrunk.bands}f", shrunk.write_to_memory())

@@ -55,7 +55,7 @@ _SMALL, _COARSE = 300_000, 1
 """Pixels up to which an image is looked at as a whole each time. Of larger ones all is looked at once, without the
 finest scale, which takes most of the time, and then some places in full."""
 
-_WORST, _APART, _USUAL = 10, 4, 6
+_WORST, _APART, _USUAL = 7, 3, 4
 """Places that are looked at then: those farthest below a target, the worst photographs of a page, some others."""
 
 
@@ -130,14 +130,13 @@ class TargetSearch:
     def _searched(self) -> Trial | None:
         """Return the smallest trial that meets the target, None if none does."""
         first = self._first()
-        if not self._large:
-            return refined(self._trial, first, self._too_large)
-        attempt, seen = self._narrowed(first)
+        attempt, seen = (
+            self._narrowed(first) if self._large else self._changed(first, first.found, self._scorer, self._image)
+        )
         best = refined(attempt, seen, self._too_large)
-        if best is None or best is seen:
+        if best is None or best.data:
             return best
-        data = self._encode(self._image, best.setting, full_chroma=best.full_chroma)
-        return replace(best, data=data)
+        return replace(best, data=self._encode(self._image, best.setting, full_chroma=best.full_chroma))
 
     def _first(self) -> Trial:
         """Return the trial of half or of full chroma that promises fewer bytes."""
@@ -163,25 +162,35 @@ class TargetSearch:
         return found.whole - target.whole, min(found.places) - target.place, alone
 
     def _narrowed(self, first: Trial) -> tuple[Attempt, Trial]:
-        """Return what tries the places that count most, and `first` with what they show in full.
+        """Return what tries the places that count most, and `first` as it is with the finest scale.
 
-        What was found everywhere but for the finest scale is as much too high as it is in these places.
+        Everywhere that counts as it does in these places.
         """
         places, scorer = self._scorer.narrowed(_chosen(first.found.places, first.found.alone, self._target))
         stored = mosaic(self._image, places)
         before = self._shown(mosaic(pyvips.Image.jpegload_buffer(first.data).copy_memory(), places))
-        rough = self._margins(scorer.scores(before, _COARSE), first.size)
+        full, coarse = scorer.both_scores(before, _COARSE)
+        every = zip(first.margins, self._margins(full, 0), self._margins(coarse, 0), strict=True)
+        margins = tuple(found + here - there for found, here, there in every)
+        return self._changed(replace(first, margins=margins), full, scorer, stored)
 
-        def adjusted(candidate: pyvips.Image, size: float) -> tuple[float, ...]:
-            every = zip(first.margins, self._margins(scorer.scores(candidate), size), rough, strict=True)
-            return tuple(found + here - there for found, here, there in every)
+    def _changed(self, first: Trial, found: Exact, scorer: ExactScorer, stored: pyvips.Image) -> tuple[Attempt, Trial]:
+        """Return what tries `stored`, of which `found` are the scores of `first`, and `first`.
+
+        Other trials are as much better or worse than `first` as they are there.
+        """
+        before = self._margins(found, first.size)
 
         def attempt(setting: int, full_chroma: bool) -> Trial:
             data = self._encode(stored, setting, full_chroma=full_chroma)
-            size = first.size * (1 + _GROWTH) ** (setting - first.setting)
-            return Trial(setting, full_chroma, b"", size, adjusted(self._decoded(data), size), first.found)
+            whole = stored is self._image
+            size = len(data) if whole else first.size * (1 + _GROWTH) ** (setting - first.setting)
+            now = self._margins(scorer.scores(self._decoded(data)), size)
+            every = zip(first.margins, now, before, strict=True)
+            margins = tuple(margin + here - there for margin, here, there in every)
+            return Trial(setting, full_chroma, data if whole else b"", size, margins, first.found)
 
-        return attempt, replace(first, margins=adjusted(before, first.size))
+        return attempt, first
 
 
 def refined(attempt: Attempt, first: Trial, too_large: Callable[[float], bool]) -> Trial | None:

@@ -143,7 +143,7 @@ class Original:
         wanted = {(term.scale, term.plane) for count in self.counts for term in terms(count) if term.scale in there}
         planes = {scale: [plane for plane in _PLANES if (scale, plane) in wanted] for scale in there}
         self._planes = {scale: names for scale, names in planes.items() if names}
-        self.scales = [_prepared(self._planes[scale], pixels) for scale, pixels in self._split(image)]
+        self._scales = {scale: _prepared(self._planes[scale], pixels) for scale, pixels in self._split(image)}
 
     def scores(self, candidate: pyvips.Image) -> list[float]:
         """Return SSIMULACRA2 of a candidate by each number of scales."""
@@ -159,23 +159,24 @@ class Original:
         ]
 
     def faults(
-        self, candidate: pyvips.Image
+        self, candidate: pyvips.Image, first: int = 0
     ) -> Iterator[tuple[int, Sequence[int], Mapping[tuple[int, int], pyvips.Image]]]:
-        """Yield for each scale its planes and, by kind and norm, the maps of which the means count."""
-        for scale, (number, pixels) in zip(self.scales, self._split(candidate), strict=True):
+        """Yield for each scale from `first` on its planes and, by kind and norm, the maps of which the means count."""
+        for number, pixels in self._split(candidate, first):
+            scale = self._scales[number]
             needed = {(term.kind, term.norm) for term in self._terms(number)}
             yield number, scale.planes, _powers(_compared(scale, pixels), needed)
 
     def _terms(self, scale: int) -> set[Term]:
         return {term for count in self.counts for term in terms(count) if term.scale == scale}
 
-    def _split(self, image: pyvips.Image) -> Iterator[tuple[int, pyvips.Image]]:
-        """Yield the scales of which planes count, with a band for each of those."""
+    def _split(self, image: pyvips.Image, first: int = 0) -> Iterator[tuple[int, pyvips.Image]]:
+        """Yield the scales from `first` on of which planes count, with a band for each of those."""
         light, roots = _tables()
         linear = (image.colourspace("srgb") if image.bands < 3 else image).maplut(light).copy_memory()
         for scale in range(max(self._planes, default=-1) + 1):
             linear = _halved(linear) if scale else linear
-            if planes := self._planes.get(scale):
+            if scale >= first and (planes := self._planes.get(scale)):
                 shares, offsets = zip(*(_PLANES[plane] for plane in planes), strict=True)
                 mixed = linear.recomb(_OPSIN).cast("ushort").maplut(roots)
                 yield scale, (mixed.recomb(pyvips.Image.new_from_array(list(shares))) + list(offsets)).copy_memory()
