@@ -31,6 +31,9 @@ _ALTERED = 1.0
 _DOUBT, _CLEAR = 4.0, 2.0
 """Points below and above the floor between which SSIMULACRA2 itself decides."""
 
+_EXACT_TO = 85
+"""The highest quality at which it decides: above, the estimate asks for more."""
+
 _BLOCK = 8
 _EVEN, _EDGE = 0.1, 8.0
 _SOFT = 0.1
@@ -106,7 +109,7 @@ class _Scorer:
         self._places = PlaceScorer(image)
         self._grounds = (0, 255) if image.hasalpha() else (255,)
         self._exact: list[tuple[int, ExactScorer]] = []
-        self._soft = _is_soft(image)
+        self._estimated = quality > _EXACT_TO or _is_soft(image)
 
     def whole(self, candidate: pyvips.Image) -> float:
         """Return the estimate for the image as a whole."""
@@ -126,12 +129,12 @@ class _Scorer:
         return floor - _ALTERED if altered else max(score, floor)
 
     def _estimated_well(self, score: float, candidate: pyvips.Image) -> bool:
-        if score < self.target.floor + (0 if self._soft else _CLEAR):
+        if score < self.target.floor + (0 if self._estimated else _CLEAR):
             return False
         return self._places.scores(candidate, PALETTE).worst >= self.target.place
 
     def _exactly_well(self, candidate: pyvips.Image) -> bool:
-        if self._soft:
+        if self._estimated:
             return False
         self._exact = self._exact or [(ground, ExactScorer(on(self._image, ground))) for ground in self._grounds]
         found = [scorer.scores(on(candidate, ground)) for ground, scorer in self._exact]

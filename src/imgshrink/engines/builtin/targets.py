@@ -16,7 +16,8 @@ _PALETTE_FLOOR = ((1, 30.0), (30, 58.0), (60, 77.0), (70, 81.0), (80, 86.0), (90
 _PALETTE_SETTING = ((1, 30.0), (30, 50.0), (60, 78.0), (70, 83.0), (80, 88.0), (90, 90.0), (99, 100.0))
 
 _PALETTE_EXACT = ((1, 25.0), (30, 52.0), (60, 71.0), (70, 76.5), (80, 82.0), (90, 89.0), (95, 93.0), (99, 95.5))
-"""SSIMULACRA2 itself, where the estimate is in doubt."""
+_PALETTE_EXACT_PLACE = ((1, 10.0), (30, 38.0), (60, 54.0), (70, 62.0), (80, 68.0), (90, 84.0), (95, 91.5), (99, 95.0))
+"""SSIMULACRA2 itself, of the whole image and of each place, where the estimate is in doubt."""
 
 _GENEROUS, _LITTLE = 0.36, 0.55
 
@@ -84,7 +85,7 @@ def palette_target(quality: int) -> PaletteTarget:
         between(_PALETTE_FLOOR, quality),
         between(_PALETTE_PLACE, quality),
         between(_PALETTE_EXACT, quality),
-        between(_PLACE, quality),
+        between(_PALETTE_EXACT_PLACE, quality),
     )
 
 
