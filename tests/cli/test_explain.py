@@ -14,7 +14,9 @@ import pytest
 from imgshrink.cache.local import LocalCache
 from imgshrink.cli.doctor import SECTIONS, examine_all
 from imgshrink.cli.doctor.conflicts import neighbours
+from imgshrink.cli.doctor.settings import account
 from imgshrink.cli.explain import describe
+from imgshrink.cli.values import in_words
 from imgshrink.core.keys import cache_key, content_hash, done_key
 from imgshrink.core.model import Entry, Recipe, Verdict
 from imgshrink.image.limits import VERIFY_VERSION
@@ -270,3 +272,18 @@ def test_source_of_a_site_is_no_alarm(tmp_path: Path, photo: Path) -> None:
     """For users of the plugin an image of the docs stays as it is; builds publish its result."""
     with Session(replace(load(tmp_path, environ={}), docs=tmp_path, site=tmp_path)) as session:
         assert row("state", photo, session) == "a source of the site, left as it is: builds publish the result"
+
+
+def test_doctor_says_which_proxy_is_used(tmp_path: Path) -> None:
+    """A proxy is named by its source and never with its password; one for any program alone is said not to be used."""
+    mine = {"TINYJPG_API_KEY": "tj_0123456789", "XDG_CONFIG_HOME": str(tmp_path)}
+    for more, line in (
+        ({"TINYJPG_PROXY": "http://me:word@p:1"}, "connections go through a proxy (TINYJPG_PROXY)"),
+        ({"HTTPS_PROXY": "http://p:1"}, "HTTPS_PROXY is not used: TINYJPG_PROXY names a proxy for the API"),
+    ):
+        environ = mine | more
+        with Session(load(tmp_path, environ=environ)) as session:
+            lines = list(account(session, tmp_path, environ))
+            assert line in lines
+            assert "word" not in "".join(lines) + repr(session.settings)
+            assert in_words(session.settings, "proxy") == ("hidden" if "@" in session.settings.proxy else "")
