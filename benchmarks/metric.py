@@ -1,4 +1,4 @@
-"""SSIMULACRA2 of two pictures as a viewer sees them. Development only: needs the package `ssimulacra2`, and Pillow."""
+"""SSIMULACRA2 of two images as a viewer sees them, by the codecs' own implementation in libvips operations."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import io
 from functools import lru_cache
 
 import numpy as np
+import pyvips
 from PIL import Image, ImageFile
-from scipy.ndimage import gaussian_filter1d
-from ssimulacra2 import ssimulacra2 as reference
+
+from imgshrink.engines.builtin.ssimulacra2 import SCALES, Original
 
 ImageFile.LOAD_TRUNCATED_IMAGES = True
 Image.MAX_IMAGE_PIXELS = None
@@ -16,7 +17,6 @@ Image.MAX_IMAGE_PIXELS = None
 CROP = 768
 """Pixels: the side of the central part that is compared, so that a large picture costs no more than a second."""
 
-SCALES = 6
 LEAST = 8 << (SCALES - 1)
 """Pixels: the side that six scales need. The metric counts its weights on over the scales that are there, so that with
 fewer a picture is weighed by those of other scales, 5 to 19 points too low; smaller ones are mirrored around."""
@@ -88,14 +88,7 @@ def _score(before: np.ndarray, after: np.ndarray) -> float:
     if before.shape == after.shape and np.array_equal(before, after):
         return 100.0
     before, after = _large_enough(before), _large_enough(after)
-    metric = reference.Msssim()
-    for (image1, mu1, sigma1), image2 in zip(_prepared(before.tobytes(), before.shape), _scales(after), strict=True):
-        mu2, sigma2, sigma12 = _blur(image2), _blur(image2 * image2), _blur(image1 * image2)
-        scale = reference.MsssimScale()
-        scale.avg_ssim = reference.ssim_map(*(_last(plane) for plane in (mu1, mu2, sigma1, sigma2, sigma12)))
-        scale.avg_edgediff = reference.edge_diff_map(*(_last(plane) for plane in (image1, mu1, image2, mu2)))
-        metric.scales.append(scale)
-    return float(metric.score())
+    return _prepared(before.tobytes(), before.shape).scores(_image(after))[0]
 
 
 def _large_enough(image: np.ndarray) -> np.ndarray:
@@ -105,44 +98,11 @@ def _large_enough(image: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _prepared(pixels: bytes, shape: tuple[int, ...]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    image = np.frombuffer(pixels, np.uint8).reshape(shape)
-    return [(plane, _blur(plane), _blur(plane * plane)) for plane in _scales(image)]
+def _prepared(pixels: bytes, shape: tuple[int, ...]) -> Original:
+    return Original(_image(np.frombuffer(pixels, np.uint8).reshape(shape)))
 
 
-def _scales(image: np.ndarray) -> list[np.ndarray]:
-    """Return the picture in positive XYB at each scale, planes first."""
-    linear = np.take(_LINEAR, image)
-    scales = []
-    for _ in range(SCALES):
-        if min(linear.shape[:2]) < 8:
-            break
-        xyb = reference.make_positive_xyb(_xyb(linear))
-        scales.append(np.ascontiguousarray(np.moveaxis(xyb, 2, 0), dtype=np.float32))
-        linear = _halved(linear)
-    return scales
-
-
-_LINEAR = reference.srgb_to_linear(np.arange(256.0).reshape(1, 256))[0].astype(np.float32)
-
-
-def _xyb(linear: np.ndarray) -> np.ndarray:
-    mixed = linear @ reference.kOpsinAbsorbanceMatrix.reshape(3, 3).T.astype(np.float32)
-    bias = reference.kB0
-    mixed = np.cbrt(np.maximum(mixed + np.float32(bias), 0)) - np.float32(np.cbrt(bias))
-    return np.stack([(mixed[..., 0] - mixed[..., 1]) / 2, (mixed[..., 0] + mixed[..., 1]) / 2, mixed[..., 2]], axis=2)
-
-
-def _halved(linear: np.ndarray) -> np.ndarray:
-    height, width = linear.shape[:2]
-    linear = np.pad(linear, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return (linear[0::2, 0::2] + linear[1::2, 0::2] + linear[0::2, 1::2] + linear[1::2, 1::2]) / 4
-
-
-def _blur(planes: np.ndarray) -> np.ndarray:
-    planes = gaussian_filter1d(planes, 1.5, axis=2, mode="constant", truncate=3.33)
-    return gaussian_filter1d(planes, 1.5, axis=1, mode="reflect", truncate=3.33)
-
-
-def _last(planes: np.ndarray) -> np.ndarray:
-    return np.moveaxis(planes, 0, 2).astype(np.float64)
+def _image(pixels: np.ndarray) -> pyvips.Image:
+    height, width, bands = pixels.shape
+    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, "uchar")
+    return image.copy(interpretation="srgb")

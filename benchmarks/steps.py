@@ -9,18 +9,19 @@ the result too, which a run adds in the same worker.
 from __future__ import annotations
 
 import argparse
-import cProfile
 import os
-import pstats
+import signal
 import time
 from collections import defaultdict
 from pathlib import Path
+from types import FrameType
+from typing import Self
 
 from inputs import corpus_images, folder_images
 from measure import ours
 
 from imgshrink.core.model import Format, Recipe
-from imgshrink.engines.builtin import codecs, gif, jpeg, places, png, png_lossless, score, webp
+from imgshrink.engines.builtin import codecs, exact, gif, jpeg, places, png, png_lossless, score, webp
 from imgshrink.engines.builtin.gif import canvas, writer
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.looks import Looks
@@ -34,13 +35,17 @@ STEPS = {
     "encode": [jpeg.encoded, png.quantized, webp.encoded],
     "score": [score.Reference.score],
     "places": [places.PlaceScorer.scores],
+    "exact": [exact.ExactScorer.scores],
     "look": [Looks.measure],
     "recode": [jpeg.transcode, png_lossless.squeeze, png_lossless.rough],
     "compose": [canvas.Player.show, canvas.compare, canvas.Canvas.take],
     "write": [writer.write],
     "verify": [verify],
 }
-"""Functions of which none calls another one, except that what `decode` reads for `score` counts there."""
+"""Functions by step."""
+
+_INTERVAL = 0.001
+"""Seconds of processor time."""
 
 
 def main() -> None:
@@ -61,15 +66,12 @@ def main() -> None:
 
 
 def _line(format: Format, contents: list[bytes], recipe: Recipe, verified: bool) -> str:
-    profile = cProfile.Profile(time.process_time)
-    for data in contents:
-        profile.runcall(_treat, data, recipe, verified)
-    stats = pstats.Stats(profile)
-    total = stats.total_tt  # type: ignore[attr-defined]  # not in the stub
-    shares = _shares(stats)
-    cells = [f"{shares[step] / total:.0%}" if shares[step] else "" for step in STEPS]
-    rest = 1 - sum(shares.values()) / total
-    cells = [format.name, f"{total / sum(map(len, contents)) * 1e6:.2f}", *cells, f"{max(0, rest):.0%}"]
+    with Sampler() as sampler:
+        for data in contents:
+            _treat(data, recipe, verified)
+    cells = [f"{sampler.seconds[step] / sampler.total:.0%}" if sampler.seconds[step] else "" for step in STEPS]
+    rest = max(0.0, 1 - sum(sampler.seconds.values()) / sampler.total)
+    cells = [format.name, f"{sampler.total / sum(map(len, contents)) * 1e6:.2f}", *cells, f"{rest:.0%}"]
     return f"| {' | '.join(cells)} |"
 
 
@@ -82,18 +84,40 @@ def _treat(data: bytes, recipe: Recipe, verified: bool) -> None:
         verify(data, result, recipe, seen)
 
 
-def _shares(stats: pstats.Stats) -> defaultdict[str, float]:
-    """Return the seconds of each step."""
-    places = {
-        (function.__code__.co_filename, function.__code__.co_firstlineno, function.__code__.co_name): step
-        for step, functions in STEPS.items()
-        for function in functions
-    }
-    seconds: defaultdict[str, float] = defaultdict(float)
-    for place, (_, _, _, cumulative, _) in stats.stats.items():  # type: ignore[attr-defined]  # not in the stub
-        if place in places:
-            seconds[places[place]] += cumulative
-    return seconds
+class Sampler:
+    """Adds up the processor time of each step, of all threads: a profiler of calls would double some of them.
+
+    A signal comes after each millisecond of processor time; what was used since the one before counts for the
+    innermost step that runs.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0.0
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._last = 0.0
+        self._steps = {function.__code__: step for step, functions in STEPS.items() for function in functions}
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._last = time.process_time()
+        signal.signal(signal.SIGPROF, self._sample)
+        signal.setitimer(signal.ITIMER_PROF, _INTERVAL, _INTERVAL)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        self._sample(0, None)
+
+    def _sample(self, _: int, frame: FrameType | None) -> None:
+        now = time.process_time()
+        spent, self._last = now - self._last, now
+        self.total += spent
+        while frame is not None:
+            if step := self._steps.get(frame.f_code):
+                self.seconds[step] += spent
+                return
+            frame = frame.f_back
 
 
 if __name__ == "__main__":

@@ -29,9 +29,9 @@ SIZES = ((1400, 900), (390, 844))
 SCHEMES = ("light", "dark")
 TALLEST = 5000
 SHOW_ALL = """
-const all = document.createElement("style");
-all.textContent = "* { content-visibility: visible !important }";
-document.head.append(all);
+const all = new CSSStyleSheet();
+all.replaceSync("* { content-visibility: visible !important }");
+document.adoptedStyleSheets = [...document.adoptedStyleSheets, all];
 """
 SHOWN = ("argocd/zitadel-application-2.png", "pnp/ViewPicker1.PNG", "frigate/bottom-center.jpg", "wled/pic44.jpg")
 

@@ -38,7 +38,7 @@ CLASH = (
     "Material's optimize plugin is on as well: %s files are left to it in this build. "
     "Take `optimize` out of the plugins in mkdocs.yml, or set its `enabled: false`"
 )
-SLOW = 30.0
+SLOW, RETRY = 30.0, "the next build tries again"
 
 log = logging.getLogger("mkdocs.plugins.imgshrink")
 
@@ -135,14 +135,15 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         from .session import Session
 
         with Session(self._settings) as session:
-            retry = "the next build tries again"
-            progress = ProgressReporter(self._settings, self._info, session.spending, retry=retry)
+            progress = ProgressReporter(self._settings, self._info, session.spending, retry=RETRY)
             sources = list(self._sources(config, session))
             fresh = not self._serving and "CI" in os.environ and not session.local_cache.info().entries
             run = session.run(sources, destination=in_build, observer=progress, in_place=False, known_only=known_only)
             outcomes = list(progress.counted(run))
             summary = progress.summary(outcomes, excluded=self._excluded)
             previews = session.previews(outcomes, self._info)
+            if self._settings.report is not None or log.isEnabledFor(logging.DEBUG):
+                outcomes = self._widths(config, outcomes, sources)
             pages = self._rewrite(config, session)
             others: list[str | Note] = [*session.selection.notes(), *session.notes()]
         environ = {} if self._serving else os.environ
@@ -158,6 +159,16 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         self._report(progress, outcomes, summary, [*others, *unpublished], fresh=fresh, pages=pages)
         if self._settings.report is not None and not unpublished:
             self._info(messages.report_written(relative_name(self._settings.report, _folder(config))))
+
+    def _widths(self, config: MkDocsConfig, outcomes: list[Outcome], sources: list[Source]) -> list[Outcome]:
+        """Find the images that are much wider than pages show them; `mkdocs build --verbose` names them."""
+        from .pages.widths import with_widths
+        from .report.messages import wider
+
+        found = with_widths(outcomes, sources, Path(config.site_dir), config.site_url or "")
+        for row in filter(lambda row: row.wider, found):
+            log.debug("imgshrink: %s", wider(row))
+        return found
 
     def _rewrite(self, config: MkDocsConfig, session: Session) -> PagesSummary | None:
         """Rewrite the pages of the built site, after all other plugins; None where the settings ask for nothing.

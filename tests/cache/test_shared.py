@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from caches import DONE, KEY, LARGE, NOTHING, NOW, OTHER, REFUSED, SMALL, make
+from caches import DONE, KEY, LARGE, NOTHING, NOW, OTHER, REFUSED, SMALL, make, rows, stored_in
 from imgshrink.cache import shared
+from imgshrink.cache.push import push
 from imgshrink.cache.shared import SAMPLE, announcement, name_of
 from imgshrink.cache.shelf import Trouble
+from imgshrink.core.errors import Unwritable
 from imgshrink.core.keys import content_hash, done_key
 from imgshrink.core.model import Entry, Verdict
 from shelves import PUBLIC, SIGNER, STRANGER, Shelved, blob, tiered
@@ -239,6 +241,25 @@ def test_access_refused(tmp_path: Path) -> None:
     assert cache.summary() == "access refused, went on without it (status 403)"
 
 
+def test_the_first_writer_may_not_list_names(tmp_path: Path) -> None:
+    """S3 refuses what is not there to a writer that may not list names: it writes all the same, and is found."""
+    shelf = Shelved()
+
+    def refuse_what_is_not_there(name: str) -> None:
+        if not shelf.calls["put"]:
+            raise Trouble("status 403", refused=True)
+
+    shelf.before = refuse_what_is_not_there
+    writer = tiered(tmp_path / "first", shelf, signer=SIGNER)
+    writer.prefetch(wanted(KEY), {})
+    writer.put(KEY, SMALL)
+    writer.close()
+    assert writer.summary() == "1 added"
+    reader = tiered(tmp_path / "second", shelf)
+    reader.prefetch(wanted(KEY), {})
+    assert reader.get(KEY) == SMALL
+
+
 def test_refused_names_are_not_there(tmp_path: Path) -> None:
     """Once a key has announced itself, 403 is what S3 says for names that are not there and may not be listed."""
     shelf = Shelved(raising(Trouble("status 403", refused=True), after=1))
@@ -396,3 +417,27 @@ def test_too_many_results_on_their_way(tmp_path: Path, monkeypatch: pytest.Monke
     added = len(shelf.blobs) - 1
     assert shared.WRITERS <= added + 1 <= shared.WRITERS + 6
     assert cache.summary() == f"{len(KEYS) - added} not added in time, {added} added"
+
+
+def test_push_ends_with_the_first_trouble(tmp_path: Path) -> None:
+    """What can't be written ends a push, with the reason; nothing is begun after it."""
+    local = make(tmp_path)
+    for key in KEYS:
+        local.put(key, SMALL)
+    shelf = Shelved(raising(Trouble("status 503"), after=10))
+    with pytest.raises(Unwritable, match="the shared cache can't be written: status 503"):
+        push(local, shelf, SIGNER)
+    assert 10 < shelf.calls["put"] <= 10 + shared.WRITERS
+
+
+def test_a_broken_cache_holds_nothing(tmp_path: Path) -> None:
+    """A cache that can't be read holds nothing, and says so once; one that is only read holds what it has."""
+    stored_in(tmp_path)
+    assert make(tmp_path, writable=False).holds(KEY)
+    assert not make(tmp_path, writable=False).holds(KEYS[0])
+    cache = make(tmp_path)
+    assert cache.holds(KEY)
+    cache._store.close()
+    rows(tmp_path, "DROP TABLE Cache")
+    assert not cache.holds(KEY)
+    assert len(cache.notes()) == 1

@@ -14,13 +14,17 @@ import pytest
 from imgshrink.cache.local import LocalCache
 from imgshrink.cli.doctor import SECTIONS, examine_all
 from imgshrink.cli.doctor.conflicts import neighbours
+from imgshrink.cli.doctor.settings import account
 from imgshrink.cli.explain import describe
+from imgshrink.cli.values import in_words
 from imgshrink.core.keys import cache_key, content_hash, done_key
-from imgshrink.core.model import Entry, Recipe, Verdict
+from imgshrink.core.model import Entry, Recipe, VariantRequest, Verdict
+from imgshrink.files.destinations import in_build as in_build_destination
 from imgshrink.image.limits import VERIFY_VERSION
 from imgshrink.session import Session
 from imgshrink.settings.load import load
 from places import IMAGES
+from sample_images import saved, screen
 
 
 @pytest.fixture
@@ -79,6 +83,32 @@ def test_output_without_a_mark(photo: Path, session: Session) -> None:
     """An output of ours that lost its mark is known as such."""
     session.cache.put(done_key(content_hash(photo.read_bytes())), Entry(Verdict.DONE, engine="builtin", quality=80))
     assert row("result", photo, session) == "an output of imgshrink (builtin)"
+
+
+@pytest.mark.slow
+def test_variant(tmp_path: Path, session: Session) -> None:
+    """A variant that builds know is told, also of an image that is shrunk in place; an unknown one has no row."""
+    source = tmp_path / "a.png"
+    source.write_bytes(saved(screen(), "PNG"))
+    published = Path(shutil.copy(source, tmp_path / "published.png"))
+    in_build = [replace(session.selection.source(published, "a.png"), path=published)]
+    list(session.run(in_build, destination=in_build_destination, in_place=False))
+    assert not any(line.strip().startswith("variant") for line in describe(source, session))
+    session.variants([VariantRequest(published, source, 1)])
+    assert "smaller than the published image, the same pixels" in row("variant", source, session)
+    session.optimize([source])
+    assert not any(line.strip().startswith("variant") for line in describe(source, session))
+    session.variants([VariantRequest(source, source, 1)])
+    assert row("variant", source, session).startswith("WEBP, ")
+
+
+def test_no_variant(tmp_path: Path, session: Session) -> None:
+    """That an image has no variant is told."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(saved(screen().crop((0, 0, 64, 48)), "JPEG", quality=100))
+    with Session(replace(session.settings, quality=100)) as lossless:
+        lossless.variants([VariantRequest(path, path, 1)])
+        assert row("variant", path, lossless) == "none: it would not be small enough"
 
 
 def test_engine_that_may_not_be_asked(photo: Path, tmp_path: Path) -> None:
@@ -270,3 +300,18 @@ def test_source_of_a_site_is_no_alarm(tmp_path: Path, photo: Path) -> None:
     """For users of the plugin an image of the docs stays as it is; builds publish its result."""
     with Session(replace(load(tmp_path, environ={}), docs=tmp_path, site=tmp_path)) as session:
         assert row("state", photo, session) == "a source of the site, left as it is: builds publish the result"
+
+
+def test_doctor_says_which_proxy_is_used(tmp_path: Path) -> None:
+    """A proxy is named by its source and never with its password; one for any program alone is said not to be used."""
+    mine = {"TINYJPG_API_KEY": "tj_0123456789", "XDG_CONFIG_HOME": str(tmp_path)}
+    for more, line in (
+        ({"TINYJPG_PROXY": "http://me:word@p:1"}, "connections go through a proxy (TINYJPG_PROXY)"),
+        ({"HTTPS_PROXY": "http://p:1"}, "HTTPS_PROXY is not used: TINYJPG_PROXY names a proxy for the API"),
+    ):
+        environ = mine | more
+        with Session(load(tmp_path, environ=environ)) as session:
+            lines = list(account(session, tmp_path, environ))
+            assert line in lines
+            assert "word" not in "".join(lines) + repr(session.settings)
+            assert in_words(session.settings, "proxy") == ("hidden" if "@" in session.settings.proxy else "")

@@ -16,7 +16,7 @@ import yaml
 
 from places import IMAGES, PICTURES, ROOT
 from real_tools import BIN, git, make_repository
-from transcript import Step, Typist, follow, masked, read, write
+from transcript import Typist, follow, masked, read, write
 
 JOURNEYS = Path(__file__).parent / "journeys"
 QUICK = {"ci-check", "windows-and-macos"}
@@ -114,4 +114,17 @@ def test_a_changed_word_is_a_difference() -> None:
     assert masked(line) == masked(line.replace("20", "21").replace("33", "5").replace("2.6 s", "12.0 s"))
     for old, new in (("smaller", "less"), ("3 shrunk", "4 shrunk"), ("0 uploads", "1 upload")):
         assert masked(line) != masked(line.replace(old, new))
-    assert Step((), "ls", "a\n[exit 1]") != Step((), "ls", "a")
+    assert masked("a\n[exit 1]") != masked("a")
+
+
+def test_what_is_made_up_is_passed_over() -> None:
+    """Keys, temporary folders, hashes and dates differ from run to run, and are no difference."""
+    for one, other in (
+        ("only now: imgshrink_b01755514ebd_YE-x_1 x", "only now: imgshrink_203c78f1f6a7_-IU x"),
+        ("/tmp/imgshrink-compare-mr55ycs6/compare.html", "/tmp/imgshrink-compare-tz60jv_t/compare.html"),
+        ("to /x/patch1795804261-14864.", "to /x/patch1-2."),
+        ("month 2026-11, accepted 2", "month 2027-01, accepted 2"),
+        ("[main 0fe72d3] A", "[main 1234567] A"),
+        ('"url":"http://h/direct-file/original/6bf0.jpg"', '"url":"http://h/direct-file/original/77aa.jpg"'),
+    ):
+        assert masked(one) == masked(other)

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import pytest
 from PIL import Image
 
-from broken_servers import BROKEN, Reply, broken, status
+from broken_servers import BROKEN, Reply, broken, hangs, status
 from caches import DONE, KEY, NOTHING, OTHER, SMALL, make
 from command import called, started
 from fakes import Deflate, png, same_rows
@@ -26,6 +26,7 @@ from imgshrink.files.locks import FileLocks
 from imgshrink.pipeline.variants import VariantRules, Variants
 from imgshrink.settings.load import load
 from places import IMAGES
+from real_tools import build, lines, make_site
 from shelves import PUBLIC, SECRET, SIGNER, STRANGER
 
 PUSH = {"GITHUB_ACTIONS": "true", "CI": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF_PROTECTED": "true"}
@@ -36,7 +37,8 @@ WITH_SECRET = {"IMGSHRINK_SHARED_SECRET": SECRET}
 class Machine:
     """A home of its own with a project of one image, and what a run there says."""
 
-    def __init__(self, folder: Path, address: str, **environ: str) -> None:
+    def __init__(self, folder: Path, address: str, *, frontend: str = "command", **environ: str) -> None:
+        self.frontend = frontend
         self.image = folder / "project" / "a.png"
         self.image.parent.mkdir(parents=True)
         self.image.write_bytes(png())
@@ -50,7 +52,7 @@ class Machine:
 
     def session(self) -> Session:
         """A session with an engine that counts, and costs little."""
-        session = Session(load(self.image.parent, environ=self.environ))
+        session = Session(load(self.image.parent, environ=self.environ, frontend=self.frontend))
         session.__dict__["engines"] = [self.engine]
         return session
 
@@ -58,7 +60,9 @@ class Machine:
         """Shrink the image in place."""
         with self.session() as session, patch("imgshrink.worker_tasks.remote_verify", lambda workers: same_rows):
             (outcome,) = session.optimize(self.image)
-            self.said = [note.text for note in session.notes()]
+            notes = session.notes()
+        assert not any(note.failure for note in notes)
+        self.said = [note.text for note in notes]
         assert outcome.status is Status.OPTIMIZED
         return outcome
 
@@ -111,6 +115,14 @@ def test_two_machines(machine: Callable[..., Machine], bucket: Path) -> None:
     assert sorted(path.name for path in second.cache.iterdir()) == ["shared"]
 
 
+def test_a_session_waits_for_what_it_shares(machine: Callable[..., Machine], bucket: Path) -> None:
+    """Results on their way when a `with` block ends arrive, whether or not its notes are asked for."""
+    writer = machine("writer", **WITH_SECRET)
+    with patch("imgshrink.worker_tasks.remote_verify", lambda workers: same_rows), writer.session() as session:
+        session.optimize(writer.image)
+    assert len(objects(bucket)) == 2
+
+
 def test_the_same_bytes_without_it(machine: Callable[..., Machine], tmp_path: Path) -> None:
     """What is published is the same with and without a shared cache."""
     with_tier = machine("with", **WITH_SECRET)
@@ -161,17 +173,23 @@ def test_no_key(machine: Callable[..., Machine]) -> None:
     ]
 
 
-def test_without_the_packages(machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("frontend", "cure"),
+    [
+        ("command", "pip install 'imgshrink[shared]'"),
+        ("hook", "additional_dependencies: [obstore, cryptography] in .pre-commit-config.yaml"),
+    ],
+)
+def test_without_the_packages(
+    machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch, frontend: str, cure: str
+) -> None:
     """Where the extra is not installed, the run says what to install and goes on."""
     for name in ("imgshrink.cache.shelf", "imgshrink.cache.shared", "imgshrink.cache.signature"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "obstore", None)
-    bare = machine("bare")
+    bare = machine("bare", frontend=frontend)
     bare.run()
-    assert bare.said == [
-        "shared_url is set, and obstore is not installed: pip install 'imgshrink[shared]'; "
-        "went on without the shared cache"
-    ]
+    assert bare.said == [f"shared_url is set, and obstore is not installed: {cure}; went on without the shared cache"]
 
 
 def test_nothing_is_imported_without_an_address(tmp_path: Path) -> None:
@@ -193,7 +211,7 @@ def test_broken_servers(reply: Reply, line: str, tmp_path: Path, monkeypatch: py
     for number in range(3):
         (tmp_path / f"{number}.png").write_bytes(png(number))
     with broken(reply) as server:
-        environ = {"IMGSHRINK_SHARED_URL": server.url, "IMGSHRINK_SHARED_KEY": PUBLIC, **WITH_SECRET}
+        environ = {"IMGSHRINK_SHARED_URL": server.url, "IMGSHRINK_SHARED_KEY": PUBLIC}
         done = called("optimize", "--strict", ".", cwd=tmp_path, environ=environ)
         assert done.returncode == 0
         assert f"shared cache: {line}\n" in done.stderr
@@ -235,6 +253,27 @@ def test_real_codecs(tmp_path: Path) -> None:
         assert f"shared cache: {said}\n" in done.stderr
     first, second = ((tmp_path / name / "photo.jpg").read_bytes() for name in ("first", "second"))
     assert first == second
+
+
+@pytest.mark.slow
+def test_builds(tmp_path: Path) -> None:
+    """Two strict builds on two machines publish the same; a third one, whose shared cache hangs, publishes it too."""
+    site = make_site(tmp_path, {"photo.jpg": IMAGES / "photo.jpg"})
+    with broken(hangs) as server:
+        machines = {
+            "first": ({"IMGSHRINK_SHARED_URL": (tmp_path / "bucket").as_uri(), **WITH_SECRET}, "2 added"),
+            "second": ({"IMGSHRINK_SHARED_URL": (tmp_path / "bucket").as_uri()}, "2 found, 0 not there"),
+            "third": ({"IMGSHRINK_SHARED_URL": server.url}, "not answering, went on without it (time-out)"),
+        }
+        for name, (environ, said) in machines.items():
+            home = {variable: str(tmp_path / name) for variable in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")}
+            environ = {**home, "IMGSHRINK_SHARED_KEY": PUBLIC, **environ}
+            done = build(site, "--strict", "--site-dir", str(tmp_path / f"site {name}"), environ=environ)
+            assert done.returncode == 0, done.stdout
+            assert any(f"shared cache: {said}" in line for line in lines(done)), done.stdout
+        assert len(server.requests) == 1
+    published = [next((tmp_path / f"site {name}").rglob("photo.jpg")).read_bytes() for name in machines]
+    assert published[0] == published[1] == published[2] != (IMAGES / "photo.jpg").read_bytes()
 
 
 @pytest.fixture
@@ -318,7 +357,8 @@ def test_doctor(machine: Callable[..., Machine], bucket: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [(403, "refuses access (status 403)"), (503, "does not answer (status 503)")]
+    ("code", "words"),
+    [(403, "refuses access, or holds nothing yet (status 403)"), (503, "does not answer (status 503)")],
 )
 def test_doctor_without_an_answer(tmp_path: Path, code: int, words: str) -> None:
     """The doctor tells a refusal from a server that does not work."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imgshrink.image.metadata import read_metadata
-from imgshrink.pixels.icc import channels
+from imgshrink.pixels.color import channels
 from places import IMAGES
 
 

@@ -9,15 +9,17 @@ import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgshrink.core.model import Recipe
+from imgshrink.core.model import Format, Recipe
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.compare import measure
 from imgshrink.pixels.difference import Difference, Place
 from imgshrink.pixels.looks import Looks
+from imgshrink.pixels.tolerance import structure_limits
 from imgshrink.pixels.verify import Accept, Refuse, verify
 from places import IMAGES
 
 SIZE = (40, 30)
+LIMITS = structure_limits(80, Format.PNG)
 
 
 def image(data: bytes, bands: int = 3) -> pyvips.Image:
@@ -34,12 +36,12 @@ def flat(*pixel: int) -> pyvips.Image:
 def test_a_pair_is_recalled() -> None:
     """What was measured is recalled, also after a dump; the other way round it is another pair."""
     looks, one, other = Looks(), flat(10, 20, 30), flat(10, 20, 90)
-    found = looks.measure(one, other)
-    assert found == measure(one, other) != Difference()
+    found = looks.measure(one, other, LIMITS)
+    assert found == measure(one, other, LIMITS) != Difference()
     for known in (looks, Looks(looks.dump())):
-        assert known.recall(one, other) == found
-        assert known.recall(other, one) is None
-    assert Looks().recall(one, other) is None
+        assert known.recall(one, other, LIMITS) == found
+        assert known.recall(other, one, LIMITS) is None
+    assert Looks().recall(one, other, LIMITS) is None
 
 
 @settings(deadline=None, max_examples=40)
@@ -47,28 +49,28 @@ def test_a_pair_is_recalled() -> None:
 def test_another_pixel_is_another_pair(at: int, value: int) -> None:
     """One sample that differs by anything is enough."""
     looks, samples = Looks(), bytearray(40 * 30 * 3)
-    looks.measure(flat(0, 0, 0), flat(9, 9, 9))
+    looks.measure(flat(0, 0, 0), flat(9, 9, 9), LIMITS)
     samples[at] = value
-    assert looks.recall(image(bytes(samples)), flat(9, 9, 9)) is None
-    assert looks.recall(flat(0, 0, 0), image(bytes(samples))) is None
+    assert looks.recall(image(bytes(samples)), flat(9, 9, 9), LIMITS) is None
+    assert looks.recall(flat(0, 0, 0), image(bytes(samples)), LIMITS) is None
 
 
 def test_what_nobody_sees_is_the_same_pair() -> None:
     """An alpha channel that is opaque everywhere, and colours under full transparency, make no difference."""
     looks, other = Looks(), flat(10, 20, 30)
-    found = looks.measure(flat(50, 60, 70), other)
-    assert looks.recall(flat(50, 60, 70, 255), flat(10, 20, 30, 255)) == found
-    assert looks.recall(flat(50, 60, 70, 254), other) is None
-    clear = looks.measure(flat(1, 2, 3, 0), flat(5, 5, 5, 255))
-    assert looks.recall(flat(0, 0, 0, 0), flat(5, 5, 5)) == clear
+    found = looks.measure(flat(50, 60, 70), other, LIMITS)
+    assert looks.recall(flat(50, 60, 70, 255), flat(10, 20, 30, 255), LIMITS) == found
+    assert looks.recall(flat(50, 60, 70, 254), other, LIMITS) is None
+    clear = looks.measure(flat(1, 2, 3, 0), flat(5, 5, 5, 255), LIMITS)
+    assert looks.recall(flat(0, 0, 0, 0), flat(5, 5, 5), LIMITS) == clear
 
 
 def test_another_size_is_another_pair() -> None:
     """The same samples in rows of another length are another image."""
     looks = Looks()
     wide, tall = (pyvips.Image.black(*size, bands=3).copy(interpretation="srgb") for size in ((6, 4), (4, 6)))
-    looks.measure(wide, wide)
-    assert looks.recall(tall, tall) is None
+    looks.measure(wide, wide, LIMITS)
+    assert looks.recall(tall, tall, LIMITS) is None
 
 
 def test_verify_believes_looks_at_the_same_pixels_only() -> None:
@@ -80,7 +82,7 @@ def test_verify_believes_looks_at_the_same_pixels_only() -> None:
     padded = original + bytes(len(candidate))
     assert isinstance(verify(padded, candidate, Recipe(80)), Refuse)
     looks = Looks()
-    looks.measure(decoded, decoded)
+    looks.measure(decoded, decoded, LIMITS)
     assert isinstance(verify(padded, candidate, Recipe(80), looks), Refuse)
     shown = pyvips.Image.pngload_buffer(candidate).copy_memory()
     (pair,) = json.loads(Looks.dump(_measured(decoded, shown)))
@@ -93,7 +95,7 @@ def test_verify_believes_looks_at_the_same_pixels_only() -> None:
 
 def _measured(one: pyvips.Image, other: pyvips.Image) -> Looks:
     looks = Looks()
-    looks.measure(one, other)
+    looks.measure(one, other, LIMITS)
     return looks
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 import pyvips
 
+from imgshrink.core.model import Format
 from imgshrink.pixels import looks
 from imgshrink.pixels.compare import measure
 from imgshrink.pixels.difference import Difference
 from imgshrink.pixels.looks import Looks
+from imgshrink.pixels.tolerance import structure_limits
 
 WIDTH, HEIGHT = 24, 40
+LIMITS = structure_limits(80, Format.PNG)
 
 
 def image(bands: int = 3, changed: dict[int, int] | None = None, width: int = WIDTH) -> pyvips.Image:
@@ -32,26 +35,26 @@ def strips(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 def test_remembered() -> None:
     """A pair that was measured is recalled with all that was found, in another process too."""
     known, other = Looks(), image(changed=dict.fromkeys(range(900), 180))
-    found = known.measure(image(), other)
-    assert found == measure(image(), other)
+    found = known.measure(image(), other, LIMITS)
+    assert found == measure(image(), other, LIMITS)
     assert found.places
-    assert known.recall(image(), other) == found
-    assert Looks(known.dump()).recall(image(), other) == found
+    assert known.recall(image(), other, LIMITS) == found
+    assert Looks(known.dump()).recall(image(), other, LIMITS) == found
     assert Looks(known.dump()).dump() == known.dump()
 
 
 def test_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same pair is measured once."""
     known = Looks()
-    first = known.measure(image(), image(changed={5: 90}))
+    first = known.measure(image(), image(changed={5: 90}), LIMITS)
     monkeypatch.setattr(looks, "measure", lambda *_: Difference(worst=99))
-    assert known.measure(image(), image(changed={5: 90})) == first
-    assert known.measure(image(), image(changed={5: 91})).worst == 99
+    assert known.measure(image(), image(changed={5: 90}), LIMITS) == first
+    assert known.measure(image(), image(changed={5: 91}), LIMITS).worst == 99
 
 
 def test_nothing_known() -> None:
     """Where nothing is known nothing is recalled, and what is no look is an error."""
-    assert Looks().recall(image(), image()) is None
+    assert Looks().recall(image(), image(), LIMITS) is None
     with pytest.raises(ValueError):
         Looks(b"junk")
 
@@ -60,25 +63,35 @@ def test_nothing_known() -> None:
 def test_another_pixel_is_another_pair(place: int) -> None:
     """One bit of one sample of either image makes another pair, and so does the order of the two."""
     known, other = Looks(), image(changed={9: 120})
-    known.measure(image(), other)
-    assert known.recall(image(changed={place: 101}), other) is None
-    assert known.recall(image(), image(changed={9: 120, place: 101})) is None
-    assert known.recall(other, image()) is None
+    known.measure(image(), other, LIMITS)
+    assert known.recall(image(changed={place: 101}), other, LIMITS) is None
+    assert known.recall(image(), image(changed={9: 120, place: 101}), LIMITS) is None
+    assert known.recall(other, image(), LIMITS) is None
+
+
+def test_other_limits() -> None:
+    """What was measured within some limits says nothing of stricter ones, nor of another format's."""
+    known, other = Looks(), image(changed=dict.fromkeys(range(900), 108))
+    known.measure(image(), other, LIMITS)
+    for limits in (structure_limits(90, Format.PNG), structure_limits(80, Format.JPEG)):
+        assert known.recall(image(), other, limits) is None
+        assert known.measure(image(), other, limits) == measure(image(), other, limits)
+    assert known.recall(image(), other, LIMITS) is not None
 
 
 def test_another_shape_is_another_pair() -> None:
     """The same samples in rows of another length are another image."""
     known = Looks()
-    known.measure(image(), image())
-    assert known.recall(image(width=WIDTH // 2), image(width=WIDTH // 2)) is None
+    known.measure(image(), image(), LIMITS)
+    assert known.recall(image(width=WIDTH // 2), image(width=WIDTH // 2), LIMITS) is None
 
 
 def test_what_shows() -> None:
     """Alpha that is opaque everywhere does not count, nor what is under full transparency; all other alpha does."""
     known = Looks()
-    known.measure(image(4, {3: 0}), image(4))
-    assert known.recall(image(4, {3: 0, 0: 7}), image()) is not None
-    assert known.recall(image(4, {3: 0, 4: 7}), image()) is None
-    assert known.recall(image(4, {3: 1}), image()) is None
-    assert known.recall(image(4, {3: 1, 0: 7}), image()) is None
-    assert known.recall(image(), image()) is None
+    known.measure(image(4, {3: 0}), image(4), LIMITS)
+    assert known.recall(image(4, {3: 0, 0: 7}), image(), LIMITS) is not None
+    assert known.recall(image(4, {3: 0, 4: 7}), image(), LIMITS) is None
+    assert known.recall(image(4, {3: 1}), image(), LIMITS) is None
+    assert known.recall(image(4, {3: 1, 0: 7}), image(), LIMITS) is None
+    assert known.recall(image(), image(), LIMITS) is None

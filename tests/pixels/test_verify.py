@@ -26,6 +26,7 @@ from imgshrink.image.limits import VERIFY_VERSION
 from imgshrink.image.metadata import graft, read_metadata, reduce
 from imgshrink.image.seal import seal
 from imgshrink.pixels.looks import Looks
+from imgshrink.pixels.tolerance import structure_limits
 from imgshrink.pixels.verify import VERSION, Accept, Judgement, NotSmaller, Refuse, verify
 from sample_images import animated, clip, colourful, cutout, deep_png, photo, saved, screen, srgb_profile, wide_profile
 from selection import costly, rest_slow
@@ -542,7 +543,7 @@ class TestAnimations:
         drawn, looks = clip(), Looks()
         for frame in drawn:
             shown = pyvips.Image.new_from_memory(frame.convert("RGB").tobytes(), *frame.size, 3, "uchar")
-            looks.measure(*[shown.copy(interpretation="srgb")] * 2)
+            looks.measure(*[shown.copy(interpretation="srgb")] * 2, structure_limits(80, Format.PNG))
         replaced = [*drawn[:2], ImageOps.invert(drawn[2].convert("RGB")), *drawn[3:]]
         original = film.original(drawn, [*self.TIMES]) + bytes(20_000)
         accepted(verify(original, film.candidate(drawn, [*self.TIMES]), LOSSY, looks))

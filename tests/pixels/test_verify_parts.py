@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 import pyvips
@@ -13,7 +13,7 @@ from imgshrink.image.metadata import Metadata, read_metadata
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.difference import Difference
 from imgshrink.pixels.interpretations import Interpretation, interpretations
-from imgshrink.pixels.tolerance import tolerance
+from imgshrink.pixels.tolerance import structure_limits, tolerance
 from imgshrink.pixels.verify import _finish, _look, _nearest, verify
 from sample_images import animated, clip, photo, saved, wide_profile
 
@@ -63,11 +63,11 @@ def images(*levels: int) -> Iterator[tuple[pyvips.Image, pyvips.Image]]:
 def test_stops_when_no_frame_can_help(recipe: Recipe) -> None:
     """After the first frame that is refused no other is drawn; before that every one is."""
     frames = images(0, 90, 0, 0)
-    (look,) = _look(frames, Metadata(), [CAME], recipe, Format.GIF, moving=True)
+    (look,) = _look(frames, Metadata(), [CAME], recipe, Format.GIF)
     assert look.excess(recipe.quality, Format.GIF) > 1
     assert len(list(frames)) == 2
     frames = images(0, 0, 0, 0)
-    assert _look(frames, Metadata(), [CAME, CAME], recipe, Format.GIF, moving=True) == [Difference(), Difference()]
+    assert _look(frames, Metadata(), [CAME, CAME], recipe, Format.GIF) == [Difference(), Difference()]
     assert list(frames) == []
 
 
@@ -78,8 +78,11 @@ class Known:
         self._look = look
         self.asked = 0
 
-    def recall(self, reference: pyvips.Image, candidate: pyvips.Image) -> Difference | None:
+    def recall(
+        self, reference: pyvips.Image, candidate: pyvips.Image, limits: Mapping[str, float]
+    ) -> Difference | None:
         """Count."""
+        assert limits == structure_limits(80, Format.PNG)
         assert (reference.width, reference.height) == (candidate.width, candidate.height)
         self.asked += 1
         return self._look

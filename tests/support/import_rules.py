@@ -21,7 +21,7 @@ INSIDE = {
     "worker_tasks": ("core", "image", "workers", "pixels", "engines.builtin"),
     "selection": ("core", "settings", "files"),
     "shared_tier": ("core", "image", "settings", "cache"),
-    "variants": ("core", "files", "pipeline", "engines.builtin", "worker_tasks", "session"),
+    "variants": ("core", "files", "pipeline", "engines.builtin", "report", "worker_tasks", "session"),
     "session": (
         *("core", "image", "workers", "settings", "pixels", "files", "cache", "engines", "engines.builtin"),
         *("engines.hosted", "report", "pipeline", "worker_tasks", "selection", "variants", "shared_tier"),
@@ -43,6 +43,7 @@ BEYOND = {
     "cli.usage": ("engines.hosted.quota",),  # reads the quota
     "cli.cache": ("cache", "shared_tier"),  # makes keys, and writes to the shared cache
     "cli.doctor.shared": ("cache", "shared_tier"),  # looks at the shared cache
+    "cli.explain": ("variants",),  # what is known of one
     "engines.hosted.http": ("",),  # the version, for the User-Agent
 }
 
@@ -77,7 +78,7 @@ WHOLLY_COVERED = (
     "core",
     "image",
     "pipeline",
-    "pixels.icc",
+    "pixels.color",
     "pixels.tolerance",
     "pixels.difference",
     "pixels.interpretations",

@@ -18,13 +18,15 @@ PROSE = "-- "
 SERVER = "listening on "
 _UNIT = r"(?:bytes?|[kMG]B|KiB|MiB|GiB|%|s|min|h|ms|seconds?|x)"
 MEASURED = [
+    (re.compile(r"imgshrink_[0-9a-f]{12}_[\w-]+|(?<=imgshrink-compare-)\w+|(?<=/patch)\d+-\d+"), "#"),
+    (re.compile(r"(?<=/direct-file/)[\w./-]+"), "#"),
     (re.compile(rf"\d+(?:[.,]\d+)* ?(?={_UNIT}\b)|\d+(?:\.\d+)? %"), "# "),
-    (re.compile(r"\b[0-9a-f]{7,64}\b|\b\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|\+00:00))?|\b\d{4,}\b"), "#"),
-    (re.compile(r"(?<=\")(?:[\w-]{16,})(?=\.\w+\")|(?<=/direct-file/)\S+?(?=[\"\s])"), "#"),
-    (re.compile(r"(?<=imgshrink-)\w{8}(?=/)|(?<=imgshrink_)\w+"), "#"),
+    (re.compile(r"\b[0-9a-f]{7,64}\b|\b\d{4}-\d\d(?:-\d\d)?(?:T[\d:.]+(?:Z|\+00:00))?|\b\d{4,}\b"), "#"),
     (re.compile(r"\b\d+\.\d+(?:\.\d+)*(?:rc\d+)?\b"), "#"),
     (re.compile(r"[ \t]+"), " "),
 ]
+"""Keys and names that are made up, addresses of results, sizes and times, hashes, dates and large numbers, versions."""
+
 PASSING = re.compile(r"imgshrink: \d+ of \d+ images?, .*")
 """Lines that come every ten seconds: a busy machine prints some."""
 

@@ -18,17 +18,21 @@ if TYPE_CHECKING:
     from .signature import Keyring, Signer
 
 FOLDER = "shared"
-MISSING = "shared_url is set, and {} is not installed: pip install 'imgshrink[shared]'"
+INSTALL = "pip install 'imgshrink[shared]'"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the settings say of the shared cache; `secret` and `login` are empty where there is none."""
+    """What the settings say of the shared cache; `secret` and `login` are empty where there is none.
+
+    `install` says how a person installs what it needs.
+    """
 
     url: str
     keys: tuple[str, ...] = ()
     secret: str = field(default="", repr=False)
     login: str = field(default="", repr=False)
+    install: str = INSTALL
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def open_parts(wanted: Wanted) -> Opened:
         from .shelf import Address, ObjectShelf
         from .signature import InvalidKey, Keyring, Signer
     except ImportError as error:
-        raise SettingsError(MISSING.format(error.name)) from None
+        raise SettingsError(f"shared_url is set, and {error.name} is not installed: {wanted.install}") from None
     try:
         signer = Signer(wanted.secret) if wanted.secret else None
         keys = wanted.keys or ((signer.public,) if signer else ())

@@ -161,7 +161,9 @@ class SharedCache:
         try:
             found = self._look(announcement(key_id), AROUND)
         except Trouble as trouble:
-            self._tally.close(tally.REFUSED if trouble.refused else tally.SILENT, str(trouble))
+            # S3 refuses what is not there where names may not be listed: the first writer finds out by writing.
+            if not (trouble.refused and self._signer):
+                self._tally.close(tally.REFUSED if trouble.refused else tally.SILENT, str(trouble))
             return False
         if isinstance(found, Doubt):
             self._tally.close(tally.FOREIGN, found.value)

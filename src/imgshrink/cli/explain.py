@@ -20,6 +20,7 @@ from ..report.quoting import quoted, shown
 from ..report.units import counted, share, size
 from ..session import Session
 from ..settings.credentials import API_URL
+from ..variants import known_variant
 from .explain_json import to_json, waits
 from .options import build_from, build_option, examples, json_option, settings_of
 from .output import info, print_result
@@ -79,6 +80,8 @@ def describe(path: Path, session: Session) -> Iterator[str]:
         yield _row("result", _result(seen, answer, session))
     yield _row("quality", f"{seen.source.recipe.quality} ({_sources(path, session, 'quality', 'overrides')})")
     yield _row("engines", f"{_engines(seen, session)} ({_sources(path, session, 'engine', 'overrides')})")
+    if known := _variant(path, seen, answer, session):
+        yield _row("variant", known)
     yield from _undo(path, seen, session)
 
 
@@ -147,6 +150,19 @@ def _is_enough(seen: Inspected, entry: Entry, settings: Settings) -> bool:
     policy = Policy(settings.min_saving, settings.min_size, settings.seal, in_place=True)
     status, _ = decide(seen, read(seen.source.path), entry, policy, complete=True)
     return status is Status.OPTIMIZED
+
+
+def _variant(path: Path, seen: Inspected, answer: Resolution | None, session: Session) -> str:
+    """Return what is known of the modern variant beside what a build publishes of the file, "" for nothing."""
+    try:
+        data = read(path)
+    except Unreadable:
+        return ""
+    published, entry = data, answer.entry if answer is not None else None
+    if seen.state is State.OPEN and entry is not None:
+        policy = Policy(session.settings.min_saving, session.settings.min_size, session.settings.seal)
+        _, published = decide(seen, data, entry, policy, complete=True)
+    return known_variant(session, data, published, seen.source.recipe.quality)
 
 
 def _sources(path: Path, session: Session, *names: str) -> str:

@@ -194,7 +194,7 @@ class Outcome:
     `engine` names who answered, "" where nobody was asked. `reason` is for people, one line, "" for OPTIMIZED: a
     `Reason`, or what an engine or verify said. `sealed` is the quality of the seal that the file came with, if it is
     shrunk already, else 0. `dropped`: the file has lost what it carried for other programs, as was
-    asked for.
+    asked for. `wider`: how many times wider than shown the image is, 0 where the pages do not say.
     """
 
     path: str
@@ -207,6 +207,7 @@ class Outcome:
     reason: str = ""
     dropped: bool = False
     sealed: int = 0
+    wider: float = 0.0
 
 
 @dataclass(frozen=True)

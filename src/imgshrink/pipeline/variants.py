@@ -105,29 +105,37 @@ class Variants:
             if entry is None:
                 unknown.append(image)
             else:
-                _place(found, image, _unpacked(entry.data))
+                _place(found, image, variant_of(entry))
         if not known_only:
             for image, variant in self._made(unknown, waiting):
                 _place(found, image, variant)
         return found
 
+    def known(self, original: bytes, published: bytes, quality: int) -> Entry | None:
+        """Return what the cache knows of the variant of a published image, None for nothing; see `variant_of`."""
+        image = self._image(original, published, quality)
+        return None if image is None else self._known(image)
+
     def _inspected(self, request: VariantRequest) -> _Image | None:
-        """Return what the files of a request say, None where no variant is possible, or none can gain enough."""
-        data = _content(request.published)
-        info = sniff(data)
-        if info is None or why_none(data) or len(data) <= needed(len(data), self._rules.saving):
+        image = self._image(_content(request.original), _content(request.published), self._quality(request))
+        return None if image is None else _with(image, (request,))
+
+    def _image(self, original: bytes, published: bytes, quality: int) -> _Image | None:
+        """Return what the bytes say, None where no variant is possible, or none can gain enough."""
+        rules, size = self._rules, len(published)
+        info = sniff(published)
+        if info is None or why_none(published) or size <= needed(size, rules.saving):
             return None
-        original = content_hash(source) if (source := _content(request.original)) else ""
-        digest, quality, rules = content_hash(data), self._quality(request), self._rules
-        key = variant_key(original, digest, Recipe(quality), rules.fingerprint, rules.formats, rules.saving)
-        return _Image(key, digest, original, info, len(data), quality, (request,))
+        source, digest = content_hash(original) if original else "", content_hash(published)
+        key = variant_key(source, digest, Recipe(quality), rules.fingerprint, rules.formats, rules.saving)
+        return _Image(key, digest, source, info, size, quality, ())
 
     def _known(self, image: _Image) -> Entry | None:
         """Return the entry of a variant, or of none; one that is no variant of the image is a miss."""
         entry = self._cache.get(image.key)
         if entry is None or entry.verdict is not Verdict.VARIANT or not entry.data:
             return entry if entry is not None and entry.verdict is Verdict.VARIANT else None
-        variant = _unpacked(entry.data)
+        variant = variant_of(entry)
         return entry if variant is not None and fits(variant, image.info) else None
 
     def _made(
@@ -147,7 +155,7 @@ class Variants:
                 for future in done:
                     image, error = running.pop(future), future.exception()
                     if error is None and (entry := future.result()) is not None:
-                        yield image, _unpacked(entry.data)
+                        yield image, variant_of(entry)
                 if waiting is not None:
                     waiting()
         except BaseException:
@@ -207,6 +215,11 @@ def _packed(variant: Variant) -> bytes:
     """Return the variant as the data of an entry: a line with its format and score, and its bytes."""
     score = "-" if variant.score is None else f"{max(0.0, variant.score):.1f}"
     return f"{variant.suffix[1:]} {score}\n".encode() + variant.data
+
+
+def variant_of(entry: Entry) -> Variant | None:
+    """Return the variant that an entry holds, None for an entry that says that there is none."""
+    return _unpacked(entry.data)
 
 
 def _unpacked(data: bytes) -> Variant | None:

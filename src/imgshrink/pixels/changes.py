@@ -3,22 +3,29 @@
 A difference is harmless where no window can fail a test of structure, told from the difference alone. With a the
 original, e what was added to it, and K the constant below a test's fraction, for the variances in one window:
 
+- `brightness` is at most the largest difference of a channel between blocks, `colour` at most `_COLOUR` times that.
 - `fine` and `coarse` are at most var(e) / K.
-- `lost` and `faint` are at most the larger of 4 var(e) / (4 var(e) + K) and 4 (var(e) + 1) / (sqrt(K) + 2)^2, while
-  var(e) is at most K / 2. The covariance is at least var(a) - sd(a) sd(e), the variance of the candidate at least
-  (sd(a) - sd(e))^2, and what the candidate does not explain at most var(a) (var(e) + 1) / (that variance + 1).
+- `lost` and `faint` are at most (2 var(e) + 1) / (var(e) + 1 + K), while var(e) is at most K. With b the candidate and
+  c the covariance of a and b, what b does not explain is at most var(e) + min(var(a), var(e) + 1). Where c is above 0,
+  var(a) - c^2 / var(b) is the least variance that a line through b leaves, at most var(e); the 1 in the test's divisor
+  adds at most var(a) / (var(b) + 1), and sd(b) is at least sd(a) - sd(e). Elsewhere var(e) is at least
+  var(a) + var(b), and what is not explained at most 2 var(a). That sum over var(a) + K is largest where var(a) is
+  var(e) + 1.
+
+Where that is too much, var(a) is computed too, and the same bounds are told with it: a test's divisor is at least
+var(a) + K.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from math import sqrt
 
 import pyvips
 
-from .structure import ALIGNED, CELL, MARGIN, Box, Strip, light
+from .regions import Marks
+from .structure import ALIGNED, CELL, MARGIN, Box, Strip, added_light, halved, pairs_of
 
 Pixels = tuple[bytes, bytes]
 """The samples of the same rows of both images, row by row."""
@@ -29,10 +36,15 @@ _CHUNK = 4 * ALIGNED
 _NEAR = 8 * MARGIN
 """Rows between boxes that are tested too: a box more takes longer than they do."""
 
-_ROUNDED = 0.5
-"""By how much halving, which rounds each image to whole numbers, may change a sample of the difference."""
+_COLOUR = 1.07
+"""The length of (Cb, Cr) where no channel is above 1: largest where red and blue are -1 and green is 1."""
 
-_FOUR = pyvips.Image.new_from_array([[1, 1], [1, 1]], scale=4)
+_SLIGHT = 5.0
+"""Levels by which all channels of two blocks, or all samples, may differ at every quality.
+
+Blocks then differ by at most 9.6 (CIE76), of 22.9 that are allowed at least, samples by at most 5 of 5.9 on average.
+"""
+
 _DIVISORS: Mapping[str, float] = {"lost": 200, "faint": 100, "fine": 400, "coarse": 50}
 
 
@@ -62,98 +74,148 @@ def _bands(pixels: Pixels, before: Pixels | None, width: int, height: int) -> It
             continue
         if before is None:
             yield Box(top, bottom, 0, width)
-        elif rows := [row for row in range(start, end, line) if _changed(pixels, before, row, row + line)]:
-            chunks = list(pairwise(edges))
-            left, right = (_first(pixels, before, rows, side) for side in (chunks, chunks[::-1]))
-            yield Box(top, bottom, left[0] * width // line, right[1] * width // line)
+        elif span := _changed(pixels, before, range(start, end, line), edges):
+            yield Box(top, bottom, span[0] * width // line, span[1] * width // line)
 
 
-def _first(pixels: Pixels, before: Pixels, rows: list[int], chunks: list[tuple[int, int]]) -> tuple[int, int]:
-    """Return the first chunk that has changed in any of the rows."""
-    return next(
-        (left, right)
-        for left, right in chunks
-        if any(_changed(pixels, before, row + left, row + right) for row in rows)
-    )
+def _changed(pixels: Pixels, before: Pixels, rows: range, edges: list[int]) -> tuple[int, int] | None:
+    """Return the first and the last of the edges between which any of the rows has changed, None if none has."""
+    first, last, line = edges[-1], 0, edges[-1]
+    for now, then in zip(pixels, before, strict=True):
+        if now[rows.start : rows.stop] == then[rows.start : rows.stop]:
+            continue
+        for row in rows:
+            one, other = now[row : row + line], then[row : row + line]
+            if one[:first] != other[:first]:
+                first = edges[_first(edges, one, other)]
+            if one[last:] != other[last:]:
+                last = edges[_last(edges, one, other)]
+    return (first, last) if first < last else None
 
 
-def _changed(pixels: Pixels, before: Pixels, start: int, end: int) -> bool:
-    return any(one[start:end] != other[start:end] for one, other in zip(pixels, before, strict=True))
+def _first(edges: list[int], one: bytes, other: bytes) -> int:
+    """Return the number of the last edge before which two rows are equal; they differ."""
+    return bisect_left(range(len(edges) - 1), True, key=lambda edge: one[: edges[edge + 1]] != other[: edges[edge + 1]])
+
+
+def _last(edges: list[int], one: bytes, other: bytes) -> int:
+    """Return the number of the first edge after which two rows are equal; they differ."""
+    return bisect_left(range(len(edges)), True, key=lambda edge: one[edges[edge] :] == other[edges[edge] :])
 
 
 @dataclass(frozen=True)
 class Harmless:
-    """The largest variances of a difference, in units of samples, that pass every test at certain limits.
+    """The largest differences, in units of samples, that pass every test at certain limits.
 
-    `full` counts in windows of 8 x 8 pixels, `halved` in the same windows of the halved images, `coarse` in windows of
-    16 x 16 pixels.
+    Of variances `full` counts in windows of 8 x 8 pixels, `halved` in the same windows of the halved images, `coarse`
+    in windows of 16 x 16 pixels. Of means of blocks of 8 x 8 pixels `level` counts in each channel. `limits` are those
+    of the tests.
     """
 
     full: float
     halved: float
     coarse: float
+    level: float
+    limits: Mapping[str, float]
 
     @classmethod
     def within(cls, limits: Mapping[str, float]) -> Harmless:
         """Return what passes the limits of `tolerance.structure_limits`."""
         lost, faint = (_unexplained(limits[name], _DIVISORS[name]) for name in ("lost", "faint"))
         fine, coarse = (limits[name] * _DIVISORS[name] for name in ("fine", "coarse"))
-        return cls(lost, _rounded(min(faint, fine)), _rounded(coarse))
+        level = min(limits["brightness"], limits["colour"] / _COLOUR, _SLIGHT)
+        return cls(lost, min(faint, fine), coarse, level, limits)
 
-    def exceeded(self, strip: Strip, box: Box) -> Box | None:
-        """Return a box in `box` around all windows that may fail a test, None if there are none."""
-        part = strip.around(box)
+    def bounded(self, total: float, pixels: int) -> bool:
+        """Tell whether a mean difference of samples passes, of which the sum over all pixels is at most `total`."""
+        return total <= _SLIGHT * pixels
+
+    def levels_exceeded(self, part: Strip) -> bool:
+        """Tell whether blocks may differ too much in colour, or areas in brightness or colour."""
+        if part.most + 1 <= self.level:  # blocks are rounded
+            return False
+        one, other = part.blocks
+        return bool((one - other).abs().max() > self.level)
+
+    def exceeded(self, strip: Strip, box: Box, part: Strip) -> list[Box]:
+        """Return boxes in `box` around all windows that may fail a test of detail, no window in two of them.
+
+        `part` is what lies around the box.
+        """
         across, down = part.x - strip.x, part.top - strip.top
-        reached = [span for windows, cell in self._exceeding(part) for span in _marked(windows, cell)]
-        if not reached:
-            return None
-        found = Box(
-            max(box.top, (min(span.top for span in reached) + down) // ALIGNED * ALIGNED),
-            min(box.bottom, max(span.bottom for span in reached) + down),
-            max(box.left, (min(span.left for span in reached) + across) // ALIGNED * ALIGNED),
-            min(box.right, max(span.right for span in reached) + across),
+        marks = Marks(-(-part.left.height // ALIGNED))
+        for windows, cell in self._exceeding(part):
+            marks.add_windows(bytes(windows.write_to_memory()), windows.width, cell)
+        found = (
+            Box(
+                max(box.top, reached.top + down),
+                min(box.bottom, reached.bottom + down),
+                max(box.left, reached.left + across),
+                min(box.right, reached.right + across),
+            )
+            for reached in marks.boxes()
         )
-        return found if found.top < found.bottom and found.left < found.right else None
+        return [reached for reached in found if reached.top < reached.bottom and reached.left < reached.right]
 
     def _exceeding(self, part: Strip) -> Iterator[tuple[pyvips.Image, int]]:
-        """Yield maps of the windows that exceed the variances, above 0 where they do, and the size of their cells."""
-        one, other = (light(side) for side in part.sides)
-        added = ((one.cast("short") - other).cast("float") * 0.25).copy_memory()
-        halved = _shrunk(added, 2)
-        cells = _shrunk(halved, 2), _shrunk(halved * halved, 2)
-        yield _variance(_shrunk(added, CELL), _shrunk(added * added, CELL)) > self.full, CELL
-        yield _variance(*cells) > self.halved, CELL
-        yield _variance(*(_shrunk(cell, 2) for cell in cells)) > self.coarse, 2 * CELL
+        """Yield maps of the windows that may fail a test, above 0 where they do, and the size of their cells."""
+        most = part.most**2
+        if most <= min(self.full, self.halved, self.coarse):
+            return
+        added = added_light(part)
+        if most > self.full:
+            yield from self._exceeding_full(part, added)
+        half = halved(added)
+        squares = halved(half * half)
+        if squares.max() > min(self.halved, self.coarse):
+            yield from self._exceeding_halved(part, halved(half), squares)
+
+    def _exceeding_full(self, part: Strip, added: pyvips.Image) -> Iterator[tuple[pyvips.Image, int]]:
+        """Yield the same of the test at full size; `added` is the difference by light."""
+        squares = (added * added).shrink(CELL, CELL, ceil=True).copy_memory()
+        if squares.max() <= self.full:
+            return
+        windows = _above(self.full, added.shrink(CELL, CELL, ceil=True), squares)
+        if windows is not None:
+            original = part.original_light
+            va = _variance(*(image.shrink(CELL, CELL, ceil=True) for image in (original, original * original)))
+            yield self._too_little(windows, va.copy_memory(), "lost"), CELL
+
+    def _exceeding_halved(
+        self, part: Strip, means: pyvips.Image, squares: pyvips.Image
+    ) -> Iterator[tuple[pyvips.Image, int]]:
+        """Yield the same of the halved images; `means` and `squares` are of what was added, over cells."""
+        fine = _above(self.halved, means, squares)
+        coarse = _above(self.coarse, halved(means), halved(squares))
+        if fine is None and coarse is None:
+            return
+        half = halved(part.original_light)
+        original = halved(half), halved(half * half)
+        if fine is not None:
+            va = _variance(*original).copy_memory()
+            yield self._too_little(fine, va, "faint") | self._too_much(fine, va, "fine"), CELL
+        if coarse is not None:
+            va = _variance(*(halved(image) for image in original))
+            yield self._too_much(coarse, va, "coarse"), 2 * CELL
+
+    def _too_much(self, added: pyvips.Image, va: pyvips.Image, test: str) -> pyvips.Image:
+        return added > (va + _DIVISORS[test]) * self.limits[test]
+
+    def _too_little(self, added: pyvips.Image, va: pyvips.Image, test: str) -> pyvips.Image:
+        return added + va.minpair(added + 1) > (va + _DIVISORS[test]) * self.limits[test]
 
 
-def _shrunk(image: pyvips.Image, times: int) -> pyvips.Image:
-    return image.shrink(times, times, ceil=True).copy_memory()
+def _above(most: float, means: pyvips.Image, squares: pyvips.Image) -> pyvips.Image | None:
+    """Return the variances of all windows if any is above `most`."""
+    windows = _variance(means, squares).copy_memory()
+    return windows if windows.max() > most else None
 
 
 def _variance(means: pyvips.Image, squares: pyvips.Image) -> pyvips.Image:
     """Return the variance in all windows of 2 x 2 cells: window (x, y) ends with cell (x, y), as in `structure`."""
-    joined = means.bandjoin(squares)
-    windows = joined.embed(0, 0, joined.width + 1, joined.height + 1, extend="copy").conv(_FOUR, precision="float")
-    mean, square = windows.copy_memory().bandsplit()
-    return square - mean * mean
+    windows = pairs_of(means.bandjoin(squares)).copy_memory()
+    return windows[1] - windows[0] * windows[0]
 
 
 def _unexplained(limit: float, divisor: float) -> float:
-    small = limit * divisor / (4 * max(1 - limit, 0.01))
-    return max(0.0, min(small, limit * (sqrt(divisor) + 2) ** 2 / 4 - 1, divisor / 2))
-
-
-def _rounded(most: float) -> float:
-    return max(0.0, sqrt(most) - _ROUNDED) ** 2
-
-
-def _marked(windows: pyvips.Image, cell: int) -> Iterator[Box]:
-    """Yield the box around the pixels of the windows that are set, if any are; each reaches a cell to either side."""
-    marks, width = bytes(windows.write_to_memory()), windows.width
-    if not any(marks):
-        return
-    lines = [(row, marks[row * width : (row + 1) * width]) for row in range(windows.height)]
-    rows = [row for row, line in lines if any(line)]
-    left = min(width - len(line.lstrip(b"\0")) for _, line in lines)
-    right = max(len(line.rstrip(b"\0")) for _, line in lines)
-    yield Box((rows[0] - 1) * cell, (rows[-1] + 1) * cell, (left - 1) * cell, right * cell)
+    return max(0.0, min((limit * (1 + divisor) - 1) / (2 - limit), divisor))

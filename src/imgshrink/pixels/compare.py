@@ -12,6 +12,7 @@ from .changes import Harmless, Pixels, boxes_to_test
 from .color import as_srgb
 from .difference import Difference, Place, worse_places
 from .structure import ALIGNED, MARGIN, Box, Strip, merged, worst_areas, worst_windows
+from .tolerance import structure_limits
 
 __all__ = ["Difference", "acceptable", "identical", "measure"]
 
@@ -21,7 +22,10 @@ _OPAQUE = 255.0
 _BLACK, _WHITE = 0, 255
 _KEPT_PIXELS = 4 << 20
 
-Measure = Callable[[pyvips.Image, pyvips.Image], Difference]
+Limits = Mapping[str, float]
+"""Of the tests of structure, as `tolerance.structure_limits` returns them."""
+
+Measure = Callable[[pyvips.Image, pyvips.Image, Limits], Difference]
 
 
 def acceptable(
@@ -30,16 +34,20 @@ def acceptable(
     """Return why a candidate does not look like its original at a quality, "" if it does.
 
     Both are of one size, in 8-bit sRGB or grey, with or without alpha. The reason names the worst place. At quality 100
-    every pixel counts. `measured` is asked in place of `measure`, which it may remember.
+    every pixel counts. `measured` is asked in place of `measure`, whose results it may remember.
     """
     if quality == 100:
         return "" if identical(original, candidate) else "pixels changed, and quality 100 is lossless"
-    return (measured or measure)(as_srgb(original), as_srgb(candidate)).reason(quality, format)
+    limits = structure_limits(quality, format)
+    return (measured or measure)(as_srgb(original), as_srgb(candidate), limits).reason(quality, format)
 
 
-def measure(reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
-    """Compare two images of one size in 8-bit sRGB, with or without alpha; each is read once from top to bottom."""
-    return Comparison().measure(reference, candidate)
+def measure(reference: pyvips.Image, candidate: pyvips.Image, limits: Limits | None = None) -> Difference:
+    """Compare two images of one size in 8-bit sRGB, with or without alpha; each is read once from top to bottom.
+
+    With `limits`, what cannot exceed them is not measured, as `Comparison` says.
+    """
+    return Comparison(limits).measure(reference, candidate)
 
 
 class Comparison:
@@ -47,12 +55,15 @@ class Comparison:
 
     Where both images are what they were in the pair before they are not tested again for structure. Two images of at
     most 4 megapixels are kept for that. With `limits`, those of `tolerance.structure_limits`, they are not tested
-    either where they differ so slightly that no test can exceed its limit: the tests' places may then be missing.
+    either where they differ so slightly that no test can exceed its limit at any quality that has these limits: places,
+    `worst` and `mean` may then be missing.
     """
 
-    def __init__(self, limits: Mapping[str, float] | None = None) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
         self._harmless = Harmless.within(limits) if limits else None
         self._before: dict[int, Pixels] = {}
+        self._clear: set[int] = set()
+        self._totals: dict[int, float] = {}
 
     def measure(self, reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
         """Compare as `measure` does."""
@@ -62,16 +73,31 @@ class Comparison:
             if reference.width * reference.height <= _KEPT_PIXELS:
                 self._before[strip.top] = pixels
             if pixels[0] == pixels[1]:
+                self._totals[strip.top] = 0.0
                 continue
-            alphas = _lowest_alpha(strip.left, pixels[0]), _lowest_alpha(strip.right, pixels[1])
-            faded = max(faded, alphas[1] - alphas[0])
             boxes = boxes_to_test(pixels, before, strip.left.width, strip.left.height)
-            looks = [_look(shown, boxes, self._harmless) for shown in _flattened(strip, opaque=min(alphas) == _OPAQUE)]
+            if opaque := self._still_opaque(strip, boxes):
+                shown = [_bare(strip)] if before else [_bare(strip).in_memory()]
+            else:
+                alphas = [float(side[-1].min()) for side in strip.sides]
+                faded = max(faded, alphas[1] - alphas[0])
+                shown = _flattened(strip, opaque=min(alphas) == _OPAQUE)
+            total = (self._totals.get(strip.top) if before else 0.0) if opaque else None
+            looks = [_look(ground, boxes, self._harmless, total) for ground in shown]
+            self._totals[strip.top] = looks[0].bound
             on_black.add(looks[0])
             on_white.add(looks[-1])
             worst = max(worst, looks[0].worst, looks[-1].worst)
         mean = max(on_black.total, on_white.total) / (reference.width * reference.height)
         return Difference(worst, mean, faded, worse_places(on_black.places(), on_white.places()))
+
+    def _still_opaque(self, strip: Strip, boxes: Sequence[Box]) -> bool:
+        """Tell whether all that has ever differed in a strip is opaque: nothing can have faded."""
+        if not strip.left.hasalpha():
+            return True
+        if strip.top not in self._clear and not all(_is_opaque(strip.around(box)) for box in boxes):
+            self._clear.add(strip.top)
+        return strip.top not in self._clear
 
 
 def identical(reference: pyvips.Image, candidate: pyvips.Image) -> bool:
@@ -122,32 +148,37 @@ def _image(like: pyvips.Image, pixels: bytes, height: int) -> pyvips.Image:
     return image.copy(interpretation=like.interpretation)
 
 
-def _lowest_alpha(image: pyvips.Image, pixels: bytes) -> float:
-    if not image.hasalpha() or (image.format == "uchar" and not pixels[image.bands - 1 :: image.bands].strip(b"\xff")):
-        return _OPAQUE
-    return float(image[-1].min())
+def _is_opaque(strip: Strip) -> bool:
+    return bool((strip.left & strip.right)[-1].min() == _OPAQUE)
 
 
 def _flattened(strip: Strip, *, opaque: bool) -> list[Strip]:
     """Return the strip on black and on white, once where that is the same."""
     if opaque:
-        return [replace(strip, left=_bare(strip.left), right=_bare(strip.right))]
+        return [_bare(strip).in_memory()]
     shown = [
         tuple(side.flatten(background=[ground]).copy_memory() for side in strip.sides) for ground in (_BLACK, _WHITE)
     ]
     return [replace(strip, left=left, right=right) for left, right in shown]
 
 
-def _bare(image: pyvips.Image) -> pyvips.Image:
-    return image.extract_band(0, n=3).copy_memory() if image.bands > 3 else image
+def _bare(strip: Strip) -> Strip:
+    if not strip.left.hasalpha():
+        return strip
+    left, right = (side.extract_band(0, n=3) for side in strip.sides)
+    return replace(strip, left=left, right=right)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What one strip shows on one background: `total` is the mean difference of its samples times its pixels."""
+    """What one strip shows on one background.
+
+    `total` is the mean difference of its samples times its pixels, 0 where that is slight; it is at most `bound`.
+    """
 
     worst: float
     total: float
+    bound: float
     windows: Mapping[str, list[Place]]
 
 
@@ -168,22 +199,31 @@ class _Ground:
         return {name: found[-1] for name, found in self.windows.items() if found}
 
 
-def _without_margin(image: pyvips.Image, margin: int) -> pyvips.Image:
-    return image.crop(0, margin, image.width, image.height - margin) if margin else image
+def _total(strip: Strip) -> float:
+    one, other = (
+        image.crop(0, strip.margin, image.width, image.height - strip.margin) if strip.margin else image
+        for image in strip.sides
+    )
+    return float((one - other).abs().avg()) * float(one.width * one.height)
 
 
-def _look(strip: Strip, boxes: Sequence[Box], harmless: Harmless | None) -> _Look:
-    """Measure one strip: its mean over all of it, the rest in the boxes."""
-    one, other = (_without_margin(image, strip.margin) for image in strip.sides)
-    total = (one - other).abs().avg() * one.width * one.height
-    worst, windows = 0.0, dict[str, list[Place]]()
+def _look(strip: Strip, boxes: Sequence[Box], harmless: Harmless | None, before: float | None) -> _Look:
+    """Measure one strip: its mean over all of it, the rest in the boxes.
+
+    `before` is a bound of the total of the pair before, None if nothing is known of it.
+    """
+    worst, bound, windows = 0.0, before, dict[str, list[Place]]()
     for box in boxes:
-        part = strip.around(box)
-        worst = max(worst, part.blocks[0].colourspace("lab").dE76(part.blocks[1].colourspace("lab")).max())
-        if harmless is None:
-            windows = merged(windows, worst_windows(part))
-            continue
-        windows = merged(windows, worst_areas(part))
-        if doubtful := harmless.exceeded(strip, box):
-            windows = merged(windows, worst_windows(strip.around(doubtful)))
-    return _Look(worst, total, windows)
+        part = strip.around(box).in_memory()
+        if harmless is None or harmless.levels_exceeded(part):
+            worst = max(worst, part.blocks[0].colourspace("lab").dE76(part.blocks[1].colourspace("lab")).max())
+            windows = merged(windows, worst_areas(part))
+        for doubtful in [box] if harmless is None else harmless.exceeded(strip, box, part):
+            windows = merged(windows, worst_windows(strip.around(doubtful).in_memory()))
+        if bound is not None and harmless is not None:
+            bound += part.most * part.left.width * part.left.height
+    pixels = strip.left.width * (strip.left.height - strip.margin)
+    if harmless is not None and bound is not None and harmless.bounded(bound, pixels):
+        return _Look(worst, 0.0, bound, windows)
+    total = _total(strip)
+    return _Look(worst, total, total, windows)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..image.metadata import Metadata, graft, read_metadata
-from .icc import channels
+from .color import channels
 
 
 @dataclass(frozen=True)

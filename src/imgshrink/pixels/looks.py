@@ -9,7 +9,7 @@ from hashlib import sha256
 import pyvips
 
 from .color import as_srgb
-from .compare import measure, rows_of
+from .compare import Limits, measure, rows_of
 from .difference import Difference, Place
 
 _STRIP_PIXELS = 1 << 20
@@ -20,23 +20,24 @@ class Looks:
     """The differences of the pairs compared so far.
 
     A pair is known by a hash of what both images show, pixel for pixel: bytes that decode to other pixels are another
-    pair. What is under full transparency does not count, nor does an alpha channel that is opaque everywhere.
+    pair. What is under full transparency does not count, nor does an alpha channel that is opaque everywhere. A look at
+    a pair within some limits tells nothing about others.
     """
 
     def __init__(self, known: bytes = b"") -> None:
         """Begin with what `dump` returned, if anything; raises `ValueError` for other bytes."""
         self._found = _loaded(json.loads(known)) if known else {}
 
-    def measure(self, reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
+    def measure(self, reference: pyvips.Image, candidate: pyvips.Image, limits: Limits) -> Difference:
         """Return how different two images in memory are, as `compare.measure` does for 8-bit sRGB; remember it."""
-        pair = _name(reference, candidate)
+        pair = _name(reference, candidate, limits)
         if pair not in self._found:
-            self._found[pair] = measure(as_srgb(reference), as_srgb(candidate))
+            self._found[pair] = measure(as_srgb(reference), as_srgb(candidate), limits)
         return self._found[pair]
 
-    def recall(self, reference: pyvips.Image, candidate: pyvips.Image) -> Difference | None:
+    def recall(self, reference: pyvips.Image, candidate: pyvips.Image, limits: Limits) -> Difference | None:
         """Return the difference if this pair was compared before; each image is read once from top to bottom."""
-        return self._found.get(_name(reference, candidate)) if self._found else None
+        return self._found.get(_name(reference, candidate, limits)) if self._found else None
 
     def dump(self) -> bytes:
         """Return all that is known."""
@@ -52,8 +53,9 @@ def _difference(worst: float, mean: float, faded: float, places: dict[str, dict[
     return Difference(worst, mean, faded, found)
 
 
-def _name(reference: pyvips.Image, candidate: pyvips.Image) -> str:
-    return f"{_digest(as_srgb(reference))} {_digest(as_srgb(candidate))}"
+def _name(reference: pyvips.Image, candidate: pyvips.Image, limits: Limits) -> str:
+    within = " ".join(f"{name}={limit}" for name, limit in limits.items())
+    return f"{_digest(as_srgb(reference))} {_digest(as_srgb(candidate))} {within}"
 
 
 def _digest(image: pyvips.Image) -> str:

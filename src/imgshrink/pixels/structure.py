@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -32,8 +32,12 @@ CELL = 4
 _BLOCK = 8
 _YCC = pyvips.Image.new_from_array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
 _FOUR = pyvips.Image.new_from_array([[1] * 4] * 4, scale=16)
-# Of `light`, which is four times the mean of a sample, and of its squares.
-_MEANS, _SQUARES = (pyvips.Image.new_from_array([[1, 1], [1, 1]], scale=4 * unit) for unit in (4, 16))
+_TWO = pyvips.Image.new_from_array([[1, 1], [1, 1]], scale=4)
+_LIGHT = [0.25, 0.5, 0.25]
+# Instead of luma: red and blue text count for more, and sums of squares of these are exact in floats.
+_LESS = [-share for share in _LIGHT]
+_LIGHTS = pyvips.Image.new_from_array([[*_LIGHT, 0, 0, 0], [0, 0, 0, *_LIGHT], [*_LIGHT, *_LESS]])
+_ADDED = pyvips.Image.new_from_array([_LIGHT])
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,25 @@ class Strip:
             stop == width,
         )
 
+    def in_memory(self) -> Strip:
+        """Return the same with both images in memory."""
+        return replace(self, left=self.left.copy_memory(), right=self.right.copy_memory())
+
+    @cached_property
+    def added(self) -> pyvips.Image:
+        """What the left image has more than the right, sample by sample."""
+        return (self.left - self.right).copy_memory()
+
+    @cached_property
+    def original_light(self) -> pyvips.Image:
+        """The light of the left image, as in `added_light`."""
+        return self.left.recomb(_ADDED).copy_memory()
+
+    @cached_property
+    def most(self) -> float:
+        """The largest difference of a sample."""
+        return float(self.added.abs().max())
+
     @cached_property
     def blocks(self) -> tuple[pyvips.Image, pyvips.Image]:
         """Both images shrunk eight times."""
@@ -95,12 +118,12 @@ class Strip:
 
 
 def worst_windows(strip: Strip) -> dict[str, list[Place]]:
-    """Return the largest windows of each test, largest first, of all that end in the strip."""
-    return {name: _largest(values, RANK[name], grid, strip) for name, values, grid in _tests(strip)}
+    """Return the largest windows of the tests of detail, largest first, of all that end in the strip."""
+    return {name: _largest(values, RANK[name], grid, strip) for name, values, grid in _details_of(strip)}
 
 
 def worst_areas(strip: Strip) -> dict[str, list[Place]]:
-    """Return what `worst_windows` does of the tests of brightness and colour alone, which take little time."""
+    """Return what `worst_windows` does of the tests of brightness and colour, which take little time."""
     return {name: _largest(values, RANK[name], grid, strip) for name, values, grid in _areas_of(strip)}
 
 
@@ -151,33 +174,31 @@ def _largest(windows: pyvips.Image, count: int, grid: _Grid, strip: Strip) -> li
     return sorted(places, reverse=True)
 
 
-def _tests(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
+def _details_of(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
     """Yield for each test its name, the values of its windows, and which windows they are.
 
     `lost` is the variance of the original that the candidate does not explain, in windows of 8 x 8 pixels. `faint` is
     the same on the halved images, where the noise of JPEG and of dithering has gone and strokes have not. `fine` and
     `coarse` are the variance of the difference, in windows of 8 x 8 and of 16 x 16 pixels of the halved images.
-    `brightness` and `colour` are the differences of luma and of chroma between means of 32 x 32 pixels.
     """
-    one, other = (light(image) for image in strip.sides)
-    cells = _cells(one, other, CELL)
-    grid = _pairs_of_cells(cells[0], strip, CELL)
-    va, vb, both = _moments(cells, grid)
-    yield "lost", _lost(va, vb, both) / (va + 200), grid
-    one, other = (image.shrink(2, 2, ceil=True).copy_memory() for image in (one, other))
-    cells = _cells(one, other, CELL // 2)
-    grid = _pairs_of_cells(cells[0], strip, CELL)
-    va, vb, both = _moments(cells, grid)
-    yield "fine", (va + vb - both * 2) / (va.maxpair(vb) + 400), grid
-    yield "faint", _lost(va, vb, both) / (va + 100), grid
-    cells = [cell.shrink(2, 2, ceil=True).copy_memory() for cell in cells]
-    grid = _pairs_of_cells(cells[0], strip, _BLOCK)
-    va, vb, both = _moments(cells, grid)
-    yield "coarse", (va + vb - both * 2) / (va.maxpair(vb) + 50), grid
-    yield from _areas_of(strip)
+    lights = strip.left.bandjoin(strip.right).recomb(_LIGHTS).copy_memory()
+    cells = _cells(lights, CELL)
+    grid = _pairs_of_cells(cells, strip, CELL)
+    va, vb, added = _variances(cells, grid)
+    yield "lost", _lost(va, vb, added) / (va + 200), grid
+    cells = _cells(halved(lights), CELL // 2)
+    grid = _pairs_of_cells(cells, strip, CELL)
+    va, vb, added = _variances(cells, grid)
+    yield "fine", added / (va.maxpair(vb) + 400), grid
+    yield "faint", _lost(va, vb, added) / (va + 100), grid
+    cells = halved(cells)
+    grid = _pairs_of_cells(cells, strip, _BLOCK)
+    va, vb, added = _variances(cells, grid)
+    yield "coarse", added / (va.maxpair(vb) + 50), grid
 
 
 def _areas_of(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
+    """Yield the same of `brightness` and `colour`: the differences of luma and chroma between means of 32 x 32."""
     left, right = strip.blocks
     off = (left.cast("short") - right).recomb(_YCC)
     grid = _areas(off, strip, _BLOCK)
@@ -186,34 +207,38 @@ def _areas_of(strip: Strip) -> Iterator[tuple[str, pyvips.Image, _Grid]]:
     yield "colour", (blue * blue + red * red) ** 0.5, grid
 
 
-def light(image: pyvips.Image) -> pyvips.Image:
-    """Return R + 2 G + B, 0..1020: instead of luma, in half the time, and red and blue text count for more."""
-    return (image.bandmean() * 3 + image[1]).cast("ushort").copy_memory()
+def added_light(strip: Strip) -> pyvips.Image:
+    """Return the difference of both images by light: (R + 2 G + B) / 4."""
+    return strip.added.recomb(_ADDED).copy_memory()
 
 
-def _cells(one: pyvips.Image, other: pyvips.Image, side: int) -> list[pyvips.Image]:
-    """Return the means of a, b, a x a, b x b and a x b over cells, in floats: libvips rounds the means of integers."""
-    products = (one, other, one * one, other * other, one * other)
-    return [image.cast("float").shrink(side, side, ceil=True).copy_memory() for image in products]
+def halved(image: pyvips.Image) -> pyvips.Image:
+    """Return the means of 2 x 2 pixels, of floats: libvips rounds those of integers."""
+    return image.shrink(2, 2, ceil=True).copy_memory()
 
 
-def _moments(cells: list[pyvips.Image], grid: _Grid) -> tuple[pyvips.Image, pyvips.Image, pyvips.Image]:
-    """Return the variance of either image and their covariance in windows of 2 x 2 cells, in units of samples."""
-    masks = (_MEANS, _MEANS, _SQUARES, _SQUARES, _SQUARES)
-    a, b, aa, bb, ab = (
-        grid.cut(_one_more(cell).conv(mask, precision="float")).copy_memory()
-        for cell, mask in zip(cells, masks, strict=True)
-    )
-    return (aa - a * a).copy_memory(), (bb - b * b).copy_memory(), (ab - a * b).copy_memory()
+def _cells(lights: pyvips.Image, side: int) -> pyvips.Image:
+    """Return the means over cells of both lights and of their difference, then those of their squares."""
+    return lights.bandjoin(lights * lights).shrink(side, side, ceil=True).copy_memory()
 
 
-def _one_more(cells: pyvips.Image) -> pyvips.Image:
-    return cells.embed(0, 0, cells.width + 1, cells.height + 1, extend="copy")
+def pairs_of(cells: pyvips.Image) -> pyvips.Image:
+    """Return the means over all windows of 2 x 2 cells, one more across and down than there are cells."""
+    return cells.embed(0, 0, cells.width + 1, cells.height + 1, extend="copy").conv(_TWO, precision="float")
 
 
-def _lost(va: pyvips.Image, vb: pyvips.Image, both: pyvips.Image) -> pyvips.Image:
+def _variances(cells: pyvips.Image, grid: _Grid) -> list[pyvips.Image]:
+    """Return the variances of either image and of their difference in windows of 2 x 2 cells."""
+    windows = grid.cut(pairs_of(cells)).copy_memory()
+    means = windows.extract_band(0, n=3)
+    variances = (windows.extract_band(3, n=3) - means * means).copy_memory()
+    return [variances[band] for band in range(3)]
+
+
+def _lost(va: pyvips.Image, vb: pyvips.Image, added: pyvips.Image) -> pyvips.Image:
     """Return the variance of the first image that no rising straight line through the second explains.
 
     What is dark in one and bright in the other counts twice.
     """
+    both = (va + vb - added) * 0.5
     return va - both * both.abs() / (vb + 1)

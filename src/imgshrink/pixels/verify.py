@@ -14,11 +14,10 @@ from ..image.limits import VERIFY_VERSION, unsupported
 from ..image.matching import changed_structure
 from ..image.metadata import Metadata, dress, read_metadata
 from ..image.sniff import describe, sniff
-from .color import displayed, stored
-from .compare import Comparison, identical
+from .color import channels, displayed, stored
+from .compare import Comparison, Limits, identical
 from .difference import Difference
 from .frames import pairs
-from .icc import channels
 from .interpretations import Interpretation, interpretations
 from .looks import Looks
 from .tolerance import structure_limits
@@ -76,11 +75,12 @@ def _judge(original: bytes, candidate: bytes, recipe: Recipe, known: Looks | Non
         return Refuse(f"its profile is not made for {after.colour} samples")
     looks: Sequence[Difference] = []
     if known is not None and len(possible) == 1 and not (recipe.lossless or before.durations or after.durations):
-        looks = _recalled(known, next(pairs(original, candidate, before, after)), kept, possible[0])
+        pair = next(pairs(original, candidate, before, after))
+        looks = _recalled(known, _shown(*pair, kept, possible[0]), structure_limits(recipe.quality, before.format))
     if not looks:
         alike = all(interpretation.shows_as(kept) for interpretation in possible)
         images = pairs(original, candidate, before, after, equal=not alike)
-        looks = _look(images, kept, possible, recipe, before.format, moving=bool(before.durations))
+        looks = _look(images, kept, possible, recipe, before.format)
     interpretation, look = _nearest(possible, looks, recipe, before.format)
     if look.excess(recipe.quality, before.format) > 1:
         return Refuse(_how_different(look, before, after, recipe))
@@ -105,11 +105,9 @@ def _size(info: ImageInfo) -> str:
     return " x ".join(str(side) for side in info.displayed)
 
 
-def _recalled(
-    known: Looks, pair: tuple[pyvips.Image, pyvips.Image], kept: Metadata, interpretation: Interpretation
-) -> list[Difference]:
+def _recalled(known: Looks, shown: tuple[pyvips.Image, pyvips.Image], limits: Limits) -> list[Difference]:
     """Return how different two stills looked when these very pixels were compared before, nothing if they were not."""
-    found = known.recall(*_shown(*pair, kept, interpretation))
+    found = known.recall(*shown, limits)
     return [] if found is None else [found]
 
 
@@ -119,11 +117,12 @@ def _look(
     possible: Sequence[Interpretation],
     recipe: Recipe,
     format: Format,
-    *,
-    moving: bool,
 ) -> list[Difference]:
-    """Return the largest difference that each interpretation shows; ends early once none can pass."""
-    limits = structure_limits(recipe.quality, format) if moving and len(possible) == 1 else None
+    """Return the largest difference that each interpretation shows; ends early once none can pass.
+
+    Of a single one, places that cannot fail may be missing; several are compared with each other.
+    """
+    limits = structure_limits(recipe.quality, format) if len(possible) == 1 else None
     looks, comparisons = [Difference()] * len(possible), [Comparison(limits) for _ in possible]
     for left, right in images:
         pair = (left, right) if len(possible) == 1 else (left.copy_memory(), right.copy_memory())

@@ -54,6 +54,7 @@ def _image(row: Outcome) -> dict[str, object]:
         "engine": row.engine,
         "from_cache": row.from_cache,
         "reason": row.reason,
+        "wider_than_shown": round(row.wider, 1) or None,
     }
 
 

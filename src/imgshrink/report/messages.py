@@ -129,6 +129,16 @@ def report_written(file: str) -> str:
     return f"report written to {shown(file)}"
 
 
+def wider_than_shown(times: float) -> str:
+    """Say how many times wider than on the pages an image is."""
+    return f"{times:.1f} x wider than shown"
+
+
+def wider(row: Outcome) -> str:
+    """Name an image that is much wider than shown."""
+    return f"{shown(row.path)} is {wider_than_shown(row.wider)}"
+
+
 def making_previews(images: int) -> str:
     """Say that the report takes some time."""
     return f"making previews of {counted(images, 'image')} for the report"

@@ -53,7 +53,7 @@ def _look(parts: Opened) -> Iterator[str]:
         try:
             blob = parts.shelf.get(name, LARGEST)
         except Trouble as trouble:
-            what = "refuses access" if trouble.refused else "does not answer"
+            what = "refuses access, or holds nothing yet" if trouble.refused else "does not answer"
             yield f"! it {what} ({trouble}): runs go on without it"
             return
         found = None if blob is None else parts.keyring.unseal(name, blob)

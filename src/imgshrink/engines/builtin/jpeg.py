@@ -27,21 +27,33 @@ so coarse in fine colours that text which is worth full chroma would lose it aga
 _WORTH_IT = 0.8
 """Of the bytes without loss."""
 
+_CERTAINLY_LESS = 0.5
+"""Of the bytes as they are, of which no more than a third goes without loss."""
+
 _ALREADY_THERE = 1.3
 """Sums of luma tables: what another encoder quantized so much more coarsely than we would has nothing to gain."""
 
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes:
     """Return the JPEG in fewer bytes; a generation is lost only where that saves much."""
+
+    @cache
+    def recoded() -> bytes:
+        return carry(data, transcode(data))
+
+    def too_large(size: float) -> bool:
+        if size < _CERTAINLY_LESS * len(data):
+            return False
+        return size - len(profile) >= _WORTH_IT * (len(recoded()) - len(profile))
+
     profile = read_metadata(data).icc if info.colour == "cmyk" else b""
-    recoded = carry(data, transcode(data))
     if recipe.lossless or is_done(data, recipe.quality):
-        return recoded
-    best = TargetSearch(decoded(data), profile, recipe.quality, encoded, looks).result()
+        return recoded()
+    best = TargetSearch(decoded(data), profile, recipe.quality, encoded, looks, len(data), too_large).result()
     if best is None:
-        return recoded
+        return recoded()
     result = carry(data, transcode(best))
-    return result if len(result) - len(profile) < _WORTH_IT * (len(recoded) - len(profile)) else recoded
+    return recoded() if too_large(len(result)) else result
 
 
 def decoded(data: bytes) -> pyvips.Image:

@@ -1,9 +1,10 @@
-"""Finds the smallest JPEG that meets a target: the search looks at strips, the result is scored everywhere."""
+"""Finds the smallest JPEG whose SSIMULACRA2 meets the target, over all and at every place, in few encodings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil
 
 import pyvips
 
@@ -11,159 +12,226 @@ from ...core.model import Format
 from ...pixels.color import displayed
 from ...pixels.compare import acceptable
 from ...pixels.looks import Looks
-from .places import MosaicScorer, PlaceScorer, PlaceScores, chroma_penalty, mosaic
-from .score import Reference, sample
-from .search import Trial, best_trial, search
-from .targets import jpeg_place_target, lossy_target
-from .weights import LOSSY
+from .exact import Exact, ExactScorer
+from .places import SIDE, mosaic, worst_score
+from .score import Reference
+from .targets import JpegTarget, jpeg_target
 
 Encode = Callable[..., bytes]
 
 HIGHEST = 95
 """The highest setting; higher ones take many more bytes for hardly a better look."""
 
-_BELOW_USUALLY, _BELOW_TARGET = 6, 10
-"""Settings of the encoder, counted from the target: where the search begins, and where it ends."""
+_LOWEST = 40
+_BELOW_TARGET = 2
+"""Settings below the target's number: where the search begins."""
 
-_LEAST_PENALTY, _MOST_PENALTY, _MOST_OF_PLACES = 1.5, 6.0, 12.0
-"""Points: below the first 4:4:4 is not tried, above the others 4:2:0 is not."""
+_TRIALS = 4
+_ENOUGH = 1.6
+"""Points above the target that end the search."""
 
-_FULL_CHROMA_GENTLER = 15
-"""How much less of the chroma penalty 4:4:4 pays: its chroma is quantized, which shows on saturated text only."""
+_SLOPE, _LEAST_SLOPE, _MOST_SLOPE = 0.65, 0.35, 2.2
+"""Points that a setting gains: the median of the corpus's photographs, and the bounds of a secant that is believed."""
 
-_CLOSE = 0.5
-"""Points below the target at which 4:2:0 is as good as met: 4:4:4 would cost more than they are worth."""
+_STEEP = 0.9
+"""The same far below the target."""
 
-_MISSED = 6.0
-_ROUNDS = 4
-"""How often the setting is raised for the places that look worst."""
+_GROWTH = 0.02
+"""By how much a setting makes a JPEG larger."""
 
-_STEERING = 12
-"""Places that steer the setting: the worst ones."""
+_LEAST_DETAIL, _MOST_DETAIL = 2.5, 5.1
+"""Detail of colours below which 4:4:4 is not tried, and above which 4:2:0 is not."""
 
-_STEP = 4
-_GENTLER = 12
+_FAR = 6.0
+"""Points below the target from which on 4:4:4 is tried whatever the detail."""
+
+_GENTLER = 6
 """Settings by which full chroma may be lower than half chroma."""
+
+_RAISED = 8
+"""Settings, for what verify would refuse."""
+
+_SMALL, _COARSE = 300_000, 1
+"""Pixels up to which an image is looked at as a whole each time. Of larger ones all is looked at once, without the
+finest scale, which takes most of the time, and then some places in full."""
+
+_WORST, _APART, _USUAL = 7, 3, 4
+"""Places that are looked at then: those farthest below a target, the worst photographs of a page, some others."""
 
 
 @dataclass(frozen=True)
-class _Choice:
-    """An encoding of the whole image."""
+class Trial:
+    """An encoding of all or of some places; `margins` are the points above each target, `size` the bytes of all."""
 
     setting: int
     full_chroma: bool
     data: bytes
+    size: float
+    margins: tuple[float, ...]
+    found: Exact = field(repr=False)
+
+    @property
+    def margin(self) -> float:
+        """The points above the target where the encoding is worst."""
+        return min(self.margins)
+
+    @property
+    def expected_size(self) -> float:
+        """The bytes where the target is just met."""
+        return self.size * float((1 - _GROWTH) ** (self.margin / _SLOPE))
+
+
+Attempt = Callable[[int, bool], Trial]
+"""Makes the trial of a setting, with or without full chroma."""
 
 
 class TargetSearch:
-    """The search for one image. `profile` is the ICC profile that CMYK is shown with, `encode` makes a JPEG."""
+    """The search for one image. `profile` is the ICC profile that CMYK is shown with, `encode` makes a JPEG.
 
-    def __init__(self, image: pyvips.Image, profile: bytes, quality: int, encode: Encode, looks: Looks) -> None:
-        self._image = image
-        self._profile = profile
-        self._encode = encode
-        self._quality = quality
-        self._looks = looks
-        self._target, self._place_target = lossy_target(quality), jpeg_place_target(quality)
+    It ends where even what misses the target is `too_large`. `before` are the bytes of the original.
+    """
+
+    def __init__(
+        self,
+        image: pyvips.Image,
+        profile: bytes,
+        quality: int,
+        encode: Encode,
+        looks: Looks,
+        before: int,
+        too_large: Callable[[float], bool],
+    ) -> None:
+        self._image, self._profile, self._quality = image, profile, quality
+        self._encode, self._looks, self._too_large = encode, looks, too_large
+        self._before, self._target = before, jpeg_target(quality)
+        self._shown_image = self._shown(image)
+        self._large = image.width * image.height > _SMALL and min(image.width, image.height) >= SIDE
+        self._scorer = ExactScorer(self._shown_image)
 
     def result(self) -> bytes | None:
-        """Return the smallest JPEG that looks as good as the target, None where even the best one misses it."""
-        choice = self._on_strips()
-        whole = self._shown(self._image)
-        scorer = PlaceScorer(whole)
-        for number in range(_ROUNDS + 1):
-            if choice is None:
-                return None
-            shown = self._shown(pyvips.Image.jpegload_buffer(choice.data).copy_memory())
-            found = scorer.scores(shown, LOSSY, not choice.full_chroma)
-            if found.worst < self._place_target - (_CLOSE if number else 0):
-                choice = self._on_places(found, choice)
-            elif acceptable(whole, shown, self._quality, Format.JPEG, self._looks.measure):
-                choice = self._much_better(choice)
-            else:
-                return choice.data
-        return None
-
-    def _much_better(self, last: _Choice) -> _Choice | None:
-        if last.setting == HIGHEST:
+        """Return the smallest JPEG that looks as good as the target, None where none of fewer bytes does."""
+        best = self._searched()
+        if best is None:
             return None
-        return self._chosen(min(HIGHEST, last.setting + 2 * _STEP), full_chroma=last.full_chroma)
+        setting, data = best.setting, best.data
+        while acceptable(self._shown_image, self._decoded(data), self._quality, Format.JPEG, self._looks.measure):
+            if setting == HIGHEST:
+                return None
+            setting = min(HIGHEST, setting + _RAISED)
+            data = self._encode(self._image, setting, full_chroma=best.full_chroma)
+        return data
 
     def _shown(self, stored: pyvips.Image) -> pyvips.Image:
         return displayed(stored, self._profile, 1).copy_memory() if stored.interpretation == "cmyk" else stored
 
-    def _penalty(self, detail: float, *, full_chroma: bool) -> float:
-        """Return what the chroma costs beyond what the estimate sees; fitted on saturated text, 4:4:4 against 4:2:0."""
-        penalty = max(0.0, 0.29 * detail * detail - 1.5) if self._image.bands == 3 else 0.0
-        return min(_MOST_PENALTY, penalty / _FULL_CHROMA_GENTLER) if full_chroma else penalty
+    def _decoded(self, data: bytes) -> pyvips.Image:
+        return self._shown(pyvips.Image.jpegload_buffer(data).copy_memory())
 
-    def _on_strips(self) -> _Choice | None:
-        """Return the choice that meets the target on a sample of the image, None if all miss it by far."""
-        strips = sample(self._image)
-        reference = Reference(self._shown(strips))
-
-        def searched(*, full_chroma: bool) -> Trial:
-            def attempt(setting: int) -> Trial:
-                data = self._encode(strips, setting, full_chroma=full_chroma)
-                score = reference.score(self._shown(pyvips.Image.jpegload_buffer(data)), LOSSY)
-                return Trial(setting, data, score - self._penalty(detail, full_chroma=full_chroma))
-
-            lowest = max(1, round(self._target) - _BELOW_TARGET)
-            first = max(lowest, round(self._target) - _BELOW_USUALLY)
-            return search(attempt, self._target, first=first, lowest=lowest, highest=HIGHEST)
-
-        detail = reference.chroma_detail
-        penalty = self._penalty(detail, full_chroma=False)
-        trials = {}
-        if penalty < _MOST_PENALTY:
-            trials[False] = searched(full_chroma=False)
-        missed = not trials or penalty > _LEAST_PENALTY or trials[False].score < self._target - _CLOSE
-        if missed and (not trials or self._image.bands == 3):
-            trials[True] = searched(full_chroma=True)
-        best = best_trial(list(trials.values()), self._target - _CLOSE)
-        if best.score < self._target - _MISSED:
-            return None
-        full_chroma = best is trials.get(True)
-        whole = strips.height == self._image.height
-        return (
-            _Choice(best.setting, full_chroma, best.data)
-            if whole
-            else self._chosen(best.setting, full_chroma=full_chroma)
+    def _searched(self) -> Trial | None:
+        """Return the smallest trial that meets the target, None if none does."""
+        first = self._first()
+        attempt, seen = (
+            self._narrowed(first) if self._large else self._changed(first, first.found, self._scorer, self._image)
         )
+        best = refined(attempt, seen, self._too_large)
+        if best is None or best.data:
+            return best
+        return replace(best, data=self._encode(self._image, best.setting, full_chroma=best.full_chroma))
 
-    def _chosen(self, setting: int, *, full_chroma: bool) -> _Choice:
-        return _Choice(setting, full_chroma, self._encode(self._image, setting, full_chroma=full_chroma))
+    def _first(self) -> Trial:
+        """Return the trial of half or of full chroma that promises fewer bytes."""
+        start = max(_LOWEST, round(self._target.whole) - _BELOW_TARGET)
+        detail = Reference(self._shown_image).chroma_detail if self._image.bands == 3 else 0.0
+        if detail > _MOST_DETAIL:
+            return self._trial(start - _GENTLER, True)
+        half = self._trial(start, False)
+        if self._image.bands != 3 or (detail < _LEAST_DETAIL and half.margin > -_FAR):
+            return half
+        full = self._trial(start - _GENTLER, True)
+        return min(half, full, key=lambda trial: trial.expected_size)
 
-    def _on_places(self, found: PlaceScores, last: _Choice) -> _Choice | None:
-        """Return the smallest choice that meets the target at the places where `last` missed it.
+    def _trial(self, setting: int, full_chroma: bool) -> Trial:
+        data = self._encode(self._image, setting, full_chroma=full_chroma)
+        found = self._scorer.scores(self._decoded(data), _COARSE if self._large else 0)
+        return Trial(setting, full_chroma, data, len(data), self._margins(found, len(data)), found)
 
-        The best choice there is where none does, None if that was `last`.
+    def _margins(self, found: Exact, size: float) -> tuple[float, ...]:
+        """Return by how much a candidate of so many bytes is better than each of its targets."""
+        target = self._target.at(size / self._before)
+        alone = worst_score(list(found.alone.values())) - target.alone
+        return found.whole - target.whole, min(found.places) - target.place, alone
+
+    def _narrowed(self, first: Trial) -> tuple[Attempt, Trial]:
+        """Return what tries the places that count most, and `first` as it is with the finest scale.
+
+        Everywhere that counts as it does in these places.
         """
-        places, details = found.places[:_STEERING], found.details[:_STEERING]
+        places, scorer = self._scorer.narrowed(_chosen(first.found.places, first.found.alone, self._target))
         stored = mosaic(self._image, places)
-        scorer = MosaicScorer(self._shown(stored), len(places), details)
-        choices = [
-            self._chosen(best.setting, full_chroma=full_chroma)
-            for full_chroma in self._chromas(max(details), last)
-            if (best := self._raised(stored, scorer, last, full_chroma)).score >= self._place_target - _CLOSE
-        ]
-        if choices:
-            return min(choices, key=lambda choice: len(choice.data))
-        return self._chosen(HIGHEST, full_chroma=True) if last.setting < HIGHEST else None
+        before = self._shown(mosaic(pyvips.Image.jpegload_buffer(first.data).copy_memory(), places))
+        full, coarse = scorer.both_scores(before, _COARSE)
+        every = zip(first.margins, self._margins(full, 0), self._margins(coarse, 0), strict=True)
+        margins = tuple(found + here - there for found, here, there in every)
+        return self._changed(replace(first, margins=margins), full, scorer, stored)
 
-    def _chromas(self, detail: float, last: _Choice) -> list[bool]:
-        """Return whether to try full chroma: both, where neither is clearly better."""
-        if last.full_chroma or self._image.bands != 3:
-            return [last.full_chroma]
-        half, full = (chroma_penalty(detail, half_chroma=half_chroma) for half_chroma in (True, False))
-        return [False] * (half - full < _MOST_OF_PLACES) + [True] * (half - full > _LEAST_PENALTY)
+    def _changed(self, first: Trial, found: Exact, scorer: ExactScorer, stored: pyvips.Image) -> tuple[Attempt, Trial]:
+        """Return what tries `stored`, of which `found` are the scores of `first`, and `first`.
 
-    def _raised(self, stored: pyvips.Image, scorer: MosaicScorer, last: _Choice, full_chroma: bool) -> Trial:
-        def attempt(setting: int) -> Trial:
+        Other trials are as much better or worse than `first` as they are there.
+        """
+        before = self._margins(found, first.size)
+
+        def attempt(setting: int, full_chroma: bool) -> Trial:
             data = self._encode(stored, setting, full_chroma=full_chroma)
-            shown = self._shown(pyvips.Image.jpegload_buffer(data))
-            return Trial(setting, data, scorer.worst(shown, LOSSY, half_chroma=not full_chroma))
+            whole = stored is self._image
+            size = len(data) if whole else first.size * (1 + _GROWTH) ** (setting - first.setting)
+            now = self._margins(scorer.scores(self._decoded(data)), size)
+            every = zip(first.margins, now, before, strict=True)
+            margins = tuple(margin + here - there for margin, here, there in every)
+            return Trial(setting, full_chroma, data if whole else b"", size, margins, first.found)
 
-        same = full_chroma == last.full_chroma
-        first, lowest = (last.setting + _STEP, last.setting + 1) if same else (last.setting, last.setting - _GENTLER)
-        return search(attempt, self._place_target, first=first, lowest=min(lowest, HIGHEST), highest=HIGHEST)
+        return attempt, first
+
+
+def refined(attempt: Attempt, first: Trial, too_large: Callable[[float], bool]) -> Trial | None:
+    """Return the smallest trial that meets the target, beginning with `first`; None if there is none."""
+    trials = [first]
+    while not 0 <= trials[-1].margin <= _ENOUGH and len(trials) < _TRIALS:
+        setting = _next_setting(trials)
+        if setting is None or (trials[-1].margin < 0 and too_large(trials[-1].size)):
+            break
+        trials.append(attempt(setting, first.full_chroma))
+    met = [trial for trial in trials if trial.margin >= 0]
+    if not met and trials[-1].setting < HIGHEST and not too_large(trials[-1].size):
+        last = attempt(HIGHEST, True)
+        met = [last] if last.margin >= 0 else []
+    return min(met, key=lambda trial: trial.size, default=None)
+
+
+def _next_setting(trials: list[Trial]) -> int | None:
+    """Return the setting where the secant meets the target, between the trials that enclose it; None if none is."""
+    below = max((trial.setting for trial in trials if trial.margin < 0), default=_LOWEST - 1)
+    above = min((trial.setting for trial in trials if trial.margin >= 0), default=HIGHEST + 1)
+    step = ceil((_ENOUGH / 3 - trials[-1].margin) / _slope(trials))
+    setting = min(max(trials[-1].setting + step, below + 1), above - 1)
+    return setting if below < setting < above else None
+
+
+def _slope(trials: list[Trial]) -> float:
+    if len(trials) < 2:
+        return _SLOPE if trials[0].margin > -_FAR else _STEEP
+    first, second = trials[-2:]
+    rise = (second.margin - first.margin) / (second.setting - first.setting)
+    return min(max(rise, _LEAST_SLOPE), _MOST_SLOPE)
+
+
+def _chosen(places: Sequence[float], alone: Mapping[int, float], target: JpegTarget) -> list[int]:
+    """Return the numbers of the places farthest below their targets, and of some of all others."""
+    margins = [score - target.place for score in places]
+    for number, score in alone.items():
+        margins[number] = min(margins[number], score - target.alone)
+    order = sorted(range(len(margins)), key=margins.__getitem__)
+    worst, others = order[:_WORST], order[_WORST:]
+    apart = sorted(alone, key=alone.__getitem__)[:_APART]
+    usual = others[:: max(1, len(others) // _USUAL)][:_USUAL]
+    return list(dict.fromkeys([*worst, *apart, *usual]))

@@ -8,17 +8,16 @@ from functools import cached_property
 
 import pyvips
 
-from .score import Reference, on, part_scores, values
-from .targets import between
+from .score import Reference, on, part_scores
 from .tiles import changed, gathered, scattered
 
 SIDE = 128
 """Pixels: the side of a place. SSIMULACRA2 says little about much smaller images."""
 
-_TILE = SIDE // 2
+TILE = SIDE // 2
 """Places overlap by half."""
 
-_GRID = 16
+GRID = 16
 """Places lie on the grid of a JPEG's blocks with half chroma, so that each can be encoded on its own."""
 
 _RANK = 3
@@ -35,11 +34,10 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class PlaceScores:
-    """All places, the worst first, with their scores and the detail of their colours, where that counted."""
+    """All places, the worst first, with their scores."""
 
     places: Sequence[Place]
     scores: Sequence[float]
-    details: Sequence[float]
 
     @property
     def worst(self) -> float:
@@ -67,19 +65,14 @@ class _Strip:
         """The rows, prepared for candidates."""
         return Reference(self.image, whole=True)
 
-    @cached_property
-    def chroma(self) -> pyvips.Image:
-        """The loss of chroma of each tile."""
-        return self.reference.part_chroma(_TILE, _TILE)
-
     def moments(self, candidate: pyvips.Image) -> list[pyvips.Image]:
         """Return what the tiles of `candidate` are scored by; where most are unchanged, only the others take time."""
-        tiles = changed(self.image, candidate, _TILE)
-        across, down = candidate.width // _TILE, candidate.height // _TILE
+        tiles = changed(self.image, candidate, TILE)
+        across, down = candidate.width // TILE, candidate.height // TILE
         if not tiles or len(tiles) > _MOST * across * down:
-            return self.reference.part_moments(candidate, _TILE, _TILE)
-        reference = Reference(gathered(self.image, tiles, _TILE), whole=True)
-        moments = reference.part_moments(gathered(candidate, tiles, _TILE), _TILE, _TILE)
+            return self.reference.part_moments(candidate, TILE, TILE)
+        reference = Reference(gathered(self.image, tiles, TILE), whole=True)
+        moments = reference.part_moments(gathered(candidate, tiles, TILE), TILE, TILE)
         return [scattered(moment, tiles, across, down) for moment in moments]
 
 
@@ -95,43 +88,28 @@ class PlaceScorer:
         self._backgrounds = (0, 255) if image.hasalpha() else (255,)
         self._kept: dict[tuple[int, int], _Strip] | None = {} if self._width * self._height <= _KEPT_PIXELS else None
 
-    def scores(self, candidate: pyvips.Image, weights: Sequence[float], half_chroma: bool | None = None) -> PlaceScores:
-        """Score the places of `candidate`, which has the same size.
-
-        For a JPEG, of which `half_chroma` says whether it has 4:2:0, colours count as `chroma_penalty` says.
-        """
-        if min(self._width, self._height) < _GRID:
-            return PlaceScores([], [], [])
-        found = [self._on(background, candidate, weights, half_chroma) for background in self._backgrounds]
-        scores = [min(column) for column in zip(*(scores for scores, _ in found), strict=True)]
-        details = found[-1][1]
+    def scores(self, candidate: pyvips.Image, weights: Sequence[float]) -> PlaceScores:
+        """Score the places of `candidate`, which has the same size."""
+        if min(self._width, self._height) < GRID:
+            return PlaceScores([], [])
+        found = [self._on(background, candidate, weights) for background in self._backgrounds]
+        scores = [min(column) for column in zip(*found, strict=True)]
         corners = _corners(self._width, self._height)
         order = sorted(range(len(scores)), key=lambda number: scores[number])
         places = {corners[number]: number for number in reversed(order)}
-        numbers = list(places.values())[::-1]
-        return PlaceScores(
-            list(places)[::-1],
-            [scores[number] for number in numbers],
-            [details[number] for number in numbers],
-        )
+        return PlaceScores(list(places)[::-1], [scores[number] for number in list(places.values())[::-1]])
 
-    def _on(
-        self, background: int, candidate: pyvips.Image, weights: Sequence[float], half_chroma: bool | None
-    ) -> tuple[list[float], list[float]]:
-        """Return the score and the detail of colours for a place at each tile, row by row."""
-        columns = zip(*self._strips(candidate, background, half_chroma is not None), strict=True)
-        *moments, chroma = (_windows(_stacked(column)) for column in columns)
-        scores = part_scores(moments, weights)
-        details = [max(0.0, loss) ** 0.5 for loss in values(chroma)]
-        return coloured(scores, details, half_chroma), details
+    def _on(self, background: int, candidate: pyvips.Image, weights: Sequence[float]) -> list[float]:
+        """Return the score for a place at each tile, row by row."""
+        columns = zip(*self._strips(candidate, background), strict=True)
+        return part_scores([windows(_stacked(column)) for column in columns], weights)
 
-    def _strips(self, candidate: pyvips.Image, background: int, colours: bool) -> Iterator[list[pyvips.Image]]:
-        """Yield for each strip, in bounded memory, the moments of its tiles and their loss of chroma."""
-        rows = max(_TILE, _STRIP_PIXELS // self._width // _TILE * _TILE)
+    def _strips(self, candidate: pyvips.Image, background: int) -> Iterator[list[pyvips.Image]]:
+        """Yield for each strip, in bounded memory, the moments of its tiles."""
+        rows = max(TILE, _STRIP_PIXELS // self._width // TILE * TILE)
         for top in range(0, self._height, rows):
             strip = self._prepared(background, top, rows)
-            moments = strip.moments(self._padded(candidate, background, top, rows))
-            yield [*moments, strip.chroma if colours else moments[0][0] * 0]
+            yield strip.moments(self._padded(candidate, background, top, rows))
 
     def _prepared(self, background: int, top: int, rows: int) -> _Strip:
         if self._kept is not None and (background, top) in self._kept:
@@ -145,7 +123,7 @@ class PlaceScorer:
         """Return some rows in whole tiles."""
         height = min(rows, self._height - top)
         strip = on(image.crop(0, top, self._width, height), background)
-        width, height = -(-self._width // _TILE) * _TILE, -(-height // _TILE) * _TILE
+        width, height = -(-self._width // TILE) * TILE, -(-height // TILE) * TILE
         return strip.embed(0, 0, width, height, extend="mirror").copy_memory()
 
 
@@ -157,46 +135,22 @@ def _stacked(strips: Sequence[pyvips.Image]) -> pyvips.Image:
     return stacked
 
 
-def _windows(tiles: pyvips.Image) -> pyvips.Image:
+def windows(tiles: pyvips.Image) -> pyvips.Image:
     """Return for each tile the mean of it and its neighbours right and below."""
     padded = tiles.embed(0, 0, tiles.width + 1, tiles.height + 1, extend="copy").copy_memory()
     return padded.conv(_FOUR_TILES, precision="float").crop(1, 1, tiles.width, tiles.height).copy_memory()
 
 
-_HALF_CHROMA = ((0.0, -8.0), (0.5, -5.5), (0.8, 4.5), (2.0, 12.0), (4.0, 22.0), (6.0, 28.0), (30.0, 29.0))
-_FULL_CHROMA = ((0.0, -8.0), (0.5, -6.0), (1.0, -4.0), (2.5, -0.5), (4.0, 2.5), (7.0, 6.0), (14.0, 9.5))
-"""Points by detail of colours, from `benchmarks/fit_places.py`: the mean error, and up to 2.5 for safety."""
-
-
-def chroma_penalty(detail: float, *, half_chroma: bool) -> float:
-    """Return by how much the estimate is too kind to a place of a JPEG, by the detail of its colours.
-
-    The detail is what 4:2:0 takes from them, root mean square in steps of 1/255. The estimate sees colours at a quarter
-    of the size only: it is too kind to colourful details, and too strict with places that have none.
-    """
-    return between(_HALF_CHROMA if half_chroma else _FULL_CHROMA, detail)
-
-
-def coloured(scores: Sequence[float], details: Sequence[float], half_chroma: bool | None) -> list[float]:
-    """Return the scores of places less their penalties, as they are where no JPEG is scored."""
-    if half_chroma is None:
-        return list(scores)
-    both = zip(scores, details, strict=True)
-    return [score - chroma_penalty(detail, half_chroma=half_chroma) for score, detail in both]
-
-
 class MosaicScorer:
     """Scores each of some places on its own; their images are joined one below the other."""
 
-    def __init__(self, image: pyvips.Image, count: int, details: Sequence[float]) -> None:
+    def __init__(self, image: pyvips.Image, count: int) -> None:
         self._reference = Reference(image, whole=True)
         self._rows = image.height // count
-        self._details = details
 
-    def worst(self, candidate: pyvips.Image, weights: Sequence[float], *, half_chroma: bool | None) -> float:
-        """Return the score that counts of all places; `half_chroma` is None for what is no JPEG."""
-        scores = part_scores(self._reference.part_moments(candidate, candidate.width, self._rows), weights)
-        return worst_score(coloured(scores, self._details, half_chroma))
+    def worst(self, candidate: pyvips.Image, weights: Sequence[float]) -> float:
+        """Return the score that counts of all places."""
+        return worst_score(part_scores(self._reference.part_moments(candidate, candidate.width, self._rows), weights))
 
 
 def mosaic(image: pyvips.Image, places: Sequence[Place]) -> pyvips.Image:
@@ -209,11 +163,11 @@ def _corners(width: int, height: int) -> list[Place]:
     """Return the place at each tile, row by row."""
     sides = _size(width, height)
     lefts, tops = (
-        [min(start, (whole - side) // _GRID * _GRID) for start in range(0, whole, _TILE)]
+        [min(start, (whole - side) // GRID * GRID) for start in range(0, whole, TILE)]
         for whole, side in zip((width, height), sides, strict=True)
     )
     return [(left, top) for top in tops for left in lefts]
 
 
 def _size(width: int, height: int) -> tuple[int, int]:
-    return min(SIDE, width // _GRID * _GRID), min(SIDE, height // _GRID * _GRID)
+    return min(SIDE, width // GRID * GRID), min(SIDE, height // GRID * GRID)

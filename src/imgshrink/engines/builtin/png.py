@@ -13,10 +13,11 @@ from ...image.metadata import read_metadata
 from ...image.sniff import sniff
 from ...pixels.compare import acceptable
 from ...pixels.looks import Looks
+from .exact import ExactScorer
 from .metadata import carry
 from .places import PlaceScorer
 from .png_lossless import rough, squeeze
-from .score import Scorer
+from .score import Scorer, on
 from .targets import HUGE, palette_target
 from .weights import PALETTE
 
@@ -25,7 +26,16 @@ _CERTAINLY_LESS = 0.5
 """Of the bytes of a rough lossless recoding, which a careful one of the corpus never reduced to less than 0.7."""
 
 _ALTERED = 1.0
-"""Points below the floor for what verify would refuse."""
+"""Points below the floor for what is not taken."""
+
+_DOUBT, _CLEAR = 4.0, 2.0
+"""Points below and above the floor between which SSIMULACRA2 itself decides."""
+
+_BLOCK = 8
+_EVEN, _EDGE = 0.1, 8.0
+_SOFT = 0.1
+"""Of the blocks with edges of a strength, by Sobel's operator, between these: of soft gradients, in which bands of few
+colours can be seen, SSIMULACRA2 says little, and only the estimate's floor is high enough."""
 
 _HIGH_RANGE = {"cICP", "mDCV", "cLLI"}
 _STEPS = (6, 5, 4, 3, 2)
@@ -94,21 +104,46 @@ class _Scorer:
         self._image, self._quality, self._looks = image, quality, looks
         self._scorer = Scorer(image)
         self._places = PlaceScorer(image)
+        self._grounds = (0, 255) if image.hasalpha() else (255,)
+        self._exact: list[tuple[int, ExactScorer]] = []
+        self._soft = _is_soft(image)
 
     def whole(self, candidate: pyvips.Image) -> float:
         """Return the estimate for the image as a whole."""
         return self._scorer.score(candidate, PALETTE)
 
     def score(self, candidate: pyvips.Image) -> float:
-        """Return the estimate for the image, below the floor by as much as the worst place misses its own."""
-        score = self.whole(candidate)
-        if score < self.target.floor:
+        """Return the estimate for the image; below the floor where a place or the structure looks too different.
+
+        Where the estimate is in doubt SSIMULACRA2 itself decides, of the whole image and of its worst place.
+        """
+        score, floor = self.whole(candidate), self.target.floor
+        if score < floor - _DOUBT:
             return score
-        missed = self.target.place - self._places.scores(candidate, PALETTE).worst
-        if missed > 0:
-            return min(score, self.target.floor - missed)
+        if not (self._estimated_well(score, candidate) or self._exactly_well(candidate)):
+            return min(score, floor - _ALTERED)
         altered = acceptable(self._image, candidate, self._quality, Format.PNG, self._looks.measure)
-        return self.target.floor - _ALTERED if altered else score
+        return floor - _ALTERED if altered else max(score, floor)
+
+    def _estimated_well(self, score: float, candidate: pyvips.Image) -> bool:
+        if score < self.target.floor + (0 if self._soft else _CLEAR):
+            return False
+        return self._places.scores(candidate, PALETTE).worst >= self.target.place
+
+    def _exactly_well(self, candidate: pyvips.Image) -> bool:
+        if self._soft:
+            return False
+        self._exact = self._exact or [(ground, ExactScorer(on(self._image, ground))) for ground in self._grounds]
+        found = [scorer.scores(on(candidate, ground)) for ground, scorer in self._exact]
+        target = self.target
+        return all(each.whole >= target.exact and min(each.places) >= target.exact_place for each in found)
+
+
+def _is_soft(image: pyvips.Image) -> bool:
+    """Tell whether much of an image is soft gradients."""
+    edges = on(image, 255).colourspace("b-w").sobel().cast("float").shrink(_BLOCK, _BLOCK).copy_memory()
+    soft = (edges > _EVEN).avg() - (edges > _EDGE).avg()
+    return bool(soft / 255 > _SOFT)
 
 
 def _decoded(data: bytes) -> pyvips.Image:
@@ -163,7 +198,7 @@ def _fewer_levels(data: bytes, image: pyvips.Image, scorer: _Scorer) -> bytes:
 def _coarsest(image: pyvips.Image, scorer: _Scorer) -> int | None:
     """Return the largest step at which the image, and then each of its places, looks well; None where none does."""
     floor = scorer.target.floor
-    place = bisect_left(_STEPS, floor, key=lambda step: scorer.whole(_rounded(image, step)))
+    place = bisect_left(_STEPS, floor - _DOUBT, key=lambda step: scorer.whole(_rounded(image, step)))
     return next((step for step in _STEPS[place:] if scorer.score(_rounded(image, step)) >= floor), None)
 
 

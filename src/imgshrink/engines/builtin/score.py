@@ -84,11 +84,6 @@ class Reference:
             for moment in _moments(_compare(scale, candidate), width // scale.shrink, rows // scale.shrink)
         ]
 
-    def part_chroma(self, width: int, rows: int) -> pyvips.Image:
-        """Return the mean loss of chroma by 4:2:0, a pixel for each part."""
-        lost = _chroma_loss(self._image)
-        return (lost[0] + lost[1]).shrink(width // 2, rows // 2).copy_memory()
-
 
 def part_scores(moments: Sequence[pyvips.Image], weights: Sequence[float]) -> list[float]:
     """Return the estimate for each part, row by row."""

@@ -8,16 +8,25 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _LOSSY = ((1, 20.0), (30, 45.0), (60, 62.0), (70, 70.0), (80, 74.0), (85, 79.5), (90, 84.0), (99, 92.0))
 _PALETTE = ((1, 40.0), (30, 62.0), (60, 80.0), (70, 84.0), (80, 88.0), (90, 94.0), (99, 98.0))
 _PALETTE_FLOOR = ((1, 30.0), (30, 58.0), (60, 77.0), (70, 81.0), (80, 86.0), (90, 91.0), (99, 96.0))
 _PALETTE_SETTING = ((1, 30.0), (30, 50.0), (60, 78.0), (70, 83.0), (80, 88.0), (90, 90.0), (99, 100.0))
 
+_PALETTE_EXACT = ((1, 25.0), (30, 52.0), (60, 71.0), (70, 76.5), (80, 82.0), (90, 89.0), (95, 93.0), (99, 95.5))
+"""SSIMULACRA2 itself, where the estimate is in doubt."""
+
+_GENEROUS, _LITTLE = 0.36, 0.55
+
 _ANIMATION = ((1, 20.0), (30, 45.0), (60, 64.0), (70, 74.0), (80, 84.0), (90, 91.0), (99, 96.0))
 
-_JPEG_PLACE = ((1, 0.0), (30, 25.0), (60, 46.0), (70, 54.0), (80, 62.0), (90, 74.0), (95, 80.0), (99, 85.0))
+_JPEG = ((1, 20.0), (30, 45.0), (60, 60.0), (70, 67.0), (80, 72.0), (90, 82.5), (95, 87.5), (99, 91.0))
+_PLACE = ((1, 10.0), (30, 38.0), (60, 54.0), (70, 62.0), (80, 68.0), (90, 79.0), (95, 84.5), (99, 89.0))
+_JPEG_ALONE = ((1, 0.0), (30, 25.0), (60, 46.0), (70, 56.0), (80, 64.0), (90, 74.0), (95, 80.5), (99, 86.0))
+"""SSIMULACRA2 itself: of the whole image, of each place in it, and of each place of a page on its own."""
+
 _WEBP_PLACE = ((1, 1.0), (30, 26.0), (60, 48.0), (70, 56.0), (80, 64.0), (90, 74.0), (95, 79.0), (99, 83.0))
 _PALETTE_PLACE = ((1, 5.0), (30, 30.0), (60, 55.0), (70, 63.0), (80, 70.0), (90, 82.0), (95, 93.5), (99, 96.0))
 """For each place of 128 x 128 pixels on its own; their scores vary more than those of whole images."""
@@ -25,13 +34,31 @@ _PALETTE_PLACE = ((1, 5.0), (30, 30.0), (60, 55.0), (70, 63.0), (80, 70.0), (90,
 
 @dataclass(frozen=True)
 class PaletteTarget:
-    """The quantizer's first setting, the score that ends the trials, and the lowest scores
-    that are accepted, of the whole image and of each place."""
+    """The quantizer's first setting, the estimate that ends the trials, and the lowest estimates that are accepted, of
+    the whole image and of each place; then the same two for SSIMULACRA2 itself, where the estimate is in doubt."""
 
     setting: int
     score: float
     floor: float
     place: float
+    exact: float
+    exact_place: float
+
+
+@dataclass(frozen=True)
+class JpegTarget:
+    """What SSIMULACRA2 must be: of the whole image, of each place in it, and of each place of a page on its own."""
+
+    whole: float
+    place: float
+    alone: float
+
+    def at(self, share: float) -> JpegTarget:
+        """Return the target of a result that takes this share of the original's bytes.
+
+        Where little is left of the bytes, a better look costs little: up to a third of what is lacking to 100.
+        """
+        return replace(self, whole=self.whole + _GENEROUS * (100 - self.whole) * max(0.0, 1 - share / _LITTLE))
 
 
 def lossy_target(quality: int) -> float:
@@ -39,9 +66,9 @@ def lossy_target(quality: int) -> float:
     return between(_LOSSY, quality)
 
 
-def jpeg_place_target(quality: int) -> float:
-    """Return the score that each place of a lossy JPEG must reach."""
-    return between(_JPEG_PLACE, quality)
+def jpeg_target(quality: int) -> JpegTarget:
+    """Return the scores that a lossy JPEG must reach."""
+    return JpegTarget(between(_JPEG, quality), between(_PLACE, quality), between(_JPEG_ALONE, quality))
 
 
 def webp_place_target(quality: int) -> float:
@@ -56,6 +83,8 @@ def palette_target(quality: int) -> PaletteTarget:
         between(_PALETTE, quality),
         between(_PALETTE_FLOOR, quality),
         between(_PALETTE_PLACE, quality),
+        between(_PALETTE_EXACT, quality),
+        between(_PLACE, quality),
     )
 
 

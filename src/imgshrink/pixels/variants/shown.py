@@ -9,9 +9,8 @@ import pyvips
 from ...core.model import ImageInfo, Variant
 from ...image.metadata import read_metadata
 from ...image.variants.rules import AVIF, MEDIA_TYPES
-from ..color import as_srgb, displayed, turned
+from ..color import as_srgb, channels, displayed, turned
 from ..decode import avif, still
-from ..icc import channels
 
 PROFILE, NOTICES = "icc-profile-data", "xmp-data"
 """The names by which libvips knows the profile and the XMP of an image."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ...core.model import Outcome, Status
 from ..advice import Action
+from ..messages import wider_than_shown
 from ..quoting import shown
 from ..units import share, size
 from .previews import Look, Pair, Preview
@@ -117,6 +118,7 @@ def _facts(image: Row) -> str:
         words.append("no preview")
     elif look := preview.look:
         words += [f"quality {look.quality}", f"{_percent(look)} of the allowed change" if look.share else SAME]
+    words += [wider_than_shown(outcome.wider)] if outcome.wider else []
     return SEPARATOR.join(word for word in words if word)
 
 

@@ -172,10 +172,10 @@ class VariantSearch:
         """
         stored, image = (mosaic(whole, places) for whole in (self._before.stored, self._before.image))
         grounds = (0, 255) if image.hasalpha() else (255,)
-        scorers = [(ground, MosaicScorer(on(image, ground), len(places), ())) for ground in grounds]
+        scorers = [(ground, MosaicScorer(on(image, ground), len(places))) for ground in grounds]
 
         def worst(shown: pyvips.Image) -> float:
-            return min(scorer.worst(on(shown, ground), LOSSY, half_chroma=None) for ground, scorer in scorers)
+            return min(scorer.worst(on(shown, ground), LOSSY) for ground, scorer in scorers)
 
         def attempt(setting: int) -> Trial:
             data = encoded(stored, setting, self._media)
