@@ -17,8 +17,8 @@ LEAST_SAVED = 1000
 LONGEST_SIDE = 16_383
 """Pixels, of WebP (RFC 9649, 2.7.1.1); AVIF's limit lies one above it."""
 
-MOST_PIXELS = 30_000_000
-"""Of one frame: an AVIF takes 25 bytes of memory for each."""
+MOST_PIXELS = 16_000_000
+"""Of one frame: a worker has two minutes, and an AVIF of so many takes one on a busy machine."""
 
 _HIGH_RANGE = {"cICP", "mDCV", "cLLI"}
 
