@@ -28,7 +28,7 @@ PATIENCE = 1800
 """Seconds after which a test that is slow on purpose is given up; those of all others are in pyproject.toml."""
 
 _EVERYWHERE = {"deadline": None, "derandomize": "CI" in os.environ}
-hypothesis.settings.register_profile("plain", max_examples=25, **_EVERYWHERE)
+hypothesis.settings.register_profile("plain", max_examples=15, **_EVERYWHERE)
 hypothesis.settings.register_profile("all", max_examples=300, **_EVERYWHERE)
 hypothesis.settings.load_profile("plain")
 

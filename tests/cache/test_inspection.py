@@ -454,7 +454,7 @@ def test_what_diskcache_makes_is_what_is_expected(tmp_path: Path) -> None:
     [
         ["BEGIN IMMEDIATE"],
         pytest.param(["BEGIN EXCLUSIVE"], marks=pytest.mark.slow),
-        ["PRAGMA locking_mode=EXCLUSIVE", "BEGIN EXCLUSIVE"],
+        pytest.param(["PRAGMA locking_mode=EXCLUSIVE", "BEGIN EXCLUSIVE"], marks=pytest.mark.slow),
     ],
     ids=lambda statements: statements[-1 if len(statements) == 1 else 0],
 )

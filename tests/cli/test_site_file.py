@@ -157,7 +157,7 @@ def test_file_that_no_build_takes_either(site: Path, text: str, words: str) -> N
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize("command", ["check", "optimize", "warm"])
+@pytest.mark.parametrize("command", rest_slow(["check", "optimize", "warm"], lambda command: command == "optimize"))
 def test_docs_of_the_build(site: Path, tmp_path: Path, command: str) -> None:
     """With `-f` alone the images of the build are taken, without the ones that it does not publish."""
     shutil.copy(IMAGES / "still.png", site / "docs" / "draft.png")

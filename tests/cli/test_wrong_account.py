@@ -67,6 +67,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with an image that is shrunk and one that is new."""
     (tmp_path / "shrunk.png").write_bytes(seal((IMAGES / "still.png").read_bytes(), 80))
     shutil.copy(IMAGES / "palette.png", tmp_path / "new.png")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("<!doctype html><title>A site</title>")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -90,6 +92,7 @@ OFFLINE = {
     "optimize --engine builtin new.png": 0,
     "optimize --engine builtin --dry-run new.png": 0,
     "warm --engine builtin new.png": 0,
+    "pages site": 0,
     "compare shrunk.png": 2,  # there is nothing to compare it with
 }
 
@@ -114,10 +117,10 @@ def test_what_needs_no_key(wrong: str, words: str, capsys: pytest.CaptureFixture
 )
 def test_what_uses_the_key(folder: Path, wrong: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What may use the API ends with 2 and the reason, before any file is changed."""
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*")}
     assert code_of(*words.split()) == 2
     assert wrong in capsys.readouterr().err
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in folder.glob("*.*")} == before
 
 
 def test_usage(folder: Path, wrong: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

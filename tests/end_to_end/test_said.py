@@ -42,9 +42,7 @@ def in_plugin(folder: Path, environ: Mapping[str, str], strict: bool) -> tuple[i
 
 
 FACES: Mapping[str, Face] = {"command": in_command, "hook": in_hook, "plugin": in_plugin}
-FACE_AND_STRICT = rest_slow(
-    product(FACES, [False, True]), lambda row: row in {("command", True), ("hook", False), ("plugin", False)}
-)
+FACE_AND_STRICT = rest_slow(product(FACES, [False, True]), lambda row: row in {("command", True), ("hook", False)})
 FINE = {"command": 0, "hook": 1, "plugin": 0}
 STRICT = {"command": 3, "hook": 3, "plugin": 1}
 

@@ -144,6 +144,7 @@ def test_thresholds() -> None:
     assert Harmless.within(nothing) == Harmless(0, 0, 0, 0, nothing)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 1 << 30), bands=st.sampled_from([3, 4]), size=st.tuples(st.integers(1, 90), st.integers(1, 90))

@@ -211,6 +211,7 @@ def many(count: int) -> dict[str, tuple[bytes, bytes]]:
     return found
 
 
+@pytest.mark.slow
 def test_full_size_for_the_worst_looking_and_the_largest_savings(tmp_path: Path, workers: WorkerPool) -> None:
     """25 worst-looking images and then the largest savings, 50 in all, are there in full size."""
     pairs = many(FULL_SIZE + 6)

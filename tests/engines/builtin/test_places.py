@@ -95,6 +95,7 @@ def test_blue_details_of_a_photograph_on_a_page(tmp_path):
     assert score >= LEAST[80]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["png", "jpeg"])
 def test_a_higher_quality_is_another_result(format):
     """Quality 95 takes more bytes than 80 for a page with a photograph."""
