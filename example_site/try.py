@@ -21,7 +21,7 @@ ADDRESS = "127.0.0.1", 8000
 
 
 def main() -> int:
-    python = environment.ready(HOME.name, "--editable", ".[mkdocs]", THEME)
+    python = environment.ready(HOME.name, "--editable", ".[mkdocs,pages]", THEME)
     command = [str(python), "-m", "mkdocs", "build", "--strict", "--config-file", str(SITE / "mkdocs.yml")]
     built = subprocess.run(command, env={**os.environ, **surroundings()}, cwd=environment.ROOT, check=False)
     if built.returncode == 0:

@@ -72,6 +72,15 @@ def test_pages_and_variants_are_written(site: Path) -> None:
     assert (summary.read, summary.changed, summary.sized, summary.lazy, summary.varied) == (4, 2, 4, 2, 4)
     assert (summary.variants, summary.waiting, summary.failed) == ({".webp": 3}, 0, {})
     assert summary.left == {"broken.html": "it is not UTF-8"}
+    assert {(row.image, row.variant, row.pages) for row in summary.offered} == {
+        ("photo.jpg", "photo.jpg.webp", 2),
+        ("drawing.png", "drawing.png.webp", 1),
+        ("animated.gif", "animated.gif.webp", 1),
+    }
+    assert all(row.before == (site / row.image).stat().st_size for row in summary.offered)
+    assert all(row.after == (site / row.variant).stat().st_size for row in summary.offered)
+    savings = [(row.before - row.after) * row.pages for row in summary.offered]
+    assert savings == sorted(savings, reverse=True)
     sizes = {name: (site / name).stat().st_size for name in ("photo.jpg", "drawing.png", "animated.gif")}
     shown = [sizes["photo.jpg"] + sizes["drawing.png"], sizes["photo.jpg"] + sizes["animated.gif"]]
     assert summary.shown_before == round(sum(shown) / 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from imgshrink.core.pages import PagesSummary
+from imgshrink.core.pages import OfferedVariant, PagesSummary
 from imgshrink.report import pages
 from imgshrink.report.documents import to_json, to_markdown
 from imgshrink.report.publish import publish
@@ -65,6 +65,31 @@ def test_reports_hold_the_numbers(tmp_path: Path) -> None:
     for name in ("a.json", "a.md", "a.html"):
         assert publish([], summary, report=tmp_path / name, environ={}, pages=MANY) == []
         assert "391" in (tmp_path / name).read_text()
+
+
+def test_reports_list_the_variants(tmp_path: Path) -> None:
+    """Each variant is named with both sizes, how it looks and how many pages show it."""
+    offered = [OfferedVariant(f"a|{number}.png", f"a|{number}.png.webp", 9000, 4000, None, 3) for number in range(24)]
+    photo = OfferedVariant("<b>.jpg", "<b>.jpg.avif", 50_000, 20_000, 78.24, 1)
+    many = PagesSummary(read=4, varied=25, variants={".webp": 24, ".avif": 1}, offered=(photo, *offered))
+    summary = summarize([])
+    assert json.loads(to_json([], summary, pages=many))["pages"]["offered"][0] == {
+        "image": "<b>.jpg", "variant": "<b>.jpg.avif", "before": 50_000, "after": 20_000, "score": 78.24, "pages": 1,
+    }  # fmt: skip
+    lines = to_markdown([], summary, pages=many).splitlines()
+    assert lines[-24:-20] == [
+        "| image | published | variant | score | pages |",
+        "|---|--:|--:|--:|--:|",
+        r"| \<b\>.jpg | 50 kB | 20 kB AVIF | 78 | 1 |",
+        r"| a\|0.png | 9 kB | 4 kB WebP | the same pixels | 3 |",
+    ]
+    assert lines[-1] == "and 5 more"
+    publish([], summary, report=tmp_path / "a.html", environ={}, pages=many)
+    page = (tmp_path / "a.html").read_text()
+    assert "<td>&lt;b&gt;.jpg</td><td>50 kB</td><td>20 kB AVIF</td><td>78</td><td>1</td>" in page
+    assert page.count("<tr><td>") == 25
+    publish([], summary, report=tmp_path / "b.html", environ={}, pages=MANY)
+    assert "Modern variants" not in (tmp_path / "b.html").read_text()
 
 
 def test_long_work_is_said() -> None:

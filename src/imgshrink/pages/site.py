@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from ..core.errors import ImgshrinkError
 from ..core.model import Variant, VariantRequest
-from ..core.pages import PagesSummary
+from ..core.pages import OfferedVariant, PagesSummary
 from ..files.atomic import replace, write
 from ..files.reader import read
 from . import marks
@@ -191,6 +191,7 @@ class _Run:
             varied=sum(row.wrap and shown.get(row.image.file) is not None for row in rows),
             kept=sum(row.kept for row in rows) if self._options.variants else 0,
             variants=dict(Counter(variant.suffix for variant in variants)),
+            offered=_offered(pages, shown),
             waiting=len(wanted - set(shown)) if not self._options.dry_run else 0,
             left={str(page.file): page.plan.reason for page in pages if page.plan.reason},
             failed=self._failed,
@@ -223,6 +224,23 @@ def _weights(rows: Sequence[ImageTag], shown: Mapping[PurePosixPath, Variant | N
         after += size
         at_once += size if any(row.at_once for row in tags) else 0
     return before, after, at_once
+
+
+def _offered(pages: Sequence[_Page], shown: Mapping[PurePosixPath, Variant | None]) -> tuple[OfferedVariant, ...]:
+    """Return the variants that pages offer, the largest saving over all pages first."""
+    sizes: dict[PurePosixPath, int] = {}
+    count: Counter[PurePosixPath] = Counter()
+    for page in pages:
+        count.update({row.image.file for row in page.plan.images if row.wrap})
+        sizes.update({row.image.file: row.image.bytes for row in page.plan.images})
+    offered = [
+        OfferedVariant(
+            str(file), str(_beside(file, variant)), sizes[file], len(variant.data), variant.score, count[file]
+        )
+        for file, variant in shown.items()
+        if variant
+    ]
+    return tuple(sorted(offered, key=lambda row: (-(row.before - row.after) * row.pages, row.image)))
 
 
 def _beside(image: PurePosixPath, variant: Variant) -> PurePosixPath:

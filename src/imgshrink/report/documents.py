@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..core.model import Outcome
 from ..core.pages import PagesSummary
-from .pages import result, to_dict
+from . import pages as words
 from .quoting import shown
 from .summary import Summary, savings
 from .units import counted, share, size
@@ -38,7 +38,7 @@ def to_json(
         "images": images,
     }
     if pages is not None:
-        document["pages"] = to_dict(pages)
+        document["pages"] = words.to_dict(pages)
     if notes is not None:
         document["notes"] = list(notes)
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
@@ -70,10 +70,23 @@ def to_markdown(outcomes: Iterable[Outcome], summary: Summary, *, pages: PagesSu
     if len(shrunk) > LARGEST:
         lines += ["", f"and {len(shrunk) - LARGEST} more"]
     if pages is not None:
-        lines += ["", MARKUP.sub(r"\\\1", result(pages))]
+        lines += ["", _escaped(words.result(pages)), *_variants(pages)]
     return "\n".join(lines) + "\n"
 
 
+def _escaped(text: str) -> str:
+    return MARKUP.sub(r"\\\1", text)
+
+
+def _variants(pages: PagesSummary) -> Iterator[str]:
+    """Yield a table of the 20 variants that save most."""
+    rows = list(words.table(pages))
+    if rows:
+        yield from ("", f"| {' | '.join(words.HEAD)} |", "|---|--:|--:|--:|--:|")
+        yield from (f"| {' | '.join(map(_escaped, cells))} |" for cells in rows[:LARGEST])
+    if len(rows) > LARGEST:
+        yield from ("", f"and {len(rows) - LARGEST} more")
+
+
 def _row(row: Outcome) -> str:
-    name = MARKUP.sub(r"\\\1", shown(row.path))
-    return f"| {name} | {size(row.before)} | {size(row.after)} | {share(row.before, row.after)} |"
+    return f"| {_escaped(shown(row.path))} | {size(row.before)} | {size(row.after)} | {share(row.before, row.after)} |"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 
 from ..core.model import Note
 from ..core.pages import PagesSummary
@@ -73,6 +74,17 @@ def notes(summary: PagesSummary, *, next_run: str = "the next run") -> Iterator[
         yield Note(f"{summary.waiting} {waits} for a variant: {next_run} goes on", failure=False)
 
 
+HEAD = ("image", "published", "variant", "score", "pages")
+
+
+def table(summary: PagesSummary) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each offered variant, in the order of `HEAD`."""
+    for row in summary.offered:
+        score = "the same pixels" if row.score is None else f"{row.score:.0f}"
+        kind = _NAMES["." + row.variant.rpartition(".")[2]]
+        yield (shown(row.image), size(row.before), f"{size(row.after)} {kind}", score, str(row.pages))
+
+
 def to_dict(summary: PagesSummary) -> Mapping[str, object]:
     """Return what the JSON report says about pages; sizes are bytes."""
     return {
@@ -83,6 +95,7 @@ def to_dict(summary: PagesSummary) -> Mapping[str, object]:
         "varied": summary.varied,
         "kept": summary.kept,
         "variants": {suffix.removeprefix("."): number for suffix, number in sorted(summary.variants.items())},
+        "offered": [asdict(row) for row in summary.offered],
         "waiting": summary.waiting,
         "left": dict(sorted(summary.left.items())),
         "failed": dict(sorted(summary.failed.items())),

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from ...core.model import Outcome, Status
 from ...core.pages import PagesSummary
 from .. import advice
-from ..pages import result
+from ..pages import HEAD, result, table
 from ..summary import Summary, savings
 from ..units import counted, share, size, span
 from .previews import Preview
@@ -63,6 +63,7 @@ def to_html(
         options="".join(options),
         states="".join(_states(outcomes)),
         shown=text(f"{counted(len(outcomes), 'image')}"),
+        variants=_variants(pages) if pages and pages.offered else "",
         items="\n".join(row(images[one.path], [rank[one.path] for rank in ranks]) for one in orders[0].rows),
         range=RANGE.format(name="the image in the viewer"),
     )
@@ -132,6 +133,13 @@ def _worst(images: Mapping[str, Row], rows: Sequence[Outcome]) -> str:
     return _WORST.format(cards="\n".join(map(card, shown[:CARDS])))
 
 
+def _variants(pages: PagesSummary) -> str:
+    """Return the section of the variants that the pages offer."""
+    head = "".join(f"<th scope=col>{text(name)}</th>" for name in HEAD)
+    rows = ("".join(f"<td>{text(cell)}</td>" for cell in cells) for cells in table(pages))
+    return _VARIANTS.format(head=head, rows="\n".join(f"<tr>{cells}</tr>" for cells in rows))
+
+
 def _orders(outcomes: Sequence[Outcome], previews: Mapping[str, Preview]) -> list[_Order]:
     looks = {path: preview.look for path, preview in previews.items() if preview.look is not None}
     by_path = sorted(outcomes, key=lambda row: row.path)
@@ -161,6 +169,17 @@ def _about_looks(measured: int, others: int) -> str:
 def _left_over(row: Outcome) -> float:
     return row.after / row.before if row.status is Status.OPTIMIZED and row.before else 2.0
 
+
+_VARIANTS = """<section aria-labelledby="variants">
+<h2 id="variants">Modern variants</h2>
+<p class="hint">What pages offer, beside each image, to browsers that can show it. The score says how alike it looks to
+the original, up to 100.</p>
+<div class="wide" tabindex="0" role="region" aria-label="modern variants"><table>
+<thead><tr>{head}</tr></thead>
+<tbody>
+{rows}
+</tbody></table></div>
+</section>"""
 
 _WORST = """<section aria-labelledby="worst">
 <h2 id="worst">Most visible changes</h2>
