@@ -45,6 +45,22 @@ def test_pages_are_written_and_put_back(project: Path) -> None:
     assert (project / "site/index.html").read_bytes() == before
 
 
+def test_variants_are_no_new_images(project: Path) -> None:
+    """A variant stays as it is when the images of the site are shrunk and checked again: it bears a seal."""
+    site = project / "site"
+    (site / "still.png").write_bytes((IMAGES / "still.png").read_bytes())
+    (site / "index.html").write_text(f"{AUTO}<img src=still.png>")
+    assert called("optimize", "site", cwd=project).returncode == 0
+    assert called("pages", "site", cwd=project).returncode == 0
+    (variant,) = site.glob("*.png.webp")
+    before = variant.read_bytes()
+    again = called("optimize", "site", cwd=project)
+    assert "nothing to do" in again.stdout, again.stdout
+    assert called("check", "site", cwd=project).returncode == 0
+    assert variant.read_bytes() == before
+    assert "0 changed" in called("pages", "site", cwd=project).stdout
+
+
 def test_dry_run_in_json_writes_nothing(project: Path) -> None:
     """A dry run says in JSON what would be done."""
     before = (project / "site/index.html").read_bytes()

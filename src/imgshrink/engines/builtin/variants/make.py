@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import cache
 
 from ....core.model import Format, ImageInfo, Variant
-from ....image.seal import read_seal
+from ....image.seal import read_seal, seal
 from ....image.sniff import sniff
-from ....image.variants.rules import AVIF, WEBP, needed, why_none
+from ....image.variants.rules import AVIF, MEDIA_TYPES, WEBP, needed, why_none
 from ....pixels.compare import acceptable
 from ....pixels.looks import Looks
 from ....pixels.variants.judge import LIKE, looks_different
@@ -28,18 +29,25 @@ def make(
     """Return the variant of `published`, None where none saves `saving` per cent and a kilobyte, or none is possible.
 
     `original` is what `published` was made from; it is not used where it shows something else. `formats` are those
-    allowed. Raises whatever a codec raises for unreadable pixels.
+    allowed. A WebP bears a seal, so that no other run takes it for a new image. Raises whatever a codec raises for
+    unreadable pixels.
     """
     info = sniff(published)
     if info is None or why_none(published):
         return None
     most = len(published) - needed(len(published), saving)
     lossless = exact(published, info) if WEBP in formats and info.format in (Format.PNG, Format.GIF) else None
-    found = [lossless] if lossless and len(lossless.data) <= most else []
+    found = [_sealed(lossless, quality)] if lossless else []
     if quality != _LOSSLESS and not _is_flat(published, info, lossless):
         limit = min([most, *(len(variant.data) - 1 for variant in found)])
-        found += _to_target(original, published, quality, formats, limit)
-    return min(found, key=lambda variant: len(variant.data), default=None)
+        found += [_sealed(variant, quality) for variant in _to_target(original, published, quality, formats, limit)]
+    small = (variant for variant in found if len(variant.data) <= most)
+    return min(small, key=lambda variant: len(variant.data), default=None)
+
+
+def _sealed(variant: Variant, quality: int) -> Variant:
+    """Return the variant with a seal, where its format has one; AVIF is no format that is shrunk."""
+    return replace(variant, data=seal(variant.data, quality)) if variant.media_type == MEDIA_TYPES[WEBP] else variant
 
 
 def _is_flat(published: bytes, info: ImageInfo, lossless: Variant | None) -> bool:
