@@ -94,13 +94,16 @@ def links() -> list[tuple[Path, str]]:
 
 
 def test_links_lead_somewhere():
-    """Every link leads to a file, and every anchor to a heading."""
+    """Every link leads to a file, and every anchor to a heading or to a named row."""
     for page, link in links():
         file, _, anchor = link.partition("#")
         target = page.parent / file if file else page
         assert target.is_file(), f"{page.name}: {link}"
-        headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
-        slugs = {re.sub(r"[^\w\s-]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+        text = target.read_text(encoding="utf-8") if anchor else ""
+        slugs = {
+            re.sub(r"[^\w\s-]", "", heading).strip().lower().replace(" ", "-")
+            for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        } | set(re.findall(r'<a id="([^"]+)">', text))
         assert not anchor or anchor in slugs, f"{page.name}: {link}"
 
 
