@@ -199,7 +199,9 @@ def test_example_site_builds_again_and_again_with_a_warm_cache(tmp_path):
     for _ in range(8):
         done = build(site, "--strict")
         assert done.returncode == 0, done.stdout
-        assert re.search(r"images are in the cache.*\. 0 uploads", lines(done)[-1])
+        said, pages = lines(done)[-2:]
+        assert re.search(r"images are in the cache.*\. 0 uploads", said)
+        assert re.search(r"^pages: \d+ read, .* with a variant", pages)
         assert images(site / "site") == expected
 
 
