@@ -16,7 +16,6 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority
 
 from .core.errors import SettingsError
-from .core.model import Note
 from .files.paths import relative_name
 from .files.site_files import SiteFiles, left_to_material
 from .settings.load import load

@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import random
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import traceback
@@ -18,6 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from certificate import self_signed
 from imgshrink.core import tinyjpg
 from imgshrink.core.errors import EngineError, SettingsError
 from imgshrink.core.model import Recipe
@@ -417,16 +416,7 @@ def test_names_are_made_of_chance(api: LyingServer, hosted: Make) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for localhost that nobody trusts, and its key, in one file."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl to make a certificate")
-    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(file), "-out", str(file) + ".crt"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    file.write_bytes(file.read_bytes() + Path(f"{file}.crt").read_bytes())
-    return file
+    return self_signed(tmp_path_factory.mktemp("tls"), "localhost")
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certificate import self_signed
 from fakes import png
 from imgshrink.core.errors import EngineError, SettingsError
 from imgshrink.core.model import Recipe
@@ -157,17 +156,7 @@ class LoopbackProxy:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate of `api.example`, and its key, in one file."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl to make a certificate")
-    file = tmp_path_factory.mktemp("tls") / "api.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=api.example", "-addext", "subjectAltName=DNS:api.example,IP:127.0.0.1", "-keyout", str(file),
-         "-out", f"{file}.crt"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    file.write_bytes(file.read_bytes() + Path(f"{file}.crt").read_bytes())
-    return file
+    return self_signed(tmp_path_factory.mktemp("tls"), "api.example")
 
 
 @pytest.fixture
