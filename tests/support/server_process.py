@@ -291,6 +291,7 @@ def main(config: dict[str, Any]) -> None:
         jobs=config["jobs"],
         grace=config.get("grace", 0.2),
         announce=lambda line: print(line, flush=True),
+        operating=run.Operating(**config.get("operating", {})),
     )
 
 

@@ -48,6 +48,21 @@ OPTIONS = (
         type=click.FloatRange(0, 3600),
         help="Seconds to finish running work.",
     ),
+    click.option(
+        "--drain",
+        default=0.0,
+        show_default=True,
+        type=click.FloatRange(0, 3600),
+        help="Seconds to serve on, not ready, before shutting down.",
+    ),
+    click.option(
+        "--log-format",
+        default="text",
+        show_default=True,
+        envvar="IMGSHRINK_LOG_FORMAT",
+        type=click.Choice(["text", "json"]),
+        help="json: one object a line.",
+    ),
 )
 
 
@@ -70,7 +85,8 @@ for _option in OPTIONS:
 
 def _run(data: Path, options: Mapping[str, Any]) -> None:
     try:
-        from ..server.run import Address, serve
+        from ..server.operations import TOKEN_VARIABLE
+        from ..server.run import Address, Operating, serve
     except ModuleNotFoundError as error:
         raise SettingsError(NO_EXTRA) from error
     from ..engines.builtin import Builtin
@@ -87,6 +103,7 @@ def _run(data: Path, options: Mapping[str, Any]) -> None:
             jobs=options["jobs"],
             grace=options["grace"],
             announce=click.echo,
+            operating=Operating(options["drain"], options["log_format"], os.environ.get(TOKEN_VARIABLE, "").strip()),
         )
     finally:
         workers.close()

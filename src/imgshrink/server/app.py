@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -30,20 +32,21 @@ from .job_runner import JobRunner, Verify
 from .jobs import Job
 from .keys import Key, Keys
 from .limits import Limits
+from .metrics import DATABASE, STORE, counted
 from .middleware import RequestMiddleware
 from .openapi import document
+from .operations import NO_STORE, Operations
 from .page import page
 from .queue import JobQueue, Leases
 from .rate_limit import RateLimiter
+from .request_ids import current
 from .upload_slots import UploadSlots
 from .uploads import UploadHandler, UploadRequest
 
 HOME = "/"
-HEALTH = "/health"
 OPENAPI = "/openapi.json"
 IDEMPOTENCY_FORM = "An Idempotency-Key is 1 to 255 visible ASCII characters."
 STATES = {"queued": tinyjpg.PROCESSING, "leased": tinyjpg.PROCESSING}
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 def create_app(
@@ -56,17 +59,24 @@ def create_app(
     jobs: int = 2,
     grace: float = 10,
     clock: Callable[[], float] = time.time,
+    operations: Operations | None = None,
 ) -> ASGIApp:
     """Return the API as an ASGI application; the end of its lifespan stops all work and closes `engine`.
 
     `data` is the folder of keys, jobs and images. `public_url` is the prefix of every URL in replies. `verify` checks
     the results of `engine`. `grace` is how many seconds running work gets to finish when the application ends.
     """
-    limits = limits or Limits()
+    limits, operations = limits or Limits(), operations or Operations()
     database = Database(data)
-    queue, blobs = JobQueue(database, limits, clock), BlobStore(data, limits)
-    runner = JobRunner(engine, verify, Leases(database, limits, clock), queue, blobs, limits, jobs)
-    api = Api(Keys(database, clock), queue, blobs, runner, limits, public_url.rstrip("/"))
+    broken, away = (partial(operations.metrics.error, part) for part in (DATABASE, STORE))
+    keys = counted(Keys(database, clock), broken, sqlite3.Error)
+    queue = counted(JobQueue(database, limits, clock), broken, sqlite3.Error)
+    leases = counted(Leases(database, limits, clock), broken, sqlite3.Error)
+    blobs = counted(BlobStore(data, limits), away, OSError)
+    runner = JobRunner(engine, verify, leases, queue, blobs, limits, jobs)
+    api = Api(keys, queue, blobs, runner, limits, public_url.rstrip("/"), operations)
+    checks: dict[str, Callable[[], object]] = {DATABASE: partial(queue.optimized, ""), STORE: blobs.has_space}
+    routes = [*api.routes(), *operations.routes(queue.measure, checks)]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -76,20 +86,27 @@ def create_app(
         database.close()
 
     handlers = {ApiError: _api_error, HTTPException: _http_error, Exception: _server_error}
-    app = Starlette(routes=api.routes(), exception_handlers=handlers, lifespan=lifespan)
+    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     app.router.redirect_slashes = False  # the redirect would name the request's Host
-    return RequestMiddleware(app, limits)
+    return RequestMiddleware(app, limits, operations, {route.endpoint: route.path for route in routes})
 
 
 class Api:
     """One method per route; blocking calls run in a thread."""
 
     def __init__(
-        self, keys: Keys, queue: JobQueue, blobs: BlobStore, runner: JobRunner, limits: Limits, public_url: str
+        self,
+        keys: Keys,
+        queue: JobQueue,
+        blobs: BlobStore,
+        runner: JobRunner,
+        limits: Limits,
+        public_url: str,
+        operations: Operations,
     ) -> None:
         self._keys, self._queue, self._blobs, self._runner = keys, queue, blobs, runner
         self._handler = UploadHandler(queue, blobs)
-        self._limits = limits
+        self._limits, self._operations = limits, operations
         self._public_url = public_url
         self._rate_limiter = RateLimiter(limits.rate, limits.burst)
         self._slots = UploadSlots(limits)
@@ -107,7 +124,6 @@ class Api:
             Route(tinyjpg.STATS, self.stats),
             Route(tinyjpg.ORIGINAL_FILE, self.original_file),
             Route(tinyjpg.OPTIMIZED_FILE, self.optimized_file),
-            Route(HEALTH, self.health),
             Route(OPENAPI, self.openapi),
         ]
 
@@ -116,15 +132,20 @@ class Api:
         key = await self._authorized(request)
         idempotency = _idempotency(request)
         await run_in_threadpool(self._handler.check, key, declared_size(request, self._limits), idempotency)
+        with self._operations.metrics.upload():
+            job, new = await self._received(request, key, idempotency)
+        if new:
+            self._operations.images.remember(job.id, current.get())
+            self._runner.notify()
+        return JSONResponse(tinyjpg.accepted(self._described(job, tinyjpg.PROCESSING)), headers=NO_STORE)
+
+    async def _received(self, request: Request, key: Key, idempotency: str | None) -> tuple[Job, bool]:
         async with self._slots.slot(key.id), opened_form(request, self._limits) as form:
             image = find_image(form)
             file = image.file if isinstance(image, UploadFile) else image
             upload = UploadRequest(file, *read_quality(form), idempotency)
             async with self._storing:
-                job, new = await run_in_threadpool(self._handler.accept, key, upload)
-        if new:
-            self._runner.notify()
-        return JSONResponse(tinyjpg.accepted(self._described(job, tinyjpg.PROCESSING)), headers=NO_STORE)
+                return await run_in_threadpool(self._handler.accept, key, upload)
 
     async def status(self, request: Request) -> Response:
         """Return the state of one image."""
@@ -162,11 +183,6 @@ class Api:
     async def home(self, _: Request) -> Response:
         """Return the page for people."""
         return HTMLResponse(self._page, headers={"Content-Security-Policy": self._policy, "Cache-Control": "no-cache"})
-
-    async def health(self, _: Request) -> Response:
-        """Return 200 while requests are served and the queue can be read."""
-        await run_in_threadpool(self._queue.optimized, "")
-        return JSONResponse({"success": True, "message": "ok"}, headers=NO_STORE)
 
     async def openapi(self, _: Request) -> Response:
         """Return the OpenAPI document."""

@@ -7,15 +7,23 @@ uvicorn's options bound neither. Of 400 half-open connections it closes none in 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from http import HTTPStatus
+from typing import cast
 
 import h11
+from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .errors import plain
 from .limits import Limits
+from .logs import fields
+from .metrics import OTHER, Metrics
 from .middleware import CLOSE, HEADERS, LINGER_SECONDS
+from .request_ids import current, header, new_id, request_id
+
+log = logging.getLogger("imgshrink.access")
 
 RESERVE = 256
 """File descriptors reserved for the database, images, workers and the log."""
@@ -26,6 +34,7 @@ class Connection(H11Protocol):
 
     limit: int
     head_seconds: float
+    metrics: Metrics
     closing = False
     """Whether the server shuts down: connections that were still being accepted then are aborted."""
     _timer: asyncio.TimerHandle | None = None
@@ -71,11 +80,24 @@ class Connection(H11Protocol):
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def _reject(self, status: int) -> None:
+        """Reply; a request whose head was parsed keeps its id, and the middleware logs and counts it."""
+        parsed = self.cycle is not None and not self.cycle.response_complete
+        own = request_id(cast(Scope, self.scope)) if parsed else new_id()
         reply = plain(status)
-        headers = [*self.server_state.default_headers, *reply.raw_headers, *HEADERS, CLOSE]
+        headers = [*self.server_state.default_headers, *reply.raw_headers, *HEADERS, header(own), CLOSE]
         head = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
         for event in (head, h11.Data(data=bytes(reply.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
+        if not parsed:
+            self._record(status, len(reply.body), own)
+
+    def _record(self, status: int, size: int, own: str) -> None:
+        self.metrics.request(OTHER, OTHER, status, 0.0)
+        client = self.client[0] if self.client else "-"
+        found = fields(client=client, key="-", method="-", path="-", route=OTHER, status=status, bytes=size)
+        token = current.set(own)
+        log.info("%s - - - %d %d bytes, not parsed", client, status, size, extra=found)
+        current.reset(token)
 
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(self.head_seconds, self.transport.abort)
@@ -86,10 +108,11 @@ class Connection(H11Protocol):
             self._timer = None
 
 
-def protocol(limits: Limits) -> type[Connection]:
+def protocol(limits: Limits, counted: Metrics | None = None) -> type[Connection]:
     """Return the protocol class of a server with these `limits` and the open files that the system allows."""
 
     class LimitedConnection(Connection):
+        metrics = counted or Metrics()
         limit = connection_limit(limits.connections)
         head_seconds = limits.head_seconds
 

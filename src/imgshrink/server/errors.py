@@ -14,6 +14,7 @@ RETRY_SECONDS = 10
 
 BAD = "Bad request"
 NO_KEY = "The API key is missing or invalid"
+UNKNOWN_BEARER = "The bearer token is missing or invalid"
 QUOTA = "The monthly quota of this API key is used up"
 NO_IMAGE = "There is no such image, or it has expired"
 GONE = "There is no such file, or it has expired"
@@ -22,6 +23,7 @@ SLOW = "The upload took too long"
 TOO_MANY = "Too many requests"
 BUSY = "The server is busy"
 SHUTTING_DOWN = "The server is shutting down"
+NOT_READY = "Not ready: {}"
 TROUBLE = "Server error"
 
 TEXTS = {
@@ -60,7 +62,7 @@ def invalid(errors: Mapping[str, Sequence[str]]) -> ApiError:
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, INVALID, errors)
 
 
-def plain(status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Return the error reply for a status without further details."""
-    text = TEXTS.get(HTTPStatus(status), HTTPStatus(status).phrase)
+def plain(status: int, headers: Mapping[str, str] | None = None, text: str = "") -> JSONResponse:
+    """Return the error reply for a status without further details; `text` replaces the usual one of the status."""
+    text = text or TEXTS.get(HTTPStatus(status), HTTPStatus(status).phrase)
     return JSONResponse(refusal(text), status, dict(headers or {}))

@@ -9,6 +9,7 @@ from ..core import tinyjpg
 from ..core.model import Format
 from ..core.tinyjpg import Json
 from .limits import Limits
+from .operations import HEALTH, LIVE, READY
 from .usage import MONTHS
 
 COUNT: Json = {"type": "integer", "minimum": 0}
@@ -37,7 +38,7 @@ REFUSALS = {
     422: "Validation error: `errors` names the fields",
     429: "Too many requests with this key",
     500: "Server error",
-    503: "The queue or the storage is full",
+    503: "The queue or the storage is full, or the server can't serve for another reason",
 }
 ALWAYS = (405, 500, 503)
 
@@ -56,7 +57,9 @@ def document(public_url: str, limits: Limits) -> Json:
             tinyjpg.STATS: {"get": _keyed("stats", "What is left of the key's monthly quota", _STATS)},
             tinyjpg.ORIGINAL_FILE: {"get": _file("original_file", "The image as it was uploaded")},
             tinyjpg.OPTIMIZED_FILE: {"get": _file("optimized_file", "The shrunk image")},
-            "/health": {"get": _open("health", "Health of the server", _object(success={"const": True}, message=TEXT))},
+            HEALTH: {"get": _open("health", "Whether this node can serve", _WELL)},
+            READY: {"get": _open("ready", "The same, under the name that balancers use", _WELL)},
+            LIVE: {"get": _open("live", "Whether this process answers", _WELL)},
             "/openapi.json": {"get": _open("openapi", "This document", {"type": "object"})},
         },
         "components": {
@@ -80,6 +83,7 @@ def _enveloped(data: Json) -> Json:
     return _object(success={"const": True}, data=data)
 
 
+_WELL = _object(success={"const": True}, message=TEXT)
 _SIZES = {"original_bytes": COUNT, "optimized_bytes": COUNT, "saved_bytes": COUNT, "compression_ratio": PER_CENT}
 _MONTH = _object(
     month={"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}, accepted=COUNT, completed=COUNT, failed=COUNT, **_SIZES

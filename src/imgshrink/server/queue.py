@@ -12,6 +12,7 @@ from .database import Database
 from .jobs import Job, NewJob, read_job
 from .keys import Key
 from .limits import Limits
+from .metrics import FormatTotals, QueueMeasurement
 
 GRACE = 60.0
 """Seconds that files stay after they expire, for downloads in progress."""
@@ -131,6 +132,27 @@ class JobQueue:
             for job in jobs:
                 if connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,)).rowcount:
                     connection.execute("UPDATE stored SET bytes = bytes - ?", (job.original_size + job.optimized_size,))
+
+    def measure(self) -> QueueMeasurement:
+        """Return what metrics show of the queue; its cost grows with keys and months, not with images."""
+        counts = "SELECT state, COUNT(*) FROM jobs WHERE state IN ('queued', 'leased') GROUP BY state"
+        oldest = "SELECT accepted FROM jobs WHERE state = 'queued' ORDER BY id LIMIT 1"
+        totals = (
+            "SELECT format, SUM(accepted), SUM(completed), SUM(failed), SUM(original_bytes), SUM(optimized_bytes),"
+            " SUM(seconds) FROM months GROUP BY format ORDER BY format"
+        )
+        with self._database.reading() as connection:
+            states = dict(connection.execute(counts).fetchall())
+            first = connection.execute(oldest).fetchone()
+            stored = connection.execute("SELECT bytes FROM stored").fetchone()[0]
+            rows = connection.execute(totals).fetchall()
+        return QueueMeasurement(
+            queued=states.get("queued", 0),
+            leased=states.get("leased", 0),
+            oldest=max(0.0, self._clock() - first[0]) if first else 0.0,
+            stored=stored,
+            totals=tuple(FormatTotals(*row) for row in rows),
+        )
 
     def knows_file(self, name: str) -> bool:
         """Whether a file of this name belongs to a job."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-import logging
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -25,10 +27,13 @@ from .database import Database
 from .job_runner import Verify
 from .keys import Keys
 from .limits import MONTHLY_LIMIT, Limits
+from .logs import TEXT, configure
+from .operations import Operations
 
 FIRST_KEY = "first"
 KEEP_ALIVE = 15
 BACKLOG = 128
+TICK_SECONDS = 0.1
 
 
 class StartError(SettingsError):
@@ -44,6 +49,15 @@ class Address:
     public_url: str = ""
 
 
+@dataclass(frozen=True)
+class Operating:
+    """How the server is watched and taken out of service; `drain` is seconds, `metrics_token` opens `/metrics`."""
+
+    drain: float = 0
+    log_format: str = TEXT
+    metrics_token: str = field(default="", repr=False)
+
+
 def serve(
     engine: Engine,
     verify: Verify,
@@ -54,17 +68,28 @@ def serve(
     jobs: int,
     grace: float,
     announce: Callable[[str], None],
+    operating: Operating = Operating(),
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then shut down in order; `announce` prints a line for the operator.
 
     The first start with `data` creates a key and announces it. Raises `StartError` before it listens.
     """
+    operations = Operations(operating.metrics_token)
     with locked(data), open_listener(address) as listener:
         public_url = _public_url(address, listener)
-        app = create_app(engine, verify, data=data, public_url=public_url, limits=limits, jobs=jobs, grace=grace)
+        app = create_app(
+            engine,
+            verify,
+            data=data,
+            public_url=public_url,
+            limits=limits,
+            jobs=jobs,
+            grace=grace,
+            operations=operations,
+        )
         _announce_key(data, announce)
-        _log_to_stderr()
-        server = _Server(app, protocol(limits), grace)
+        configure(operating.log_format, operations.images)
+        server = _Server(_config(app, protocol(limits, operations.metrics), grace), operations, operating.drain)
         with _stopped_by_signals(server):
             listener.listen(BACKLOG)
             announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, data in {data}")
@@ -72,15 +97,29 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Closes the connections that are being accepted when it shuts down; uvicorn would wait for them."""
+    """Drains, then closes the connections that are being accepted when it shuts down; uvicorn would wait for them."""
 
-    def __init__(self, app: ASGIApp, connection: type[Connection], grace: float) -> None:
-        super().__init__(_config(app, connection, grace))
-        self._connection = connection
+    def __init__(self, config: uvicorn.Config, operations: Operations, drain: float) -> None:
+        super().__init__(config)
+        self._operations = operations
+        self._drain = drain
+        self._hurried = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to shut down; a second signal ends the drain."""
+        self._hurried = self.should_exit
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, wait for running requests within the grace period, then end the application."""
-        self._connection.closing = True
+        """Drain, stop accepting, wait for running requests within the grace period, then end the application."""
+        self._operations.draining.set()
+        end = time.monotonic() + self._drain
+        while time.monotonic() < end and not self._hurried:
+            await self.on_tick(0)  # keeps the date of replies
+            await asyncio.sleep(TICK_SECONDS)
+        connection = self.config.http_protocol_class
+        assert issubclass(connection, Connection)
+        connection.closing = True
         await super().shutdown(sockets)
 
 
@@ -162,16 +201,3 @@ def _announce_key(data: Path, announce: Callable[[str], None]) -> None:
             )
     finally:
         database.close()
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
-    for name, level in (
-        ("imgshrink.access", logging.INFO),
-        ("imgshrink.server", logging.INFO),
-        ("uvicorn.error", logging.WARNING),
-    ):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(level)

@@ -13,6 +13,9 @@ from .parsers import InvalidPart, InvalidValue, RawValue, shown_value
 from .schema import ARGUMENT, ENVIRONMENT, MKDOCS, PREFIX, PROJECT, Field, fields_of
 from .shared import belongs_to_shared, is_private
 
+SERVER = ("log_format", "metrics_token", "database", "blobs")
+"""Variables of `imgshrink server`, which are no settings."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -42,7 +45,10 @@ def given_in_environment(environ: Mapping[str, str]) -> dict[str, object]:
     return {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environ.items()
-        if name.startswith(PREFIX) and value.strip() and not is_private(name)
+        if name.startswith(PREFIX)
+        and value.strip()
+        and not is_private(name)
+        and name.removeprefix(PREFIX).lower() not in SERVER
     }
 
 

@@ -1,0 +1,93 @@
+"""Whether this node can serve: its database and its store answer, and it does not shut down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+log = logging.getLogger("imgshrink.server")
+
+KEPT_SECONDS = 1.0
+"""How long an answer is repeated: probes by many do not become work for the database."""
+ANSWER_SECONDS = 2.0
+"""Longest wait for an answer."""
+STOPPING = "the server is shutting down"
+
+Answer = TypeVar("Answer")
+
+
+class Probe(Generic[Answer]):
+    """A blocking question that many ask: once at a time, in a thread of its own; used on the event loop only.
+
+    The thread is a daemon: one that hangs keeps neither the other requests nor the end of the process waiting.
+    """
+
+    def __init__(self, ask: Callable[[], Answer], clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._asked = self._answered = float("-inf")
+        self._answer: Answer | None = None
+        self._running: asyncio.Future[None] | None = None
+
+    async def answer(self) -> Answer | None:
+        """Return the answer, at most a second old; None if the question failed or is not answered within 2 seconds."""
+        if self._running is None:
+            if self._clock() - self._answered < KEPT_SECONDS:
+                return self._answer
+            self._start()
+        assert self._running is not None
+        await asyncio.wait({self._running}, timeout=max(0.0, self._asked + ANSWER_SECONDS - self._clock()))
+        return self._answer if self._running is None else None
+
+    def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._asked, self._running = self._clock(), loop.create_future()
+        threading.Thread(target=self._run, args=(loop,), name="imgshrink-probe", daemon=True).start()
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        answer = None
+        try:
+            answer = self._ask()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
+            log.warning("a health check failed: %s", type(error).__name__)
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(self._end, answer)
+
+    def _end(self, answer: Answer | None) -> None:
+        assert self._running is not None
+        self._answer, self._answered = answer, self._clock()
+        self._running.set_result(None)
+        self._running = None
+
+
+class Health:
+    """The checks of one node by name; each raises if its part does not answer."""
+
+    def __init__(self, checks: Mapping[str, Callable[[], object]], draining: threading.Event) -> None:
+        self._probes = {name: Probe(_answering(check)) for name, check in checks.items()}
+        self._draining = draining
+
+    async def answering(self) -> dict[str, bool]:
+        """Return for each part whether it answers."""
+        answers = await asyncio.gather(*(probe.answer() for probe in self._probes.values()))
+        return {name: bool(answer) for name, answer in zip(self._probes, answers, strict=True)}
+
+    async def problem(self) -> str:
+        """Return why the node must get no requests, "" if it is ready."""
+        if self._draining.is_set():
+            return STOPPING
+        silent = [name for name, answers in (await self.answering()).items() if not answers]
+        return f"no answer from the {' and the '.join(silent)}" if silent else ""
+
+
+def _answering(check: Callable[[], object]) -> Callable[[], bool]:
+    def answers() -> bool:
+        check()
+        return True
+
+    return answers
