@@ -23,8 +23,11 @@ SETTING = re.compile(
 )
 IN_MKDOCS_OR_PYTHON = {"docs_dir", "site_dir", "node_modules", "pull_request_target", "workflow_run", "exclude_docs"}
 
-# Their names in code are those of other things: images, an API, another plugin's options, modules, attributes.
-ELSEWHERE = {"licences.md", "self-hosting.md", "material-optimize.md", "tested.md", "python.md"}
+# Their names in code are those of other things: images, an API, metrics, another plugin's options, modules, attributes.
+ELSEWHERE = {
+    *("licences.md", "self-hosting.md", "operating.md", "many-nodes.md"),
+    *("material-optimize.md", "tested.md", "python.md"),
+}
 
 
 def commands() -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from imgshrink import __version__
 from imgshrink.core.model import Format
 from imgshrink.server.database import NAME
 from imgshrink.server.exposition import COUNTER, GAUGE, Family, Sample, exposition
+from imgshrink.server.limits import Limits
 from imgshrink.server.metrics import BUCKETS, Metrics
 from server_process import Served, until
 
@@ -161,6 +162,8 @@ def test_gauges(fresh: Served) -> None:
     values = scrape(fresh)
     assert value(values, "imgshrink_build_info", version=__version__) == 1
     assert value(values, "process_start_time_seconds") > 1.7e9
+    assert value(values, "imgshrink_queue_limit_images") == Limits.queue
+    assert value(values, "imgshrink_stored_limit_bytes") == Limits.storage
     assert {value(values, "imgshrink_ready", check=name) for name in ("database", "store", "drain")} == {1}
 
 

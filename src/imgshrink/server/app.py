@@ -76,7 +76,7 @@ def create_app(
     runner = JobRunner(engine, verify, leases, queue, blobs, limits, jobs)
     api = Api(keys, queue, blobs, runner, limits, public_url.rstrip("/"), operations)
     checks: dict[str, Callable[[], object]] = {DATABASE: partial(queue.optimized, ""), STORE: blobs.has_space}
-    routes = [*api.routes(), *operations.routes(queue.measure, checks)]
+    routes = [*api.routes(), *operations.routes(queue.measure, checks, limits)]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 
 from .. import __version__
 from .exposition import COUNTER, GAUGE, HISTOGRAM, Family, Sample, single
+from .limits import Limits
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 """Upper bounds of the histogram of requests, in seconds; an upload may take 120."""
@@ -124,6 +125,14 @@ class Metrics:
             single("process_start_time_seconds", GAUGE, "Start of the process since the epoch.", self._started),
             single("imgshrink_build_info", GAUGE, "The version that runs.", 1, version=__version__),
         ]
+
+
+def limit_families(limits: Limits) -> list[Family]:
+    """Return the bounds of this process that alerts compare with."""
+    return [
+        single("imgshrink_queue_limit_images", GAUGE, "Images that may wait or be in work.", limits.queue),
+        single("imgshrink_stored_limit_bytes", GAUGE, "Bytes that may be stored.", limits.storage),
+    ]
 
 
 def shared_families(measured: QueueMeasurement) -> list[Family]:

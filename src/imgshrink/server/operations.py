@@ -15,7 +15,8 @@ from ..core.errors import SettingsError
 from .errors import NOT_READY, RETRY_SECONDS, UNKNOWN_BEARER, ApiError, plain
 from .exposition import GAUGE, MEDIA_TYPE, Family, Sample, exposition
 from .health import Health, Probe
-from .metrics import Metrics, QueueMeasurement, shared_families
+from .limits import Limits
+from .metrics import Metrics, QueueMeasurement, limit_families, shared_families
 from .request_ids import ImageRequests
 
 HEALTH, LIVE, READY = "/health", "/health/live", "/health/ready"
@@ -44,10 +45,10 @@ class Operations:
         self.images = ImageRequests()
 
     def routes(
-        self, measure: Callable[[], QueueMeasurement], checks: Mapping[str, Callable[[], object]]
+        self, measure: Callable[[], QueueMeasurement], checks: Mapping[str, Callable[[], object]], limits: Limits
     ) -> list[Route]:
         """Return the routes; `checks` are the parts of the node by name, each raises if it does not answer."""
-        found = _Routes(self, Health(checks, self.draining), Probe(measure), self._token)
+        found = _Routes(self, Health(checks, self.draining), Probe(measure), limits, self._token)
         routes = [Route(LIVE, found.live), Route(READY, found.ready), Route(HEALTH, found.ready)]
         return [*routes, Route(METRICS, found.metrics)] if self._token else routes
 
@@ -55,8 +56,11 @@ class Operations:
 class _Routes:
     """One method per route."""
 
-    def __init__(self, operations: Operations, health: Health, measured: Probe[QueueMeasurement], token: bytes) -> None:
-        self._operations, self._health, self._measured, self._token = operations, health, measured, token
+    def __init__(
+        self, operations: Operations, health: Health, measured: Probe[QueueMeasurement], limits: Limits, token: bytes
+    ) -> None:
+        self._operations, self._health, self._measured = operations, health, measured
+        self._limits, self._token = limits, token
 
     async def live(self, _: Request) -> Response:
         """Return 200 while the process answers; nothing else is asked."""
@@ -75,7 +79,8 @@ class _Routes:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
             return plain(401, {"WWW-Authenticate": "Bearer"}, UNKNOWN_BEARER)
-        families = [*self._operations.metrics.families(), await self._ready_family()]
+        own = self._operations.metrics.families()
+        families = [*own, *limit_families(self._limits), await self._ready_family()]
         if measured := await self._measured.answer():
             families += shared_families(measured)
         return PlainTextResponse(exposition(families), media_type=MEDIA_TYPE, headers=NO_STORE)
