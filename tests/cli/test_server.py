@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -97,6 +98,29 @@ def test_public_url(home: Path) -> None:
     with serving("--public-url", "https://images.example.org/") as lines:
         document = httpx.get(url_in(lines) + "/openapi.json").json()
         assert document["servers"] == [{"url": "https://images.example.org"}]
+
+
+def test_operating(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options and variables give the format of the log, the token of the metrics and the drain."""
+    monkeypatch.setenv("IMGSHRINK_METRICS_TOKEN", "token-of-16-letters\n")
+    monkeypatch.setenv("IMGSHRINK_LOG_FORMAT", "json")
+    command = [*COMMAND, "--port", "0", "--drain", "3600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = url_in([next(line for line in process.stdout if "listening on" in line)])
+            headers = {"Authorization": "Bearer token-of-16-letters"}
+            assert httpx.get(f"{url}/metrics", headers=headers).status_code == 200
+            process.send_signal(signal.SIGTERM)
+            end = time.monotonic() + PATIENCE
+            while httpx.get(f"{url}/health/ready").status_code == 200:
+                assert time.monotonic() < end
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert {json.loads(line)["route"] for line in log.splitlines()} == {"/metrics", "/health/ready"}
 
 
 def test_key_is_the_last_word(home: Path, tmp_path: Path) -> None:

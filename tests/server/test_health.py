@@ -53,6 +53,11 @@ def test_store_does_not_answer(tmp_path: Path) -> None:
         assert_not_ready(server, "no answer from the store")
         (server.data / "away").rename(folder)
         until(lambda: server.get("/health", "").status_code == 200)
+        log = server.log.read_text()
+        assert (log.count("no answer from the store: FileNotFoundError"), log.count("the store answers again")) == (
+            1,
+            1,
+        )
 
 
 UPLOAD = (
@@ -112,7 +117,7 @@ def test_one_question_at_a_time() -> None:
     asked, clock = Asked(), Clock()
 
     async def ask() -> list[int | None]:
-        probe = Probe(asked, clock)
+        probe = Probe(asked, "part", clock)
         several = [asyncio.ensure_future(probe.answer()) for _ in range(20)]
         await asyncio.sleep(0)
         asked.free.set()
@@ -130,7 +135,7 @@ def test_question_without_an_answer() -> None:
     asked, clock = Asked(), Clock()
 
     async def ask() -> list[int | None]:
-        probe = Probe(asked, clock)
+        probe = Probe(asked, "part", clock)
         first = asyncio.ensure_future(probe.answer())
         await asyncio.sleep(0)
         clock.now += ANSWER_SECONDS
@@ -157,7 +162,7 @@ def test_answer_after_the_loop_is_closed() -> None:
     asked = Asked()
 
     async def leave() -> None:
-        left = asyncio.ensure_future(Probe(asked).answer())
+        left = asyncio.ensure_future(Probe(asked, "part").answer())
         await asyncio.sleep(0)
         assert not left.done()
 

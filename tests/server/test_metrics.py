@@ -118,6 +118,9 @@ def test_requests(fresh: Served) -> None:
         fresh.get(f"/api/status/{1000 + number}")
         fresh.get(f"/direct-file/original/{number}.png", "")
         fresh.get(f"/unknown/{number}")
+    health = ("/health", "/health/live", "/health/ready")
+    for path in health:
+        fresh.get(path, "")
     for method in ("BREW", "PROPFIND"):
         fresh.request(method, "/unknown")
     with fresh.connected(b"nonsense\r\n\r\n") as sock:
@@ -128,13 +131,14 @@ def test_requests(fresh: Served) -> None:
         return value(values, "imgshrink_http_requests_total", route=route, method=method, status=status)
 
     assert count("/api/optimize", "POST", "200") == 1
+    assert [count(path, "GET", "200") for path in health] == [1, 1, 1]
     assert count("/api/status/{image_id}", "GET", "404") == 20
     assert count("/direct-file/original/{name}", "GET", "404") == 20
     assert count("other", "GET", "404") == 20
     assert count("other", "other", "404") == 2
     assert count("other", "other", "400") == 1
     routes = {dict(labels)["route"] for name, labels in values if name == "imgshrink_http_requests_total"}
-    assert routes <= {"/api/optimize", "/api/status/{image_id}", "/direct-file/original/{name}", "other"}
+    assert routes <= {"/api/optimize", "/api/status/{image_id}", "/direct-file/original/{name}", "other", *health}
 
 
 def test_histogram(fresh: Served) -> None:

@@ -286,6 +286,12 @@ def test_unknown_variable_names_the_nearest(repository: Path) -> None:
         loaded(repository, environ={"IMGSHRINK_QUALTY": "80"})
 
 
+def test_variables_of_the_server_are_no_settings(repository):
+    """A machine that runs a server can run everything else too."""
+    server = ("LOG_FORMAT", "METRICS_TOKEN", "DATABASE", "BLOBS")
+    assert loaded(repository, environ={f"IMGSHRINK_{name}": "x" for name in server}).quality == 80
+
+
 def test_overrides(repository: Path) -> None:
     """Overrides are a list of tables in the project file."""
     toml = '[[overrides]]\npaths = ["photos/**"]\nquality = 90\n[[overrides]]\npaths = "logo.png"\nengine = "builtin"\n'

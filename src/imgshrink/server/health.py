@@ -27,11 +27,13 @@ class Probe(Generic[Answer]):
     The thread is a daemon: one that hangs keeps neither the other requests nor the end of the process waiting.
     """
 
-    def __init__(self, ask: Callable[[], Answer], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ask: Callable[[], Answer], name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._ask = ask
+        self._name = name
         self._clock = clock
         self._asked = self._answered = float("-inf")
         self._answer: Answer | None = None
+        self._failure = ""
         self._running: asyncio.Future[None] | None = None
 
     async def answer(self) -> Answer | None:
@@ -50,16 +52,21 @@ class Probe(Generic[Answer]):
         threading.Thread(target=self._run, args=(loop,), name="imgshrink-probe", daemon=True).start()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        answer = None
+        answer, failure = None, ""
         try:
             answer = self._ask()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
-            log.warning("a health check failed: %s", type(error).__name__)
+            failure = type(error).__name__
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(self._end, answer)
+            loop.call_soon_threadsafe(self._end, answer, failure)
 
-    def _end(self, answer: Answer | None) -> None:
+    def _end(self, answer: Answer | None, failure: str) -> None:
         assert self._running is not None
+        if failure and not self._failure:
+            log.warning("no answer from the %s: %s", self._name, failure)
+        if self._failure and not failure:
+            log.info("the %s answers again", self._name)
+        self._failure = failure
         self._answer, self._answered = answer, self._clock()
         self._running.set_result(None)
         self._running = None
@@ -69,7 +76,7 @@ class Health:
     """The checks of one node by name; each raises if its part does not answer."""
 
     def __init__(self, checks: Mapping[str, Callable[[], object]], draining: threading.Event) -> None:
-        self._probes = {name: Probe(_answering(check)) for name, check in checks.items()}
+        self._probes = {name: Probe(_answering(check), name) for name, check in checks.items()}
         self._draining = draining
 
     async def answering(self) -> dict[str, bool]:

@@ -48,8 +48,8 @@ class Operations:
         self, measure: Callable[[], QueueMeasurement], checks: Mapping[str, Callable[[], object]], limits: Limits
     ) -> list[Route]:
         """Return the routes; `checks` are the parts of the node by name, each raises if it does not answer."""
-        found = _Routes(self, Health(checks, self.draining), Probe(measure), limits, self._token)
-        routes = [Route(LIVE, found.live), Route(READY, found.ready), Route(HEALTH, found.ready)]
+        found = _Routes(self, Health(checks, self.draining), Probe(measure, "queue"), limits, self._token)
+        routes = [Route(LIVE, found.live), Route(READY, found.ready), Route(HEALTH, found.health)]
         return [*routes, Route(METRICS, found.metrics)] if self._token else routes
 
 
@@ -73,6 +73,10 @@ class _Routes:
             reply.headers.update(NO_STORE)
             return reply
         return await self.live(_)
+
+    async def health(self, request: Request) -> Response:
+        """Return the same as `ready`."""
+        return await self.ready(request)
 
     async def metrics(self, request: Request) -> Response:
         """Return the metrics to who has the token."""
