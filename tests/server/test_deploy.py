@@ -159,6 +159,18 @@ def test_alerts_on_the_page() -> None:
     assert [rule["alert"] for rule in rules()] == re.findall(r"^\| `(Imgshrink\w+)` \|", page, re.MULTILINE)
 
 
+def test_page_names_services_that_exist() -> None:
+    """Every service of a `docker compose` command on the page is in the compose file, and every file is there."""
+    page = (PAGES / "many-nodes.md").read_text()
+    lines = [line for line in page.splitlines() if "docker compose" in line]
+    assert len(lines) >= 8
+    named = {word for line in lines for word in re.findall(r"(?:api-\d|worker|postgres|proxy|s3)(?=[ =;]|$)", line)}
+    assert {"api-1", "api-2", "worker", "postgres"} <= named <= set(SERVICES)
+    files = re.findall(r"/blob/main/(deploy/[\w.-]+)", page + (PAGES / "operating.md").read_text())
+    assert len(files) == 3
+    assert all((ROOT / file).is_file() for file in files)
+
+
 @pytest.mark.tools
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool: apt-get install prometheus")
 def test_alerts_fire(tmp_path: Path) -> None:
