@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
 from image_builder import png
-from imgshrink.server.database import NAME
 from imgshrink.server.health import ANSWER_SECONDS, KEPT_SECONDS, Health, Probe
 from server_process import Served, until
 
@@ -39,9 +37,7 @@ def assert_not_ready(server: Served, problem: str) -> None:
 def test_database_does_not_answer(tmp_path: Path) -> None:
     """Without its table the node is alive and not ready."""
     with Served(tmp_path / "data") as server:
-        with sqlite3.connect(server.data / NAME) as connection:
-            connection.execute("DROP TABLE jobs")
-        connection.close()
+        server.break_database()
         assert_not_ready(server, "no answer from the database")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +13,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from image_builder import png
-from imgshrink.server.database import NAME
 from imgshrink.server.logs import JsonFormatter, TextFormatter, fields
 from server_process import Served, until
 
@@ -94,9 +92,7 @@ def test_lines_of_hostile_requests(tmp_path: Path) -> None:
 def test_database_that_breaks(tmp_path: Path) -> None:
     """A server error has the id of its request in the reply and in each line about it."""
     with Served(tmp_path / "data", operating=JSON) as server:
-        with sqlite3.connect(server.data / NAME) as connection:
-            connection.execute("DROP TABLE jobs")
-        connection.close()
+        server.break_database()
         reply = server.get("/api/status/1", headers=OWN)
         assert (reply.status_code, reply.headers["x-request-id"]) == (500, "mine")
         (error,) = found(server, request_id="mine", logger="uvicorn.error")
@@ -133,6 +129,13 @@ def test_text_of_any_text(message: str) -> None:
     assert len(line.splitlines()) == 1
     assert line.endswith(" [mine]")
     assert line.encode()
+
+
+def test_text_of_a_failed_start() -> None:
+    """uvicorn's messages hold tracebacks: they keep their lines."""
+    made = record("Traceback (most recent call last):\n  File\nValueError: why\n")
+    made.name = "uvicorn.error"
+    assert len(TextFormatter().format(made).splitlines()) == 3
 
 
 def test_text_of_an_exception() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise
@@ -17,7 +16,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from image_builder import SAMPLES, chunk, png
 from imgshrink import __version__
 from imgshrink.core.model import Format
-from imgshrink.server.database import NAME
 from imgshrink.server.exposition import COUNTER, GAUGE, Family, Sample, exposition
 from imgshrink.server.limits import Limits
 from imgshrink.server.metrics import BUCKETS, Metrics
@@ -174,9 +172,7 @@ def test_gauges(fresh: Served) -> None:
 def test_database_away(fresh: Served) -> None:
     """Without its tables the server still shows what it counts itself, and counts the errors of the database."""
     assert value(scrape(fresh), "imgshrink_errors_total", part="database") == 0
-    with sqlite3.connect(fresh.data / NAME) as connection:
-        connection.execute("DROP TABLE jobs")
-    connection.close()
+    fresh.break_database()
     until(lambda: value(scrape(fresh), "imgshrink_ready", check="database") == 0)
     until(lambda: ("imgshrink_stored_bytes", frozenset()) not in scrape(fresh))
     before = value(scrape(fresh), "imgshrink_errors_total", part="database")

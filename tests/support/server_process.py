@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -21,7 +23,7 @@ import httpx
 from imgshrink.core.errors import Declined, MachineTrouble, Rejected, Unavailable
 from imgshrink.core.model import Accept, ImageInfo, Judgement, NotSmaller, Recipe, Refuse
 from imgshrink.image.metadata import reduce
-from imgshrink.server.database import Database
+from imgshrink.server.database import NAME, Database
 from imgshrink.server.keys import Keys
 from imgshrink.server.limits import Limits
 
@@ -161,6 +163,13 @@ class Served:
             return Keys(database).add(name, limit)
         finally:
             database.close()
+
+    def break_database(self) -> None:
+        """Take a table away, after the server has begun to serve."""
+        assert self.get("/health/live").status_code == 200
+        with contextlib.closing(sqlite3.connect(self.data / NAME)) as connection:
+            connection.execute("DROP TABLE jobs")
+            connection.commit()
 
     def revoke_key(self, name: str) -> None:
         database = Database(self.data)

@@ -65,7 +65,9 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name in the base class
         """Return the line without a traceback; control characters in it are escaped."""
-        line = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], super().formatMessage(record).rstrip())
+        line = super().formatMessage(record).rstrip()
+        if record.name != "uvicorn.error":  # whose messages hold tracebacks, and nothing that clients send
+            line = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], line)
         request = getattr(record, "request_id", "")
         return f"{line} [{request}]" if request else line
 
