@@ -25,6 +25,8 @@ from .request_ids import current, header, new_id, request_id
 
 log = logging.getLogger("imgshrink.access")
 
+LAST_SECONDS = 0.5
+"""Time for the head of a request on a connection that is new when the server shuts down."""
 RESERVE = 256
 """File descriptors reserved for the database, images, workers and the log."""
 
@@ -36,17 +38,28 @@ class Connection(H11Protocol):
     head_seconds: float
     metrics: Metrics
     closing = False
-    """Whether the server shuts down: connections that were still being accepted then are aborted."""
+    """Whether the server shuts down: a new connection may then send one request, at once.
+
+    A balancer has connected it before the listening socket was closed, and would not repeat an upload on it.
+    """
     _timer: asyncio.TimerHandle | None = None
     _rejected = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Start the timer for the first head."""
         super().connection_made(transport)
-        if self.closing or len(self.connections) > self.limit:
+        if len(self.connections) > self.limit:
             transport.abort()
         else:
             self._start_timer()
+
+    def shutdown(self) -> None:
+        """Close the connection: at once if it is idle, else after its request, which may still be to come."""
+        if self.cycle is None:
+            self._stop_timer()
+            self._start_timer()
+        else:
+            super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Parse data; stop the timer when a head is complete, restart it when another one begins."""
@@ -100,7 +113,8 @@ class Connection(H11Protocol):
         current.reset(token)
 
     def _start_timer(self) -> None:
-        self._timer = self.loop.call_later(self.head_seconds, self.transport.abort)
+        seconds = LAST_SECONDS if self.closing else self.head_seconds
+        self._timer = self.loop.call_later(seconds, self.transport.abort)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

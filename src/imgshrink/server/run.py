@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -89,7 +89,7 @@ def serve(
         )
         _announce_key(data, announce)
         configure(operating.log_format, operations.images)
-        server = _Server(_config(app, protocol(limits, operations.metrics), grace), operations, operating.drain)
+        server = _Server(app, protocol(limits, operations.metrics), grace, operations, operating.drain)
         with _stopped_by_signals(server):
             listener.listen(BACKLOG)
             announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, data in {data}")
@@ -97,10 +97,13 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Drains, then closes the connections that are being accepted when it shuts down; uvicorn would wait for them."""
+    """Drains before it shuts down, and then loses no connection that a client had opened already."""
 
-    def __init__(self, config: uvicorn.Config, operations: Operations, drain: float) -> None:
-        super().__init__(config)
+    def __init__(
+        self, app: ASGIApp, connection: type[Connection], grace: float, operations: Operations, drain: float
+    ) -> None:
+        super().__init__(_config(app, connection, grace))
+        self._connection = connection
         self._operations = operations
         self._drain = drain
         self._hurried = False
@@ -117,10 +120,26 @@ class _Server(uvicorn.Server):
         while time.monotonic() < end and not self._hurried:
             await self.on_tick(0)  # keeps the date of replies
             await asyncio.sleep(TICK_SECONDS)
-        connection = self.config.http_protocol_class
-        assert issubclass(connection, Connection)
-        connection.closing = True
+        self._connection.closing = True
+        accepted = [asyncio.ensure_future(self._connect(each)) for each in _pending(sockets or [])]
         await super().shutdown(sockets)
+        await asyncio.gather(*accepted, return_exceptions=True)
+
+    async def _connect(self, accepted: socket.socket) -> None:
+        def connection() -> Connection:
+            return self._connection(self.config, self.server_state, self.lifespan.state)
+
+        await asyncio.get_running_loop().connect_accepted_socket(connection, accepted)
+
+
+def _pending(listeners: Iterable[socket.socket]) -> Iterator[socket.socket]:
+    """Accept the connections that closing the listening sockets would reset."""
+    for listener in listeners:
+        with suppress(BlockingIOError):
+            while True:
+                accepted, _ = listener.accept()
+                accepted.setblocking(False)
+                yield accepted
 
 
 def _config(app: ASGIApp, connection: type[Connection], grace: float) -> uvicorn.Config:
