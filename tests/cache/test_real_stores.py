@@ -6,9 +6,6 @@ import base64
 import hashlib
 import os
 import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +14,7 @@ import pytest
 from caches import LARGE, NOTHING, SMALL
 from imgshrink.cache.push import Pushed, push
 from imgshrink.cache.shelf import Address, ObjectShelf, Trouble
-from patience import until
+from real_servers import Program, free_port, s3_server
 from shelves import SIGNER, tiered
 
 KEYS = [f"{number:064x}" for number in range(100)]
@@ -40,37 +37,11 @@ http {{
 """
 
 
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    """Whether somebody listens at the port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def serving(command: list[str], port: int) -> Iterator[int]:
-    """Run a server until the test has ended."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until(lambda: process.poll() is not None or answers(port))
-        assert process.poll() is None, f"{command[0]} ended"
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a server that speaks S3, with an empty bucket `shared`."""
-    data = tmp_path_factory.mktemp("s3")
-    (data / "shared").mkdir()
-    port = free_port()
-    yield from serving([str(Path(sys.executable).parent / "localbucket"), "--port", str(port), str(data)], port)
+    with s3_server(tmp_path_factory.mktemp("s3"), "shared") as server:
+        yield server.port
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +58,8 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     port = free_port()
     run_as = "user root;" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
     (folder / "conf").write_text(NGINX.format(folder=folder, port=port, user=run_as, modules=""))
-    yield from serving([program, "-p", str(folder), "-c", str(folder / "conf")], port)
+    with Program([program, "-p", str(folder), "-c", str(folder / "conf")], port):
+        yield port
 
 
 def two_machines(folder: Path, writing: ObjectShelf, reading: ObjectShelf) -> None:

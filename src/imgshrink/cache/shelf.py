@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +19,8 @@ from urllib.request import url2pathname
 import obstore
 from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, UnauthenticatedError
 
+from ..core.store_errors import NO_BUCKET, reason, status
+
 SECONDS = 2
 """The longest that one call takes, its connection included."""
 
@@ -28,17 +29,6 @@ CLIENT = {
     "timeout": f"{SECONDS}s", "connect_timeout": f"{SECONDS}s", "pool_idle_timeout": "3s", "user_agent": "imgshrink",
 }  # fmt: skip
 RETRIES: dict[str, Any] = {"max_retries": 0, "retry_timeout": timedelta(seconds=SECONDS)}
-NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|The specified bucket does not exist")
-STATUS = re.compile(r"non-2xx status code: (\d{3})")
-SIGNS = {
-    "time-out": re.compile(r"TimedOut|kind: Timeout|timed out"),
-    "no such host": re.compile(r"dns error"),
-    "no connection": re.compile(r"kind: Connect|ConnectionRefused"),
-    "no such folder": re.compile(r"UnableToCanonicalize|NotADirectory"),
-    "an answer cut off": re.compile(r"kind: Interrupted|kind: Body|IncompleteMessage"),
-    "an answer without a length": re.compile(r"MissingContentLength"),
-}
-"""What a person is told, by what obstore's errors say: their own texts hold addresses, and many lines."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -237,23 +227,11 @@ def _as_trouble() -> Iterator[None]:
     except (Trouble, KeyboardInterrupt, SystemExit):
         raise
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise Trouble(_status(str(error)) or "no permission", refused=True) from None
+        raise Trouble(status(error) or "no permission", refused=True) from None
     except BaseException as error:  # noqa: BLE001  obstore's panics are no Exception
-        raise Trouble(_why(error)) from None
+        raise Trouble(reason(error)) from None
 
 
 def _require_bucket(error: FileNotFoundError) -> None:
     if NO_BUCKET.search(str(error)):
         raise Trouble("no such bucket") from None
-
-
-def _why(error: BaseException) -> str:
-    text = str(error)
-    if NO_BUCKET.search(text):
-        return "no such bucket"
-    return _status(text) or next((words for words, sign in SIGNS.items() if sign.search(text)), type(error).__name__)
-
-
-def _status(text: str) -> str:
-    found = STATUS.search(text)
-    return f"status {found[1]}" if found else ""
