@@ -210,6 +210,36 @@ def test_without_the_extra(home: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--jobs", "0"], "--jobs 0 needs --database: only other nodes of the same database can do the work"),
+        (["--database", "postgresql://localhost/x"], "--database needs --blobs, where all nodes find the images"),
+        (["--database", "mysql://localhost/x"], "--database is a URL such as postgresql://user:password@host:5432/"),
+        (["--database", "postgresql://localhost"], "--database is a URL such as postgresql://user:password@host"),
+        (["--database", "postgresql://u:secret@127.0.0.1:1/x", "--blobs", "s3://b"], "connection"),
+        (["--blobs", "ftp://x"], "--blobs is a URL such as s3://bucket/prefix, gs://bucket or az://container"),
+        (["migrate"], "migrate needs --database and --blobs: where keys, jobs and images of --data go"),
+    ],
+    ids=["no work", "no store", "mysql", "no name", "nobody there", "no bucket", "migrate"],
+)
+def test_places(tmp_path: Path, arguments: list[str], message: str) -> None:
+    """Places that can't be used are named, without their passwords."""
+    output = said("--data", str(tmp_path), *arguments, code=2)
+    assert message in output
+    assert "secret" not in output
+    assert output.count("\n") == 1
+
+
+def test_places_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password belongs into the environment, and so do the places."""
+    monkeypatch.setenv("IMGSHRINK_DATABASE", "postgresql://localhost/x")
+    assert "--database needs --blobs" in said("--data", str(tmp_path), code=2)
+    monkeypatch.setenv("IMGSHRINK_BLOBS", "s3://")
+    monkeypatch.delenv("IMGSHRINK_DATABASE")
+    assert "--blobs is a URL such as" in said("--data", str(tmp_path), code=2)
+
+
 def test_documented_options() -> None:
     """The page on self-hosting lists every option, in the command's order, with the default that it has."""
     page = (ROOT / "example_site" / "docs" / "self-hosting.md").read_text(encoding="utf-8")

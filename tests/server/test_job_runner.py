@@ -18,17 +18,18 @@ import pytest
 
 from image_builder import chunk, png
 from imgshrink.core.model import Format
-from imgshrink.server.blobs import STRAY_SECONDS, BlobStore, new_name
+from imgshrink.server.blobs import ORIGINALS, RESULTS, STRAY_SECONDS, FolderBlobs, new_name
 from imgshrink.server.database import Database
+from imgshrink.server.dispatch import Threads
 from imgshrink.server.job_runner import JobRunner
 from imgshrink.server.jobs import Job, NewJob
 from imgshrink.server.keys import Key, Keys
+from imgshrink.server.leases import Leases
 from imgshrink.server.limits import Limits
-from imgshrink.server.queue import JobQueue, Leases
+from imgshrink.server.queue import JobQueue
+from imgshrink.server.sweeper import Sweeper
+from imgshrink.server.work import Work
 from server_process import Served, Trim, judge, until
-
-SOON = {"lease": 1.0}
-"""For those tests that wait until the lease of a server that is gone is over."""
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_failed_image_has_no_result(served: Callable[..., Served]) -> None:
 @pytest.mark.slow
 def test_image_that_kills_the_server(served: Callable[..., Served], tmp_path: Path) -> None:
     """An image that kills the server three times has failed when the server starts again."""
-    server = served(engine="die", jobs=1, limits={"lease": 0.3})
+    server = served(engine="die", jobs=1)
     number = server.accepted(png())
     for _ in range(2):
         assert server.exit_code() == 9
@@ -134,7 +135,7 @@ def test_image_that_kills_the_server(served: Callable[..., Served], tmp_path: Pa
 
 def test_power_cut(served: Callable[..., Served], tmp_path: Path) -> None:
     """After a power cut every accepted image ends, and none counts twice."""
-    server = served(seconds=0.4, limits=SOON)
+    server = served(seconds=0.4)
     numbers = [server.accepted(image) for image in images(6)]
     until(lambda: asked(tmp_path) >= 3)
     server.kill()
@@ -154,18 +155,11 @@ def test_results_survive(served: Callable[..., Served]) -> None:
     assert server.get(path, "").content == png()
 
 
-def test_long_work_keeps_its_lease(served: Callable[..., Served], tmp_path: Path) -> None:
-    """A job that takes longer than a lease is not started again while its server runs."""
-    server = served(seconds=5, limits={"lease": 3.0})
-    assert server.ended(server.accepted(png()))["status"] == "completed"
-    assert asked(tmp_path) == 1
-
-
 def test_hanging_engine(served: Callable[..., Served], tmp_path: Path) -> None:
-    """A try that exceeds its time loses its lease, and after three of them the image fails."""
-    server = served(seconds=600, jobs=4, limits={"job_seconds": 0.5, "lease": 1.0})
-    assert server.ended(server.accepted(png()))["status"] == "failed"
-    assert asked(tmp_path) == 3
+    """A try that exceeds its time loses its lease, and after three of them the image fails, with the reason."""
+    server = served(seconds=600, jobs=4, limits={"job_seconds": 0.5})
+    data = server.ended(server.accepted(png()))
+    assert (data["status"], data["message"], asked(tmp_path)) == ("failed", "the image took too long", 3)
 
 
 def test_original_damaged_on_disk(served: Callable[..., Served], tmp_path: Path) -> None:
@@ -178,7 +172,7 @@ def test_original_damaged_on_disk(served: Callable[..., Served], tmp_path: Path)
     (server.data / "originals" / gone).unlink()
     data = [server.ended(number) for number in numbers]
     assert [one["status"] for one in data] == ["completed", "failed", "failed"]
-    assert [one["message"] for one in data[1:]] == ["the image can't be read", "the image could not be optimized"]
+    assert [one["message"] for one in data[1:]] == ["the image can't be read", "the image is gone"]
     assert server.get("/api/v1/stats").json()["data"]["used"] == 1
 
 
@@ -194,7 +188,7 @@ def alter(server: Served, statement: str) -> None:
 
 
 def test_trouble_with_the_database(served: Callable[..., Served]) -> None:
-    """While the database can't be used uploads get 503 and other requests 500; then all works again."""
+    """While the database can't be used every request gets 503 and when to come again; then all works again."""
     server = served()
     number = server.accepted(png())
     server.ended(number)
@@ -203,18 +197,33 @@ def test_trouble_with_the_database(served: Callable[..., Served]) -> None:
     until(lambda: "the queue can't be read or written" in server.log.read_text())
     alter(server, "ALTER TABLE elsewhere RENAME TO jobs")
     assert (upload.status_code, upload.json()) == (503, {"success": False, "message": "The server is busy"})
-    assert (status.status_code, status.json()) == (500, {"success": False, "message": "Server error"})
-    assert status.headers["x-content-type-options"] == "nosniff"
+    assert (status.status_code, status.json()) == (503, {"success": False, "message": "The server is busy"})
+    assert (status.headers["x-content-type-options"], status.headers["retry-after"]) == ("nosniff", "10")
     assert server.ended(server.accepted(png()))["status"] == "completed"
 
 
-def test_leases_that_can_not_be_renewed(served: Callable[..., Served], tmp_path: Path) -> None:
-    """Errors in renewing leases are logged, and renewing continues."""
-    server = served(seconds=3, jobs=1, limits=SOON)
+@pytest.mark.parametrize("engine", ["trim", "decline"], ids=["completed", "failed"])
+def test_end_that_can_not_be_recorded(served: Callable[..., Served], tmp_path: Path, engine: str) -> None:
+    """An end that the database can't record is recorded later, and the image is not begun again before."""
+    server = served(engine=engine, seconds=1, jobs=1)
+    number = server.accepted(png())
+    until(lambda: asked(tmp_path) == 1)
+    alter(server, "ALTER TABLE months RENAME TO elsewhere")
+    word = "its end can't be recorded yet" if engine == "trim" else "requeued"
+    until(lambda: word in server.log.read_text())
+    alter(server, "ALTER TABLE elsewhere RENAME TO months")
+    assert server.ended(number)["status"] == ("completed" if engine == "trim" else "failed")
+    month = server.get("/api/v1/usage").json()["data"]["monthly_trends"][-1]
+    assert month["completed"] + month["failed"] == 1
+
+
+def test_database_that_is_gone_for_longer(served: Callable[..., Served], tmp_path: Path) -> None:
+    """A job whose end could not be recorded for the time of a lease is begun again; the first try does not count."""
+    server = served(jobs=1, limits={"lease": 0.1, "tries": 1}, seconds=1)
     number = server.accepted(png())
     until(lambda: asked(tmp_path) == 1)
     alter(server, "ALTER TABLE jobs RENAME TO elsewhere")
-    until(lambda: "leases can't be renewed" in server.log.read_text())
+    until(lambda: "requeued" in server.log.read_text())
     alter(server, "ALTER TABLE elsewhere RENAME TO jobs")
     assert server.ended(number)["status"] == "completed"
 
@@ -231,7 +240,7 @@ def test_orderly_end_finishes(served: Callable[..., Served], tmp_path: Path) -> 
 
 def test_orderly_end_releases(served: Callable[..., Served], tmp_path: Path) -> None:
     """Jobs that can't be finished in time are released: they start again at once, and the try does not count."""
-    server = served(seconds=600, jobs=1, grace=1, limits={"lease": 3600})
+    server = served(seconds=600, jobs=1, grace=1)
     number = server.accepted(png())
     until(lambda: asked(tmp_path) == 1)
     assert server.stop() == 0
@@ -274,7 +283,7 @@ def test_upload_during_the_end(served: Callable[..., Served]) -> None:
 @pytest.mark.slow
 def test_power_cuts_at_random(served: Callable[..., Served]) -> None:
     """With power cuts at random moments every accepted image ends, and the quota is exact."""
-    server = served(seconds=0.05, limits={"tries": 1000, "lease": 0.3})
+    server = served(seconds=0.05, limits={"tries": 1000})
     dice = random.Random(7)
     accepted: dict[int, str] = {}
     over = threading.Event()
@@ -310,17 +319,20 @@ class Parts:
 
     queue: JobQueue
     leases: Leases
-    blobs: BlobStore
+    blobs: FolderBlobs
     key: Key
     limits: Limits
     now: list[float]
 
     def runner(self, engine: Trim) -> JobRunner:
-        return JobRunner(engine, judge, self.leases, self.queue, self.blobs, self.limits, 1)
+        return JobRunner(Work(engine, judge), self.leases, self.blobs, Threads(), self.limits, 1)
+
+    def sweeper(self) -> Sweeper:
+        return Sweeper(self.queue, self.blobs, lambda: None)
 
     def accept(self, image: bytes) -> Job:
         upload = NewJob(Format.PNG, 80, len(image), "", new_name(Format.PNG), new_name(Format.PNG))
-        self.blobs.store_original(upload.original_name, image)
+        self.blobs.put(ORIGINALS, upload.original_name, image)
         return self.queue.accept(self.key, upload)[0]
 
     def state(self, job: Job) -> str | None:
@@ -335,7 +347,7 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
     key = Keys(database).check(Keys(database).add("first"))
     assert key is not None
     queue, leases = (kind(database, limits, lambda: now[0]) for kind in (JobQueue, Leases))
-    yield Parts(queue, leases, BlobStore(tmp_path / "data", limits), key, limits, now)
+    yield Parts(queue, leases, FolderBlobs(tmp_path / "data", limits), key, limits, now)
     database.close()
 
 
@@ -351,28 +363,28 @@ def test_sweeping(parts: Parts, tmp_path: Path) -> None:
     runner.stop(1)
     before = len(files(tmp_path))
     parts.now[0] += 2 * 24 * 3600
-    runner = parts.runner(Trim())
-    runner.start()
+    sweeper = parts.sweeper()
+    sweeper.start()
     until(lambda: not files(tmp_path))
-    runner.stop(1)
+    sweeper.stop(60)
     assert (before, parts.queue.expired()) == (2, [])
 
 
 def test_strays(parts: Parts, tmp_path: Path) -> None:
     """A file without a job is deleted once it is too old to belong to an upload; others stay."""
     job = parts.accept(png())
-    parts.leases.fail(parts.leases.lease() or job, "no", final=True)
-    stray, known = parts.blobs.original("0stray.png"), parts.blobs.original(job.original_name)
-    young = parts.blobs.result("0young.png.1")
+    parts.leases.fail(parts.leases.lease(job.id) or job, "no", final=True)
+    originals, results = tmp_path / "data" / ORIGINALS, tmp_path / "data" / RESULTS
+    stray, known, young = originals / "0stray.png", originals / job.original_name, results / "0young.png.1"
     long_ago = time.time() - STRAY_SECONDS - 60
     for path in (stray, young):
         path.write_bytes(b"0")
     for path in (stray, known):
         os.utime(path, (long_ago, long_ago))
-    runner = parts.runner(Trim())
-    runner.start()
+    sweeper = parts.sweeper()
+    sweeper.start()
     until(lambda: not stray.exists())
-    runner.stop(1)
+    sweeper.stop(60)
     assert files(tmp_path) == sorted([young.name, known.name])
 
 
@@ -382,8 +394,7 @@ def test_late_result_is_dropped(parts: Parts, tmp_path: Path) -> None:
 
     class Late(Trim):
         def result(self, data: bytes) -> bytes:
-            parts.now[0] += parts.limits.lease + 1
-            stolen.append(parts.leases.lease())
+            stolen.append(parts.leases.lease(job.id))
             return super().result(data)
 
     job, runner = parts.accept(images(1)[0]), parts.runner(Late())

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from imgshrink.server.database import Database, UnusableDatabase
 from imgshrink.server.keys import KeyAdminError, Keys
 from imgshrink.server.limits import MONTHLY_LIMIT
+from imgshrink.server.tables import keys as keys_table
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_failed_transaction_leaves_nothing(database: Database, keys: Keys) -> No
 
     def stumble() -> None:
         with database.transaction() as connection:
-            connection.execute("DELETE FROM keys")
+            connection.execute(delete(keys_table))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

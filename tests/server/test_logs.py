@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from image_builder import png
+from image_builder import chunk, png
 from imgshrink.server.logs import JsonFormatter, TextFormatter, fields
 from server_process import Served, until
 
@@ -90,14 +90,22 @@ def test_lines_of_hostile_requests(tmp_path: Path) -> None:
 
 
 def test_database_that_breaks(tmp_path: Path) -> None:
-    """A server error has the id of its request in the reply and in each line about it."""
+    """A request that the database does not serve has its id in the reply and in each line about it."""
     with Served(tmp_path / "data", operating=JSON) as server:
         server.break_database()
         reply = server.get("/api/status/1", headers=OWN)
-        assert (reply.status_code, reply.headers["x-request-id"]) == (500, "mine")
-        (error,) = found(server, request_id="mine", logger="uvicorn.error")
-        assert error["message"] == "Exception in ASGI application"
-        assert "no such table" in error["exception"]
+        assert (reply.status_code, reply.headers["x-request-id"]) == (503, "mine")
+        (error,) = found(server, request_id="mine", level="error")
+        assert error["message"] == "a request can't be served: (sqlite3.OperationalError) no such table: jobs"
+
+
+def test_fault_of_our_own(tmp_path: Path) -> None:
+    """A traceback is one line of JSON."""
+    with Served(tmp_path / "data", engine="stumble", operating=JSON) as server:
+        server.ended(server.accepted(png(chunk(b"tEXt", b"Comment\0" + b"x" * 99))))
+        error = found(server, level="error")[0]
+        assert error["message"].endswith("unexpected error")
+        assert "ZeroDivisionError: secret detail" in error["exception"]
 
 
 def record(message: str, **more: object) -> logging.LogRecord:

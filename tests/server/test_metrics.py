@@ -177,7 +177,7 @@ def test_database_away(fresh: Served) -> None:
     until(lambda: ("imgshrink_stored_bytes", frozenset()) not in scrape(fresh))
     before = value(scrape(fresh), "imgshrink_errors_total", part="database")
     assert before > 0
-    assert fresh.get("/api/status/1").status_code == 500
+    assert fresh.get("/api/status/1").status_code == 503
     assert value(scrape(fresh), "imgshrink_errors_total", part="database") > before
 
 

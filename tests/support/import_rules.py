@@ -39,7 +39,10 @@ PROTOCOLS_ONLY = {("pipeline", "cache"), ("pipeline", "engines"), ("server", "en
 
 # module -> what it may import beyond its package
 BEYOND = {
-    "cli.server": ("server", "workers", "engines.builtin", "worker_tasks"),  # composes the server
+    "cli.server": (  # composes the server
+        *("server", "workers", "engines.builtin", "worker_tasks", "cache.opening", "shared_tier"),
+    ),
+    "server.shared_results": ("cache",),  # looks up and adds one image at a time
     "cli.usage": ("engines.hosted.quota",),  # reads the quota
     "cli.cache": ("cache", "shared_tier"),  # makes keys, and writes to the shared cache
     "cli.doctor.shared": ("cache", "shared_tier"),  # looks at the shared cache
@@ -59,7 +62,9 @@ THIRD_PARTY = {
     "files.patterns": {"pathspec"},
     "settings": {"platformdirs"},
     "pages": {"selectolax"},
-    "server": {"starlette", "uvicorn", "h11", "python_multipart", "filelock"},
+    "server": {"anyio", "starlette", "uvicorn", "h11", "python_multipart", "filelock", "sqlalchemy"},
+    "server.buckets": {"obstore"},
+    "server.pgqueue": {"pgqueuer", "psycopg", "sqlalchemy"},
     "cli": {"click", "mkdocs"},
     "cli.site_file": {"yaml", "yaml_env_tag"},
     "cli.exclude": {"tomlkit"},

@@ -149,16 +149,16 @@ def until(happens: Callable[[], object]) -> None:
 class Served:
     """One server and its data folder, which survives it. Use as a context manager, or call `start` and `kill`."""
 
-    def __init__(self, data: Path, *, engine: str = "trim", jobs: int = 2, **more: Any) -> None:
+    def __init__(self, data: Path, *, engine: str = "trim", jobs: int = 2, key: str = "", **more: Any) -> None:
         self.data = data
         self.log = data.parent / f"{data.name}.log"
         self.url = ""
         self._config = {"data": str(data), "engine": engine, "jobs": jobs, **more}
         self._process: subprocess.Popen[str] | None = None
-        self.key = self.add_key("tests")
+        self.key = key or self.add_key("tests")
 
     def add_key(self, name: str, limit: int = 10_000) -> str:
-        database = Database(self.data)
+        database = Database(self._config.get("database") or self.data)
         try:
             return Keys(database).add(name, limit)
         finally:
@@ -172,7 +172,7 @@ class Served:
             connection.commit()
 
     def revoke_key(self, name: str) -> None:
-        database = Database(self.data)
+        database = Database(self._config.get("database") or self.data)
         try:
             Keys(database).revoke(name)
         finally:
@@ -271,6 +271,8 @@ def main(config: dict[str, Any]) -> None:
     """Serve with this configuration until stopped."""
     from fault_proxy import LIES, Faults
     from imgshrink.server import run
+    from imgshrink.server.backend import Places
+    from imgshrink.server.work import Work
 
     engine: Any
     verify: Any = judge
@@ -292,9 +294,8 @@ def main(config: dict[str, Any]) -> None:
         app = run.create_app
         run.create_app = lambda *arguments, **named: Faults(app(*arguments, **named))
     run.serve(
-        engine,
-        verify,
-        data=Path(config["data"]),
+        Work(engine, verify),
+        Places(Path(config["data"]), config.get("database", ""), config.get("blobs", "")),
         address=run.Address(port=config.get("port", 0), public_url=config.get("public_url", "")),
         limits=Limits(**config.get("limits", {})),
         jobs=config["jobs"],

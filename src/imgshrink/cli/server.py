@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,18 +15,30 @@ from ..core.errors import SettingsError
 from ..server.limits import MONTHLY_LIMIT, Limits
 from ..settings.folders import state_folder
 from ..settings.machine import processors
+from ..shared_tier import wanted_tier
+from .options import settings_of
 
 if TYPE_CHECKING:
+    from ..server.backend import Places
     from ..server.keys import Key, Keys
+    from ..server.shared_results import SharedResults
 
 NO_EXTRA = 'the server needs more packages: pip install "imgshrink[server]"'
 
 OPTIONS = (
     click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Folder of keys, jobs and images."),
+    click.option(
+        "--database", default="", envvar="IMGSHRINK_DATABASE", help="PostgreSQL that many nodes share: postgresql://..."
+    ),
+    click.option(
+        "--blobs", default="", envvar="IMGSHRINK_BLOBS", help="Images elsewhere: s3://..., gs://, az:// or file:///..."
+    ),
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."),
     click.option("--public-url", default="", help="The URL of the server for clients; prefix of URLs in replies."),
-    click.option("--jobs", default=processors, type=click.IntRange(1, 256), help="Images processed at once."),
+    click.option(
+        "--jobs", default=processors, type=click.IntRange(0, 256), help="Images processed at once; 0: only answer."
+    ),
     click.option(
         "--queue", default=Limits.queue, show_default=True, type=click.IntRange(1), help="Images that may wait."
     ),
@@ -68,36 +80,51 @@ OPTIONS = (
 
 @click.group(invoke_without_command=True)
 @click.pass_context
-def server(context: click.Context, /, data: Path | None, **options: object) -> None:
+def server(context: click.Context, /, data: Path | None, database: str, blobs: str, **options: object) -> None:
     """Serve the TinyJPG API in your own network.
 
     The built-in codecs do the work. The first start prints an API key. SIGTERM or Ctrl-C shuts it down in order; no
     accepted image is lost.
     """
-    context.obj = (data or state_folder(os.environ) / "server").absolute()
+    data = (data or state_folder(os.environ) / "server").absolute()
+    context.obj = lambda: _places(data, database, blobs)
     if context.invoked_subcommand is None:
-        _run(context.obj, options)
+        _run(context.obj(), options)
 
 
 for _option in OPTIONS:
     server = _option(server)
 
 
-def _run(data: Path, options: Mapping[str, Any]) -> None:
+def _places(data: Path, database: str, blobs: str) -> Places:
+    with _extra():
+        from ..server.backend import Places
+    return Places(data, database, blobs)
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
     try:
-        from ..server.operations import TOKEN_VARIABLE
-        from ..server.run import Address, Operating, serve
+        yield
     except ModuleNotFoundError as error:
         raise SettingsError(NO_EXTRA) from error
+
+
+def _run(places: Places, options: Mapping[str, Any]) -> None:
     from ..engines.builtin import Builtin
+
+    with _extra():
+        from ..server.operations import TOKEN_VARIABLE
+        from ..server.run import Address, Operating, serve
+        from ..server.work import Work
     from ..worker_tasks import remote_verify, worker_pool
 
-    workers = worker_pool(options["jobs"])
+    workers = worker_pool(max(1, options["jobs"]))
+    engine = Builtin(workers)
     try:
         serve(
-            Builtin(workers),
-            remote_verify(workers),
-            data=data,
+            Work(engine, remote_verify(workers), _shared_results(engine.fingerprint)),
+            places,
             address=Address(options["host"], options["port"], options["public_url"]),
             limits=_limits(options),
             jobs=options["jobs"],
@@ -107,6 +134,17 @@ def _run(data: Path, options: Mapping[str, Any]) -> None:
         )
     finally:
         workers.close()
+
+
+def _shared_results(fingerprint: str) -> SharedResults | None:
+    """Return what the shared cache of the environment knows, None where none is set."""
+    wanted = wanted_tier(settings_of({}))
+    if wanted is None:
+        return None
+    from ..cache.opening import open_parts
+    from ..server.shared_results import SharedResults
+
+    return SharedResults(open_parts(wanted), fingerprint)
 
 
 def _limits(options: Mapping[str, Any]) -> Limits:
@@ -119,6 +157,21 @@ def _limits(options: Mapping[str, Any]) -> Limits:
     )
 
 
+@server.command()
+@click.pass_obj
+def migrate(places: Callable[[], Places]) -> None:
+    """Copy keys, jobs and images from --data to --database and --blobs.
+
+    Stop the server first. The folder stays as it is.
+    """
+    with _extra():
+        from ..server.migrate import migrate as copy
+    done = copy(places())
+    click.echo(f"{done.keys} keys, {done.jobs} jobs and {done.images} images copied.")
+    if done.gone:
+        click.echo(f"{done.gone} images were gone from the folder; their jobs were copied.")
+
+
 @server.group()
 def keys() -> None:
     """Add, list and revoke API keys; a running server applies it at once."""
@@ -127,18 +180,19 @@ def keys() -> None:
 @keys.command()
 @click.argument("name")
 @click.option("--limit", default=MONTHLY_LIMIT, show_default=True, type=click.IntRange(0), help="Images a month.")
+@click.option("--apart", is_flag=True, help="Its images stay out of the shared cache.")
 @click.pass_obj
-def add(data: Path, name: str, limit: int) -> None:
+def add(places: Callable[[], Places], name: str, limit: int, *, apart: bool) -> None:
     """Create a key called NAME and print it, once."""
-    with _opened(data) as known:
-        click.echo(f"The key {name}, shown only now: {known.add(name, limit)}")
+    with _opened(places()) as known:
+        click.echo(f"The key {name}, shown only now: {known.add(name, limit, apart=apart)}")
 
 
 @keys.command("list")
 @click.pass_obj
-def list_keys(data: Path) -> None:
+def list_keys(places: Callable[[], Places]) -> None:
     """List all keys: name, creation, use in this month, whether revoked."""
-    with _opened(data) as known:
+    with _opened(places()) as known:
         for key in known.all():
             click.echo(_line(key))
 
@@ -146,9 +200,9 @@ def list_keys(data: Path) -> None:
 @keys.command()
 @click.argument("name")
 @click.pass_obj
-def revoke(data: Path, name: str) -> None:
+def revoke(places: Callable[[], Places], name: str) -> None:
     """Revoke the key called NAME."""
-    with _opened(data) as known:
+    with _opened(places()) as known:
         known.revoke(name)
         click.echo(f"The key {name} is revoked.")
 
@@ -163,9 +217,9 @@ def _day(moment: float) -> str:
 
 
 @contextmanager
-def _opened(data: Path) -> Iterator[Keys]:
-    from ..server.database import Database
+def _opened(places: Places) -> Iterator[Keys]:
+    from ..server.backend import open_database
     from ..server.keys import Keys
 
-    with closing(Database(data)) as database:
+    with closing(open_database(places)) as database:
         yield Keys(database)

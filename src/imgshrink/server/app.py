@@ -3,57 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
+from typing import TypeVar, TypeVarTuple
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..core import tinyjpg
-from ..engines import Engine
-from .blobs import BlobStore
-from .database import Database
-from .errors import GONE, NO_IMAGE, NO_KEY, TOO_MANY, TROUBLE, ApiError, invalid, plain
+from .backend import Backend
+from .blobs import ORIGINALS, RESULTS, Blobs, StoreTrouble
+from .database import DatabaseTrouble
+from .errors import BUSY, GONE, NO_IMAGE, NO_KEY, RETRY_SECONDS, TOO_MANY, ApiError, invalid
 from .form import declared_size, find_image, opened_form, read_quality
-from .job_runner import JobRunner, Verify
+from .handlers import HANDLERS
+from .job_runner import JobRunner
 from .jobs import Job
 from .keys import Key, Keys
+from .leases import Leases
 from .limits import Limits
 from .metrics import DATABASE, STORE, counted
 from .middleware import RequestMiddleware
 from .openapi import document
 from .operations import NO_STORE, Operations
 from .page import page
-from .queue import JobQueue, Leases
+from .queue import JobQueue
 from .rate_limit import RateLimiter
 from .request_ids import current
+from .sweeper import Sweeper
 from .upload_slots import UploadSlots
 from .uploads import UploadHandler, UploadRequest
+from .work import Work
+
+Values = TypeVarTuple("Values")
+Answer = TypeVar("Answer")
+
+log = logging.getLogger("imgshrink.server")
 
 HOME = "/"
 OPENAPI = "/openapi.json"
 IDEMPOTENCY_FORM = "An Idempotency-Key is 1 to 255 visible ASCII characters."
 STATES = {"queued": tinyjpg.PROCESSING, "leased": tinyjpg.PROCESSING}
+SWEEP_END_SECONDS = 2.0
 
 
 def create_app(
-    engine: Engine,
-    verify: Verify,
+    work: Work,
+    backend: Backend,
     *,
-    data: Path,
     public_url: str,
     limits: Limits | None = None,
     jobs: int = 2,
@@ -61,34 +70,39 @@ def create_app(
     clock: Callable[[], float] = time.time,
     operations: Operations | None = None,
 ) -> ASGIApp:
-    """Return the API as an ASGI application; the end of its lifespan stops all work and closes `engine`.
+    """Return the API as an ASGI application; the end of its lifespan stops all work and closes `work` and `backend`.
 
-    `data` is the folder of keys, jobs and images. `public_url` is the prefix of every URL in replies. `verify` checks
-    the results of `engine`. `grace` is how many seconds running work gets to finish when the application ends.
+    `public_url` is the prefix of every URL in replies. `jobs` images are in work at once; with 0 the node only answers.
+    `grace` is how many seconds running work gets to finish when the application ends.
     """
     limits, operations = limits or Limits(), operations or Operations()
-    database = Database(data)
+    database, dispatcher = backend.database, backend.dispatcher
     broken, away = (partial(operations.metrics.error, part) for part in (DATABASE, STORE))
-    keys = counted(Keys(database, clock), broken, sqlite3.Error)
-    queue = counted(JobQueue(database, limits, clock), broken, sqlite3.Error)
-    leases = counted(Leases(database, limits, clock), broken, sqlite3.Error)
-    blobs = counted(BlobStore(data, limits), away, OSError)
-    runner = JobRunner(engine, verify, leases, queue, blobs, limits, jobs)
-    api = Api(keys, queue, blobs, runner, limits, public_url.rstrip("/"), operations)
-    checks: dict[str, Callable[[], object]] = {DATABASE: partial(queue.optimized, ""), STORE: blobs.has_space}
-    routes = [*api.routes(), *operations.routes(queue.measure, checks, limits)]
+    keys = counted(Keys(database, clock), broken, DatabaseTrouble)
+    queue = counted(JobQueue(database, limits, clock, dispatcher.enqueue), broken, DatabaseTrouble)
+    leases = counted(Leases(database, limits, clock, dispatcher.enqueue), broken, DatabaseTrouble)
+    blobs = counted(backend.blobs, away, OSError, StoreTrouble)
+    runner = JobRunner(work, leases, blobs, dispatcher, limits, jobs)
+    sweeper = Sweeper(queue, blobs, backend.mend)
+    api = Api(keys, queue, blobs, dispatcher.notify, limits, public_url.rstrip("/"), operations)
+    routes = [*api.routes(), *operations.routes(queue.measure, _checks(queue, blobs), limits)]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         runner.start()
+        sweeper.start()
         yield
         await run_in_threadpool(runner.stop, grace)
+        await run_in_threadpool(sweeper.stop, SWEEP_END_SECONDS)
         database.close()
 
-    handlers = {ApiError: _api_error, HTTPException: _http_error, Exception: _server_error}
-    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    app = Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)
     app.router.redirect_slashes = False  # the redirect would name the request's Host
     return RequestMiddleware(app, limits, operations, {route.endpoint: route.path for route in routes})
+
+
+def _checks(queue: JobQueue, blobs: Blobs) -> dict[str, Callable[[], object]]:
+    return {DATABASE: partial(queue.optimized, ""), STORE: blobs.check}
 
 
 class Api:
@@ -98,13 +112,13 @@ class Api:
         self,
         keys: Keys,
         queue: JobQueue,
-        blobs: BlobStore,
-        runner: JobRunner,
+        blobs: Blobs,
+        notify: Callable[[], None],
         limits: Limits,
         public_url: str,
         operations: Operations,
     ) -> None:
-        self._keys, self._queue, self._blobs, self._runner = keys, queue, blobs, runner
+        self._keys, self._queue, self._blobs, self._notify = keys, queue, blobs, notify
         self._handler = UploadHandler(queue, blobs)
         self._limits, self._operations = limits, operations
         self._public_url = public_url
@@ -131,12 +145,12 @@ class Api:
         """Accept an image into the queue."""
         key = await self._authorized(request)
         idempotency = _idempotency(request)
-        await run_in_threadpool(self._handler.check, key, declared_size(request, self._limits), idempotency)
+        await self._bounded(self._handler.check, key, declared_size(request, self._limits), idempotency)
         with self._operations.metrics.upload():
             job, new = await self._received(request, key, idempotency)
         if new:
             self._operations.images.remember(job.id, current.get())
-            self._runner.notify()
+            self._notify()
         return JSONResponse(tinyjpg.accepted(self._described(job, tinyjpg.PROCESSING)), headers=NO_STORE)
 
     async def _received(self, request: Request, key: Key, idempotency: str | None) -> tuple[Job, bool]:
@@ -145,14 +159,14 @@ class Api:
             file = image.file if isinstance(image, UploadFile) else image
             upload = UploadRequest(file, *read_quality(form), idempotency)
             async with self._storing:
-                return await run_in_threadpool(self._handler.accept, key, upload)
+                return await self._bounded(self._handler.accept, key, upload)
 
     async def status(self, request: Request) -> Response:
         """Return the state of one image."""
         key = await self._authorized(request)
         number = request.path_params["image_id"]
         known = re.fullmatch("[0-9]{1,18}", number)
-        job = await run_in_threadpool(self._queue.find, key, int(number)) if known else None
+        job = await self._bounded(self._queue.find, key, int(number)) if known else None
         if job is None:
             raise ApiError(HTTPStatus.NOT_FOUND, NO_IMAGE)
         described = self._described(job, STATES.get(job.state, job.state))
@@ -161,24 +175,24 @@ class Api:
     async def usage(self, request: Request) -> Response:
         """Return what the key has used, by month."""
         key = await self._authorized(request)
-        return _data(await run_in_threadpool(self._queue.usage, key))
+        return _data(await self._bounded(self._queue.usage, key))
 
     async def stats(self, request: Request) -> Response:
         """Return what is left of the key's monthly quota."""
         key = await self._authorized(request)
-        return _data(await run_in_threadpool(self._queue.stats, key))
+        return _data(await self._bounded(self._queue.stats, key))
 
     async def original_file(self, request: Request) -> Response:
         """Return an original; knowing its random name is the permission."""
         name = request.path_params["name"]
-        job = await run_in_threadpool(self._queue.original, name)
-        return await _file(request, job, self._blobs.original(job.original_name) if job else None)
+        job = await self._bounded(self._queue.original, name)
+        return await self._file(job, ORIGINALS, name)
 
     async def optimized_file(self, request: Request) -> Response:
         """Return a result; knowing its random name is the permission."""
         name = request.path_params["name"]
-        job = await run_in_threadpool(self._queue.optimized, name)
-        return await _file(request, job, self._blobs.result(job.optimized_name) if job else None)
+        job = await self._bounded(self._queue.optimized, name)
+        return await self._file(job, RESULTS, (job and job.result_name) or name)
 
     async def home(self, _: Request) -> Response:
         """Return the page for people."""
@@ -188,15 +202,32 @@ class Api:
         """Return the OpenAPI document."""
         return JSONResponse(self._document)
 
+    async def _bounded(self, call: Callable[[*Values], Answer], *values: *Values) -> Answer:
+        """Call in a thread; a database or a store that is silent costs a request no more than `answer_seconds`."""
+        try:
+            async with asyncio.timeout(self._limits.answer_seconds):
+                return await to_thread.run_sync(call, *values, abandon_on_cancel=True)
+        except TimeoutError as error:
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=RETRY_SECONDS) from error
+
     async def _authorized(self, request: Request) -> Key:
         secret = request.headers.get(tinyjpg.KEY_HEADER, "")
-        key = await run_in_threadpool(self._keys.check, secret) if secret else None
+        key = await self._bounded(self._keys.check, secret) if secret else None
         if key is None:
             raise ApiError(HTTPStatus.UNAUTHORIZED, NO_KEY)
         request.state.key_name = key.name
         if wait := self._rate_limiter.take(key.id):
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY, retry_after=wait)
         return key
+
+    async def _file(self, job: Job | None, kind: str, stored: str) -> Response:
+        blob = await self._bounded(self._blobs.open, kind, stored) if job else None
+        if job is None or blob is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, GONE)
+        name = job.original_name if kind == ORIGINALS else job.optimized_name
+        headers = {"Cache-Control": "private", "Accept-Ranges": "none", **_expires(job)}
+        headers |= {"Content-Length": str(blob.size), "Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(blob.chunks, headers=headers, media_type=job.format.media_type)
 
     def _described(self, job: Job, status: str) -> tinyjpg.Job:
         return tinyjpg.Job(
@@ -224,26 +255,3 @@ def _data(data: dict[str, object]) -> JSONResponse:
 
 def _expires(job: Job) -> dict[str, str]:
     return {} if job.expires is None else {"Expires": formatdate(job.expires, usegmt=True)}
-
-
-async def _file(request: Request, job: Job | None, path: Path | None) -> Response:
-    if job is None or path is None or not await run_in_threadpool(path.is_file):
-        raise ApiError(HTTPStatus.NOT_FOUND, GONE)
-    headers = {"Cache-Control": "private", "Accept-Ranges": "none", **_expires(job)}
-    scope = request.scope
-    scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"range"]
-    return FileResponse(path, headers=headers, media_type=job.format.media_type, filename=path.name)
-
-
-async def _api_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
-    return error.response()
-
-
-async def _http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return plain(error.status_code, error.headers)
-
-
-async def _server_error(_: Request, __: Exception) -> Response:
-    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, TROUBLE).response()

@@ -1,68 +1,135 @@
-"""Originals and results as files, each under a random name."""
+"""Originals and results, each under a random name: the Protocol, and a folder of files."""
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
+from ..core.errors import EngineError, Unavailable
 from ..core.model import Format
 from .limits import Limits
 
+log = logging.getLogger("imgshrink.server")
+
 STRAY_SECONDS = 3600.0
+ORIGINALS, RESULTS = "originals", "results"
+
+_CHUNK = 1 << 16
 
 
-class BlobStore:
-    """Two folders of files. Names come from `new_name` and the database, never from a request."""
+class StoreTrouble(Unavailable):
+    """The store did not answer, or not as one; the text is a few words for the log."""
+
+
+class Missing(EngineError):
+    """What should be in the store is not there."""
+
+
+@dataclass(frozen=True)
+class Blob:
+    """What is stored under a name: its size, and its bytes, to be read once."""
+
+    size: int
+    chunks: Iterator[bytes]
+
+
+class Blobs(Protocol):
+    """Names come from `new_name` and the database, never from a request. Every method may raise `StoreTrouble`."""
+
+    def has_space(self) -> bool:
+        """Whether there is room for another image."""
+
+    def check(self) -> None:
+        """Raise if the store does not answer."""
+
+    def put(self, kind: str, name: str, data: bytes) -> None:
+        """Store bytes durably. `kind` is `ORIGINALS` or `RESULTS`."""
+
+    def get(self, kind: str, name: str) -> bytes:
+        """Return the bytes; raises `Missing`."""
+
+    def open(self, kind: str, name: str) -> Blob | None:
+        """Return what is stored, to be read in pieces; None if nothing is."""
+
+    def remove(self, kind: str, name: str) -> None:
+        """Delete what is stored, if anything is."""
+
+    def strays(self) -> Iterator[tuple[str, str]]:
+        """Yield kind and name of what is older than any upload or try in progress can be: most of them have jobs."""
+
+
+class FolderBlobs:
+    """Two folders of files."""
 
     def __init__(self, data: Path, limits: Limits) -> None:
         self._limits = limits
-        self._originals, self._results = data / "originals", data / "results"
-        for folder in (self._originals, self._results):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-    def original(self, name: str) -> Path:
-        """Return the path of the original with this name."""
-        return self._originals / name
-
-    def result(self, name: str) -> Path:
-        """Return the path of the result with this name."""
-        return self._results / name
+        self._data = data
+        for kind in (ORIGINALS, RESULTS):
+            (data / kind).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def has_space(self) -> bool:
         """Whether the disk has more than the reserved free space."""
-        return shutil.disk_usage(self._originals).free > self._limits.free
+        return shutil.disk_usage(self._data).free > self._limits.free
 
-    def store_original(self, name: str, data: bytes) -> None:
-        """Write an original and sync it to the disk."""
-        _write(self.original(name), data)
+    def check(self) -> None:
+        """Raise `OSError` if a folder can't be read."""
+        for kind in (ORIGINALS, RESULTS):
+            next(os.scandir(self._data / kind), None)
 
-    def prepare_result(self, name: str, token: int, data: bytes) -> Path:
-        """Write a result to a temporary path that no other lease uses, and return that path."""
-        path = self._results / f"{name}.{token}"
-        _write(path, data)
-        return path
+    def put(self, kind: str, name: str, data: bytes) -> None:
+        """Write a file and sync it to the disk."""
+        path = self._path(kind, name)
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(path.parent)
 
-    def place_result(self, prepared: Path, name: str) -> None:
-        """Rename a prepared result to its final path, atomically."""
-        prepared.replace(self.result(name))
-        _sync_folder(self._results)
+    def get(self, kind: str, name: str) -> bytes:
+        """Return the bytes of a file; raises `Missing`."""
+        try:
+            return self._path(kind, name).read_bytes()
+        except FileNotFoundError as error:
+            raise Missing("the image is gone") from error
 
-    def remove(self, original_name: str, optimized_name: str) -> None:
-        """Delete the files of one job, if they exist."""
-        self.original(original_name).unlink(missing_ok=True)
-        self.result(optimized_name).unlink(missing_ok=True)
+    def open(self, kind: str, name: str) -> Blob | None:
+        """Open a file."""
+        try:
+            file = self._path(kind, name).open("rb")
+        except FileNotFoundError:
+            return None
+        return Blob(os.fstat(file.fileno()).st_size, _pieces(file))
 
-    def old_files(self) -> Iterator[Path]:
-        """Yield the files that are older than any upload or try in progress can be."""
+    def remove(self, kind: str, name: str) -> None:
+        """Delete a file, if it exists."""
+        self._path(kind, name).unlink(missing_ok=True)
+
+    def strays(self) -> Iterator[tuple[str, str]]:
+        """Yield the old files."""
         before = time.time() - STRAY_SECONDS
-        for folder in (self._originals, self._results):
-            for entry in os.scandir(folder):
+        for kind in (ORIGINALS, RESULTS):
+            for entry in os.scandir(self._data / kind):
                 if entry.stat(follow_symlinks=False).st_mtime < before:
-                    yield Path(entry.path)
+                    yield kind, entry.name
+
+    def _path(self, kind: str, name: str) -> Path:
+        return self._data / kind / name
+
+
+def discard(blobs: Blobs, kind: str, name: str) -> None:
+    """Delete what is not needed; if that fails, it is a stray."""
+    try:
+        blobs.remove(kind, name)
+    except (StoreTrouble, OSError) as error:
+        # The name would let everybody who reads the log download the image.
+        log.warning("a file of the %s can't be deleted: %s", kind, getattr(error, "strerror", None) or error)
 
 
 def new_name(format: Format) -> str:
@@ -70,12 +137,10 @@ def new_name(format: Format) -> str:
     return secrets.token_hex(16) + format.extension
 
 
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    _sync_folder(path.parent)
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_CHUNK):
+            yield piece
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,133 +1,130 @@
-"""The server's SQLite file: its tables and durable transactions."""
+"""The server's database: a SQLite file in its data folder, or PostgreSQL; durable transactions over either."""
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..core.errors import SettingsError
+from .schema import OtherVersion, prepare
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS keys (
-    id TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    monthly_limit INTEGER NOT NULL,
-    created REAL NOT NULL,
-    revoked REAL
-);
-CREATE UNIQUE INDEX IF NOT EXISTS keys_in_force ON keys (name) WHERE revoked IS NULL;
-CREATE TABLE IF NOT EXISTS jobs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key_id TEXT NOT NULL,
-    month TEXT NOT NULL,
-    accepted REAL NOT NULL,
-    format TEXT NOT NULL,
-    quality INTEGER NOT NULL,
-    body_digest TEXT NOT NULL,
-    idempotency TEXT,
-    original_name TEXT NOT NULL UNIQUE,
-    optimized_name TEXT NOT NULL UNIQUE,
-    original_size INTEGER NOT NULL,
-    optimized_size INTEGER NOT NULL DEFAULT 0,
-    state TEXT NOT NULL DEFAULT 'queued',
-    tries INTEGER NOT NULL DEFAULT 0,
-    token INTEGER NOT NULL DEFAULT 0,
-    leased_until REAL NOT NULL DEFAULT 0,
-    seconds REAL NOT NULL DEFAULT 0,
-    expires REAL,
-    message TEXT NOT NULL DEFAULT ''
-);
-CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, id);
-CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (expires);
-CREATE UNIQUE INDEX IF NOT EXISTS jobs_once ON jobs (key_id, idempotency) WHERE idempotency IS NOT NULL;
-CREATE TABLE IF NOT EXISTS months (
-    key_id TEXT NOT NULL,
-    month TEXT NOT NULL,
-    format TEXT NOT NULL,
-    accepted INTEGER NOT NULL DEFAULT 0,
-    completed INTEGER NOT NULL DEFAULT 0,
-    failed INTEGER NOT NULL DEFAULT 0,
-    original_bytes INTEGER NOT NULL DEFAULT 0,
-    optimized_bytes INTEGER NOT NULL DEFAULT 0,
-    seconds REAL NOT NULL DEFAULT 0,
-    PRIMARY KEY (key_id, month, format)
-);
-CREATE TABLE IF NOT EXISTS stored (bytes INTEGER NOT NULL);
-INSERT INTO stored SELECT 0 WHERE NOT EXISTS (SELECT * FROM stored);
-"""
+DatabaseTrouble = SQLAlchemyError
+"""Whatever goes wrong with a database: the connection, its time, a statement."""
 
 NAME = "server.sqlite3"
-VERSION = 1
+SCALE_EXTRA = 'a PostgreSQL database needs more packages: pip install "imgshrink[server-scale]"'
+
 _BUSY_SECONDS = 30.0
+_READERS = 40
+"""Connections for reading a SQLite file: as many as requests that may be in a thread."""
+
+# A server that is gone or silent is an error within seconds, of the connection and of each statement.
+POSTGRESQL: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "application_name": "imgshrink",
+    "options": "-c statement_timeout=20s -c lock_timeout=15s -c idle_in_transaction_session_timeout=60s",
+}
+_POOL = {"pool_size": 8, "max_overflow": 24, "pool_timeout": 10, "pool_pre_ping": True, "pool_recycle": 3600}
 
 
 class UnusableDatabase(SettingsError):
-    """The file can't be created, or belongs to another program or version; the text names the cure."""
+    """The database can't be opened, or belongs to another program or version; the text names the cure."""
 
 
 class Database:
-    """One connection for writing and one for reading, each for one thread at a time; processes may share the file."""
+    """Tables in a folder's SQLite file, or in the PostgreSQL database of a URL. Safe for threads and processes."""
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / NAME
-        self._writing, self._reading = threading.RLock(), threading.RLock()
+    def __init__(self, where: Path | str) -> None:
+        self.postgresql = postgresql_url(where) if isinstance(where, str) else None
+        """The URL for psycopg, with the password; None for SQLite."""
+        name = self.postgresql.render_as_string(hide_password=True) if self.postgresql else str(Path(where) / NAME)
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._writer = _connect(path)
-            path.chmod(0o600)
-            self._writer.execute("PRAGMA journal_mode = WAL")
-            self._writer.execute("PRAGMA synchronous = FULL")
-            self._create(path)
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise UnusableDatabase(f"{path} can't be used: {error}") from error
-        self._reader = _connect(path)
-        self._reader.execute("PRAGMA query_only = ON")
-
-    def _create(self, path: Path) -> None:
-        with self.transaction() as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in (0, VERSION):
-                raise UnusableDatabase(
-                    f"{path} was written by another version: update imgshrink, or choose another --data"
-                )
-            for statement in SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+            self._engine = _postgresql(self.postgresql) if self.postgresql else _sqlite(Path(where))
+            # SQLite has one writer at a time; its own way of waiting is a poll that lets others pass.
+            self._writing: Any = nullcontext() if self.postgresql else threading.RLock()
+            self._writer = self._engine.execution_options(begin="IMMEDIATE")
+            with self.transaction() as connection:
+                prepare(connection)
+        except OtherVersion as error:
+            raise UnusableDatabase(
+                f"{name} was written by another version: update imgshrink, or choose another "
+                + ("--database" if self.postgresql else "--data")
+            ) from error
+        except ModuleNotFoundError as error:
+            raise UnusableDatabase(SCALE_EXTRA) from error
+        except (DatabaseTrouble, OSError) as error:
+            raise UnusableDatabase(f"{name} can't be used: {_first_line(error)}") from error
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Exclude all other writers of all processes; commit durably at the end, roll back if the block raises."""
-        with self._writing:
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._writer
-            except BaseException:
-                self._writer.execute("ROLLBACK")
-                raise
-            self._writer.execute("COMMIT")
+    def transaction(self) -> Iterator[Connection]:
+        """Commit durably at the end, roll back if the block raises; SQLite excludes all other writers meanwhile."""
+        with self._writing, self._writer.begin() as connection:
+            yield connection
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give one consistent snapshot for reading, without waiting for writers."""
-        with self._reading:
-            self._reader.execute("BEGIN")
-            try:
-                yield self._reader
-            finally:
-                self._reader.execute("ROLLBACK")
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection for reading, which waits for no writer; with SQLite it sees one consistent snapshot."""
+        with self._engine.connect() as connection:
+            yield connection
 
     def close(self) -> None:
-        """Close the file. May be called twice."""
-        with self._writing, self._reading:
-            self._reader.close()
-            self._writer.close()
+        """Close all connections. May be called twice."""
+        self._engine.dispose()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    return connection
+def postgresql_url(text: str) -> URL:
+    """Return the URL of a PostgreSQL database; raises `UnusableDatabase` for other text."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.get_backend_name() not in ("postgresql", "postgres") or not url.database:
+        raise UnusableDatabase("--database is a URL such as postgresql://user:password@host:5432/imgshrink")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(url, connect_args=POSTGRESQL, hide_parameters=True, **_POOL)
+
+
+def _sqlite(folder: Path) -> Engine:
+    path = folder / NAME
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args=arguments,
+        hide_parameters=True,
+        pool_size=4,
+        max_overflow=_READERS,
+    )
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: Any, _: object) -> None:  # noqa: ANN401  of either driver
+    connection.isolation_level = None  # or the driver begins transactions of its own
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return next(iter(str(cause).strip().splitlines()), type(cause).__name__)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
+
+from sqlalchemy import RowMapping
 
 from ..core.model import Format
 
@@ -38,6 +39,10 @@ class Job:
     seconds: float
     expires: float | None
     message: str
+    result_name: str | None = None
+    """The name under which its result is stored, once there is one."""
+    apart: bool = False
+    """Whether it is neither looked up in the shared cache nor added to it."""
 
     @property
     def ended(self) -> bool:
@@ -45,7 +50,7 @@ class Job:
         return self.state in ("completed", "failed")
 
 
-def read_job(row: sqlite3.Row) -> Job:
+def read_job(row: RowMapping) -> Job:
     """Return the job in a row of the table `jobs`."""
     return Job(
         id=row["id"],
@@ -61,4 +66,6 @@ def read_job(row: sqlite3.Row) -> Job:
         seconds=row["seconds"],
         expires=row["expires"],
         message=row["message"],
+        result_name=row["result_name"],
+        apart=row["apart"],
     )

@@ -6,14 +6,17 @@ import hashlib
 import hmac
 import re
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
 from ..core.errors import SettingsError
 from .database import Database
 from .limits import MONTHLY_LIMIT
+from .tables import keys
 from .usage import month_of, used
 
 _SECRET = re.compile(r"imgshrink_([0-9a-f]{12})_[0-9A-Za-z_-]{43}")
@@ -27,7 +30,10 @@ class KeyAdminError(SettingsError):
 
 @dataclass(frozen=True)
 class Key:
-    """One API key, without the secret. `monthly_limit` is images; times are seconds since the epoch."""
+    """One API key, without the secret. `monthly_limit` is images; times are seconds since the epoch.
+
+    Images of a key that is `apart` are neither looked up in a shared cache nor added to it.
+    """
 
     id: str
     name: str
@@ -35,6 +41,7 @@ class Key:
     created: float
     revoked: float | None
     used: int = 0
+    apart: bool = False
 
 
 class Keys:
@@ -44,7 +51,7 @@ class Keys:
         self._database = database
         self._clock = clock
 
-    def add(self, name: str, monthly_limit: int = MONTHLY_LIMIT) -> str:
+    def add(self, name: str, monthly_limit: int = MONTHLY_LIMIT, *, apart: bool = False) -> str:
         """Create a key and return its secret, which is shown only now. Raises `KeyAdminError` for an invalid name."""
         if not _NAME.fullmatch(name):
             raise KeyAdminError("a key's name is 1 to 64 letters, digits, spaces and . _ @ -")
@@ -52,13 +59,11 @@ class Keys:
             raise KeyAdminError("a key's monthly limit is 0 or more images")
         number = secrets.token_hex(6)
         secret = f"imgshrink_{number}_{secrets.token_urlsafe(32)}"
-        row = (number, name, _digest(secret), monthly_limit, self._clock())
+        row = {"id": number, "name": name, "digest": _digest(secret), "monthly_limit": monthly_limit, "apart": apart}
         try:
             with self._database.transaction() as connection:
-                connection.execute(
-                    "INSERT INTO keys (id, name, digest, monthly_limit, created) VALUES (?, ?, ?, ?, ?)", row
-                )
-        except sqlite3.IntegrityError as error:
+                connection.execute(insert(keys).values(**row, created=self._clock()))
+        except IntegrityError as error:
             raise KeyAdminError(
                 f"there is a key named {name} already: revoke it first, or choose another name"
             ) from error
@@ -68,14 +73,14 @@ class Keys:
         """Return all keys in order of creation, revoked ones too, with their use in this month."""
         month = month_of(self._clock())
         with self._database.reading() as connection:
-            rows = connection.execute("SELECT * FROM keys ORDER BY created, id").fetchall()
+            rows = connection.execute(select(keys).order_by(keys.c.created, keys.c.id)).mappings().all()
             return [_key(row, used(connection, row["id"], month)) for row in rows]
 
     def revoke(self, name: str) -> None:
         """Revoke a key at once, for a running server too. Raises `KeyAdminError` if no key in force has this name."""
         with self._database.transaction() as connection:
-            statement = "UPDATE keys SET revoked = ? WHERE name = ? AND revoked IS NULL"
-            if not connection.execute(statement, (self._clock(), name)).rowcount:
+            in_force = update(keys).where(keys.c.name == name, keys.c.revoked.is_(None))
+            if not connection.execute(in_force.values(revoked=self._clock())).rowcount:
                 raise KeyAdminError(f"there is no key named {name} in force: imgshrink server keys list shows all")
 
     def check(self, secret: str) -> Key | None:
@@ -83,7 +88,8 @@ class Keys:
         match = _SECRET.fullmatch(secret)
         number = match[1] if match else ""
         with self._database.reading() as connection:
-            row = connection.execute("SELECT * FROM keys WHERE id = ? AND revoked IS NULL", (number,)).fetchone()
+            found = select(keys).where(keys.c.id == number, keys.c.revoked.is_(None))
+            row = connection.execute(found).mappings().first()
         equal = hmac.compare_digest(_digest(secret), row["digest"] if row else _NO_DIGEST)
         return _key(row) if row and equal else None
 
@@ -92,5 +98,5 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _key(row: sqlite3.Row, used: int = 0) -> Key:
-    return Key(row["id"], row["name"], row["monthly_limit"], row["created"], row["revoked"], used)
+def _key(row: RowMapping, used: int = 0) -> Key:
+    return Key(row["id"], row["name"], row["monthly_limit"], row["created"], row["revoked"], used, row["apart"])

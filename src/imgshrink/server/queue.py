@@ -1,18 +1,24 @@
-"""The job queue in SQLite: `JobQueue` for requests, `Leases` for the threads that process jobs."""
+"""The job queue for requests: accepting images, finding, counting and forgetting them."""
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, insert, or_, select, update
 
 from ..core.tinyjpg import Json
 from . import usage
 from .database import Database
+from .dispatch import Enqueue, in_the_table
 from .jobs import Job, NewJob, read_job
 from .keys import Key
 from .limits import Limits
-from .metrics import FormatTotals, QueueMeasurement
+from .metrics import QueueMeasurement
+from .tables import jobs, keys
+
+WAITING = ("queued", "leased")
 
 GRACE = 60.0
 """Seconds that files stay after they expire, for downloads in progress."""
@@ -31,12 +37,19 @@ class IdempotencyKeyReused(Exception):
 
 
 class JobQueue:
-    """Every method is one transaction, safe for threads and for several processes."""
+    """Every method is one transaction, safe for threads and for several nodes; `enqueue` takes part in `accept`'s."""
 
-    def __init__(self, database: Database, limits: Limits, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        limits: Limits,
+        clock: Callable[[], float] = time.time,
+        enqueue: Enqueue = in_the_table,
+    ) -> None:
         self._database = database
         self._limits = limits
         self._clock = clock
+        self._enqueue = enqueue
 
     def accept(self, key: Key, upload: NewJob) -> tuple[Job, bool]:
         """Queue an image and count it against the quota; return its job, and whether the job is new.
@@ -46,68 +59,59 @@ class JobQueue:
         """
         now = self._clock()
         with self._database.transaction() as connection:
+            connection.execute(select(keys.c.id).where(keys.c.id == key.id).with_for_update())  # its uploads in turn
             if upload.idempotency and (known := self._known(connection, key, upload, now)):
                 return known, False
             self._require_room(connection, key, upload.size, now)
-            row = connection.execute(
-                "INSERT INTO jobs (key_id, month, accepted, format, quality, body_digest, idempotency, original_name,"
-                " optimized_name, original_size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
-                (
-                    *(key.id, usage.month_of(now), now, upload.format.value, upload.quality, upload.body_digest),
-                    *(upload.idempotency, upload.original_name, upload.optimized_name, upload.size),
-                ),
-            ).fetchone()
-            connection.execute("UPDATE stored SET bytes = bytes + ?", (upload.size,))
-            usage.count(connection, key.id, row["month"], row["format"], accepted=1)
-        return read_job(row), True
+            added = insert(jobs).values(**_row(key, upload, now)).returning(jobs)
+            job = read_job(connection.execute(added).mappings().one())
+            usage.add_bytes(connection, key.id, upload.size)
+            usage.count(connection, key.id, usage.month_of(now), upload.format.value, accepted=1)
+            self._enqueue(connection, job.id)
+        return job, True
 
     def check_room(self, key: Key, size: int, idempotency: str | None) -> None:
         """Raise what `accept` would raise for an image of `size` bytes, before its body is read."""
-        values = (key.id, idempotency)
         with self._database.reading() as connection:
-            if not connection.execute("SELECT 1 FROM jobs WHERE key_id = ? AND idempotency = ?", values).fetchone():
+            if not connection.execute(select(jobs.c.id).where(_same(key, idempotency))).first():
                 self._require_room(connection, key, size, self._clock())
 
-    def _known(self, connection: sqlite3.Connection, key: Key, upload: NewJob, now: float) -> Job | None:
-        values = (key.id, upload.idempotency)
-        row = connection.execute("SELECT * FROM jobs WHERE key_id = ? AND idempotency = ?", values).fetchone()
+    def _known(self, connection: Connection, key: Key, upload: NewJob, now: float) -> Job | None:
+        row = connection.execute(select(jobs).where(_same(key, upload.idempotency))).mappings().first()
         if row is None:
             return None
         if row["accepted"] <= now - self._limits.kept:
-            connection.execute("UPDATE jobs SET idempotency = NULL WHERE id = ?", (row["id"],))
+            connection.execute(update(jobs).where(jobs.c.id == row["id"]).values(idempotency=None))
             return None
         if (row["body_digest"], row["quality"]) != (upload.body_digest, upload.quality):
             raise IdempotencyKeyReused
         return read_job(row)
 
-    def _require_room(self, connection: sqlite3.Connection, key: Key, size: int, now: float) -> None:
+    def _require_room(self, connection: Connection, key: Key, size: int, now: float) -> None:
         if usage.used(connection, key.id, usage.month_of(now)) >= key.monthly_limit:
             raise QuotaExceeded
-        if self._waiting(connection) >= self._limits.queue:
+        waiting = select(func.count()).select_from(jobs).where(jobs.c.state.in_(WAITING))
+        if (connection.scalar(waiting) or 0) >= self._limits.queue:
             raise CapacityReached("The queue is full")
-        if connection.execute("SELECT bytes FROM stored").fetchone()[0] + size > self._limits.storage:
+        if usage.stored(connection) + size > self._limits.storage:
             raise CapacityReached("The storage is full")
-
-    def _waiting(self, connection: sqlite3.Connection) -> int:
-        statement = "SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'leased')"
-        return int(connection.execute(statement).fetchone()[0])
 
     def find(self, key: Key, number: int) -> Job | None:
         """Return a job of this key until it expires; None for jobs of other keys."""
-        return self._one("id = ? AND key_id = ?", number, key.id)
+        return self._one(and_(jobs.c.id == number, jobs.c.key_id == key.id))
 
     def original(self, name: str) -> Job | None:
         """Return the job of the original with this name."""
-        return self._one("original_name = ?", name)
+        return self._one(jobs.c.original_name == name)
 
     def optimized(self, name: str) -> Job | None:
         """Return the completed job of the result with this name."""
-        return self._one("optimized_name = ? AND state = 'completed'", name)
+        return self._one(and_(jobs.c.optimized_name == name, jobs.c.state == "completed"))
 
-    def _one(self, where: str, *values: object) -> Job | None:
-        statement = f"SELECT * FROM jobs WHERE {where} AND (expires IS NULL OR expires > ?)"  # noqa: S608 - constant conditions
+    def _one(self, condition: ColumnElement[bool]) -> Job | None:
+        kept = or_(jobs.c.expires.is_(None), jobs.c.expires > self._clock())
         with self._database.reading() as connection:
-            row = connection.execute(statement, (*values, self._clock())).fetchone()
+            row = connection.execute(select(jobs).where(condition, kept)).mappings().first()
         return read_job(row) if row else None
 
     def usage(self, key: Key) -> Json:
@@ -122,137 +126,61 @@ class JobQueue:
 
     def expired(self, most: int = 500) -> list[Job]:
         """Return expired jobs: delete their files first, then `forget` them."""
-        statement = "SELECT * FROM jobs WHERE expires <= ? ORDER BY expires LIMIT ?"
+        found = select(jobs).where(jobs.c.expires <= self._clock() - GRACE).order_by(jobs.c.expires).limit(most)
         with self._database.reading() as connection:
-            return [read_job(row) for row in connection.execute(statement, (self._clock() - GRACE, most))]
+            return [read_job(row) for row in connection.execute(found).mappings()]
 
-    def forget(self, jobs: Sequence[Job]) -> None:
+    def forget(self, forgotten: Sequence[Job]) -> None:
         """Delete these jobs; the monthly counters stay."""
+        freed: Counter[str] = Counter()
         with self._database.transaction() as connection:
-            for job in jobs:
-                if connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,)).rowcount:
-                    connection.execute("UPDATE stored SET bytes = bytes - ?", (job.original_size + job.optimized_size,))
+            for job in forgotten:
+                deleted = delete(jobs).where(jobs.c.id == job.id).returning(jobs.c.key_id)
+                if key_id := connection.scalar(deleted):
+                    freed[key_id] += job.original_size + job.optimized_size
+            for key_id, size in sorted(freed.items()):
+                usage.add_bytes(connection, key_id, -size)
 
     def measure(self) -> QueueMeasurement:
-        """Return what metrics show of the queue; its cost grows with keys and months, not with images."""
-        counts = "SELECT state, COUNT(*) FROM jobs WHERE state IN ('queued', 'leased') GROUP BY state"
-        oldest = "SELECT accepted FROM jobs WHERE state = 'queued' ORDER BY id LIMIT 1"
-        totals = (
-            "SELECT format, SUM(accepted), SUM(completed), SUM(failed), SUM(original_bytes), SUM(optimized_bytes),"
-            " SUM(seconds) FROM months GROUP BY format ORDER BY format"
-        )
+        """Return what metrics show of the queue; its cost grows with keys, months and what waits."""
+        waiting = select(jobs.c.state, func.count()).where(jobs.c.state.in_(WAITING)).group_by(jobs.c.state)
+        oldest = select(jobs.c.accepted).where(jobs.c.state == "queued").order_by(jobs.c.id).limit(1)
         with self._database.reading() as connection:
-            states = dict(connection.execute(counts).fetchall())
-            first = connection.execute(oldest).fetchone()
-            stored = connection.execute("SELECT bytes FROM stored").fetchone()[0]
-            rows = connection.execute(totals).fetchall()
+            states: dict[str, int] = dict(connection.execute(waiting).tuples().all())
+            first = connection.scalar(oldest)
+            stored, totals = usage.stored(connection), usage.totals(connection)
         return QueueMeasurement(
             queued=states.get("queued", 0),
             leased=states.get("leased", 0),
-            oldest=max(0.0, self._clock() - first[0]) if first else 0.0,
+            oldest=0.0 if first is None else max(0.0, self._clock() - first),
             stored=stored,
-            totals=tuple(FormatTotals(*row) for row in rows),
+            totals=totals,
         )
 
     def knows_file(self, name: str) -> bool:
         """Whether a file of this name belongs to a job."""
-        statement = "SELECT 1 FROM jobs WHERE original_name = ? OR optimized_name = ?"
         with self._database.reading() as connection:
-            return connection.execute(statement, (name, name)).fetchone() is not None
+            named = or_(jobs.c.original_name == name, jobs.c.result_name == name)
+            return connection.execute(select(jobs.c.id).where(named)).first() is not None
 
 
-NO_TRIES_LEFT = "the image could not be optimized in {} tries"
+def _same(key: Key, idempotency: str | None) -> ColumnElement[bool]:
+    if idempotency is None:  # which would compare as IS NULL
+        return false()
+    return and_(jobs.c.key_id == key.id, jobs.c.idempotency == idempotency)
 
 
-class Leases:
-    """Every method is one transaction, safe for threads and for several processes."""
-
-    def __init__(self, database: Database, limits: Limits, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._limits = limits
-        self._clock = clock
-
-    def lease(self) -> Job | None:
-        """Lease the oldest job that nobody holds, or None. Jobs without a try left end as failed.
-
-        Each lease has a new fencing token. A worker whose lease expired holds a stale one; its updates are ignored.
-        """
-        if not self._any_ready():
-            return None
-        now = self._clock()
-        with self._database.transaction() as connection:
-            while row := self._next(connection, now):
-                if row["tries"] < self._limits.tries:
-                    statement = (
-                        "UPDATE jobs SET state = 'leased', tries = tries + 1, token = token + 1, leased_until = ?"
-                        " WHERE id = ? RETURNING *"
-                    )
-                    return read_job(connection.execute(statement, (now + self._limits.lease, row["id"])).fetchone())
-                self._fail(connection, row, row["message"] or NO_TRIES_LEFT.format(row["tries"]))
-        return None
-
-    def _any_ready(self) -> bool:
-        with self._database.reading() as connection:
-            return self._next(connection, self._clock()) is not None
-
-    def _next(self, connection: sqlite3.Connection, now: float) -> sqlite3.Row | None:
-        statement = (
-            "SELECT * FROM jobs WHERE state = 'queued' OR (state = 'leased' AND leased_until <= ?) ORDER BY id LIMIT 1"
-        )
-        row: sqlite3.Row | None = connection.execute(statement, (now,)).fetchone()
-        return row
-
-    def renew(self, jobs: Iterable[Job]) -> None:
-        """Extend these leases, except those that were lost."""
-        until = self._clock() + self._limits.lease
-        with self._database.transaction() as connection:
-            statement = "UPDATE jobs SET leased_until = ? WHERE id = ? AND token = ? AND state = 'leased'"
-            connection.executemany(statement, [(until, job.id, job.token) for job in jobs])
-
-    def complete(self, job: Job, size: int, seconds: float, place: Callable[[], None]) -> bool:
-        """Complete a job with a result of `size` bytes, which `place` moves to its path; False if the lease is lost."""
-        now = self._clock()
-        with self._database.transaction() as connection:
-            row = self._held(connection, job)
-            if row is None:
-                return False
-            place()
-            connection.execute(
-                "UPDATE jobs SET state = 'completed', message = '', optimized_size = ?, seconds = ?, expires = ?"
-                " WHERE id = ?",
-                (size, seconds, now + self._limits.kept, job.id),
-            )
-            connection.execute("UPDATE stored SET bytes = bytes + ?", (size,))
-            sizes = {"original_bytes": row["original_size"], "optimized_bytes": size}
-            usage.count(connection, row["key_id"], row["month"], row["format"], completed=1, seconds=seconds, **sizes)
-        return True
-
-    def fail(self, job: Job, message: str, *, final: bool) -> bool:
-        """Record a failed try; if it is `final` or the last one the job fails and the quota is refunded."""
-        with self._database.transaction() as connection:
-            row = self._held(connection, job)
-            if row is None:
-                return False
-            if final or row["tries"] >= self._limits.tries:
-                self._fail(connection, row, message)
-            else:
-                connection.execute("UPDATE jobs SET state = 'queued', message = ? WHERE id = ?", (message, job.id))
-        return True
-
-    def release(self, job: Job) -> None:
-        """Return a job to the queue; the try does not count."""
-        statement = (
-            "UPDATE jobs SET state = 'queued', tries = tries - 1 WHERE id = ? AND token = ? AND state = 'leased'"
-        )
-        with self._database.transaction() as connection:
-            connection.execute(statement, (job.id, job.token))
-
-    def _held(self, connection: sqlite3.Connection, job: Job) -> sqlite3.Row | None:
-        statement = "SELECT * FROM jobs WHERE id = ? AND token = ? AND state = 'leased'"
-        row: sqlite3.Row | None = connection.execute(statement, (job.id, job.token)).fetchone()
-        return row
-
-    def _fail(self, connection: sqlite3.Connection, row: sqlite3.Row, message: str) -> None:
-        statement = "UPDATE jobs SET state = 'failed', message = ?, expires = ? WHERE id = ?"
-        connection.execute(statement, (message, self._clock() + self._limits.kept, row["id"]))
-        usage.count(connection, row["key_id"], row["month"], row["format"], failed=1)
+def _row(key: Key, upload: NewJob, now: float) -> Json:
+    return {
+        "key_id": key.id,
+        "month": usage.month_of(now),
+        "accepted": now,
+        "format": upload.format.value,
+        "quality": upload.quality,
+        "body_digest": upload.body_digest,
+        "idempotency": upload.idempotency,
+        "original_name": upload.original_name,
+        "optimized_name": upload.optimized_name,
+        "original_size": upload.size,
+        "apart": key.apart,
+    }

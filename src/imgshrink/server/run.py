@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
@@ -19,16 +18,15 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ..core.errors import SettingsError
-from ..engines import Engine
 from .app import create_app
+from .backend import Places, open_backend
 from .connection import Connection, protocol
-from .data_lock import locked
 from .database import Database
-from .job_runner import Verify
-from .keys import Keys
+from .keys import KeyAdminError, Keys
 from .limits import MONTHLY_LIMIT, Limits
 from .logs import TEXT, configure
 from .operations import Operations
+from .work import Work
 
 FIRST_KEY = "first"
 KEEP_ALIVE = 15
@@ -59,10 +57,9 @@ class Operating:
 
 
 def serve(
-    engine: Engine,
-    verify: Verify,
+    work: Work,
+    places: Places,
     *,
-    data: Path,
     address: Address,
     limits: Limits,
     jobs: int,
@@ -72,27 +69,23 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then shut down in order; `announce` prints a line for the operator.
 
-    The first start with `data` creates a key and announces it. Raises `StartError` before it listens.
+    The first start with a database creates a key and announces it. `jobs` may be 0 where other nodes do the work.
+    Raises `SettingsError` before it listens.
     """
+    if not (jobs or places.database):
+        raise StartError("--jobs 0 needs --database: only other nodes of the same database can do the work")
     operations = Operations(operating.metrics_token)
-    with locked(data), open_listener(address) as listener:
+    with open_backend(places, limits) as backend, open_listener(address) as listener:
         public_url = _public_url(address, listener)
         app = create_app(
-            engine,
-            verify,
-            data=data,
-            public_url=public_url,
-            limits=limits,
-            jobs=jobs,
-            grace=grace,
-            operations=operations,
+            work, backend, public_url=public_url, limits=limits, jobs=jobs, grace=grace, operations=operations
         )
-        _announce_key(data, announce)
+        _announce_key(backend.database, announce)
         configure(operating.log_format, operations.images)
         server = _Server(app, protocol(limits, operations.metrics), grace, operations, operating.drain)
         with _stopped_by_signals(server):
             listener.listen(BACKLOG)
-            announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, data in {data}")
+            announce(f"imgshrink server: listening on {_own_url(listener)}, replies say {public_url}, {places}")
             server.run(sockets=[listener])
 
 
@@ -209,14 +202,12 @@ def _public_url(address: Address, listener: socket.socket) -> str:
     return address.public_url.rstrip("/")
 
 
-def _announce_key(data: Path, announce: Callable[[str], None]) -> None:
-    database = Database(data)
+def _announce_key(database: Database, announce: Callable[[str], None]) -> None:
+    keys = Keys(database)
+    if keys.all():
+        return
     try:
-        keys = Keys(database)
-        if not keys.all():
-            secret = keys.add(FIRST_KEY)
-            announce(
-                f"imgshrink server: the first API key ({MONTHLY_LIMIT:,} images a month), shown only now: {secret}"
-            )
-    finally:
-        database.close()
+        secret = keys.add(FIRST_KEY)
+    except KeyAdminError:  # another node was quicker
+        return
+    announce(f"imgshrink server: the first API key ({MONTHLY_LIMIT:,} images a month), shown only now: {secret}")

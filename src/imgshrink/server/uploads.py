@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from ..core.model import ImageInfo
 from ..core.tinyjpg import IDEMPOTENCY_HEADER, IMAGE_REQUIRED
 from ..image.limits import unsupported
 from ..image.sniff import describe, sniff
-from .blobs import BlobStore, new_name
+from .blobs import ORIGINALS, Blobs, StoreTrouble, discard, new_name
+from .database import DatabaseTrouble
 from .errors import BUSY, QUOTA, RETRY_SECONDS, ApiError, invalid
 from .form import IMAGE_FILE
 from .jobs import Job, NewJob
@@ -40,7 +40,7 @@ class UploadRequest:
 class UploadHandler:
     """Accepts uploads as jobs, or raises the `ApiError` to reply with."""
 
-    def __init__(self, queue: JobQueue, blobs: BlobStore) -> None:
+    def __init__(self, queue: JobQueue, blobs: Blobs) -> None:
         self._queue = queue
         self._blobs = blobs
 
@@ -67,11 +67,11 @@ class UploadHandler:
         new = False
         try:
             with _as_api_errors():
-                self._blobs.store_original(original_name, data)
+                self._blobs.put(ORIGINALS, original_name, data)
                 job, new = self._queue.accept(key, upload)
         finally:
             if not new:
-                self._blobs.remove(upload.original_name, upload.optimized_name)
+                discard(self._blobs, ORIGINALS, original_name)
         return job, new
 
 
@@ -107,6 +107,6 @@ def _as_api_errors() -> Iterator[None]:
         raise invalid({IDEMPOTENCY_HEADER: [KEY_REUSED]}) from error
     except CapacityReached as error:
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), retry_after=RETRY_SECONDS) from error
-    except (sqlite3.OperationalError, OSError) as error:
+    except (DatabaseTrouble, StoreTrouble, OSError) as error:
         log.exception("an upload can't be stored")
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=RETRY_SECONDS) from error

@@ -1,13 +1,19 @@
-"""Use of each key, counted by month and format: quota, trends, statistics."""
+"""Use of each key, counted by month and format: quota, trends, statistics; and the bytes stored."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+
+from sqlalchemy import Connection, RowMapping, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ..core.model import Format
 from ..core.tinyjpg import Json, saved
+from .metrics import FormatTotals
+from .tables import months, storage
+
+COUNTS = ("accepted", "completed", "failed", "original_bytes", "optimized_bytes")
 
 MONTHS = 12
 """Number of months in `usage`, the current one included."""
@@ -31,35 +37,61 @@ def recent(moment: float) -> list[str]:
     return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(last - MONTHS + 1, last + 1)]
 
 
-def count(connection: sqlite3.Connection, key_id: str, month: str, format: str, **more: float) -> None:
+def count(connection: Connection, key_id: str, month: str, format: str, **more: float) -> None:
     """Add to the counters of a month; the names in `more` are columns of the table `months`."""
-    connection.execute("INSERT OR IGNORE INTO months (key_id, month, format) VALUES (?, ?, ?)", (key_id, month, format))
-    added = ", ".join(f"{column} = {column} + ?" for column in more)
-    statement = f"UPDATE months SET {added} WHERE key_id = ? AND month = ? AND format = ?"  # noqa: S608 - constant names
-    connection.execute(statement, (*more.values(), key_id, month, format))
+    _add(connection, months, {"key_id": key_id, "month": month, "format": format}, more)
 
 
-def used(connection: sqlite3.Connection, key_id: str, month: str) -> int:
+def add_bytes(connection: Connection, key_id: str, size: int) -> None:
+    """Add to the bytes that are stored for a key."""
+    _add(connection, storage, {"key_id": key_id}, {"bytes": size})
+
+
+def stored(connection: Connection) -> int:
+    """Return the bytes of all originals and results."""
+    return int(connection.scalar(select(func.coalesce(func.sum(storage.c.bytes), 0))) or 0)
+
+
+def totals(connection: Connection) -> tuple[FormatTotals, ...]:
+    """Return the counts of all keys and months, for each format that was ever accepted."""
+    sums = [func.sum(months.c[name]).label(name) for name in (*COUNTS, "seconds")]
+    rows = connection.execute(select(months.c.format, *sums).group_by(months.c.format)).mappings()
+    # PostgreSQL's sums of integers are decimal numbers.
+    found = [
+        FormatTotals(format=row["format"], seconds=float(row["seconds"]), **{name: int(row[name]) for name in COUNTS})
+        for row in rows
+    ]
+    return tuple(sorted(found, key=lambda row: row.format))
+
+
+def _add(connection: Connection, table: Table, row: Mapping[str, str], more: Mapping[str, float]) -> None:
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    added = {column: table.c[column] + value for column, value in more.items()}
+    named = insert(table).values(**row, **more)
+    connection.execute(named.on_conflict_do_update(index_elements=list(table.primary_key), set_=added))
+
+
+def used(connection: Connection, key_id: str, month: str) -> int:
     """Return how many images count against the month's quota: those accepted that did not fail."""
-    statement = "SELECT COALESCE(SUM(accepted - failed), 0) FROM months WHERE key_id = ? AND month = ?"
-    return int(connection.execute(statement, (key_id, month)).fetchone()[0])
+    total = func.coalesce(func.sum(months.c.accepted - months.c.failed), 0)
+    return int(connection.scalar(select(total).where(months.c.key_id == key_id, months.c.month == month)) or 0)
 
 
-def stats(connection: sqlite3.Connection, key_id: str, limit: int, moment: float) -> Json:
+def stats(connection: Connection, key_id: str, limit: int, moment: float) -> Json:
     """Return the data of `GET /api/v1/stats`."""
     spent = used(connection, key_id, month_of(moment))
     resets = month_end(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {"limit": limit, "used": spent, "remaining": max(0, limit - spent), "resets_at": resets}
 
 
-def usage(connection: sqlite3.Connection, key_id: str, moment: float) -> Json:
+def usage(connection: Connection, key_id: str, moment: float) -> Json:
     """Return the data of `GET /api/v1/usage`: twelve months since the first use, by month, by type, together."""
-    months = recent(moment)
-    statement = "SELECT * FROM months WHERE key_id = ? AND month BETWEEN ? AND ?"
-    rows = connection.execute(statement, (key_id, months[0], months[-1])).fetchall()
+    shown = recent(moment)
+    found = select(months).where(months.c.key_id == key_id, months.c.month.between(shown[0], shown[-1]))
+    rows = connection.execute(found).mappings().all()
     done = sum(row["completed"] for row in rows)
-    first = min((row["month"] for row in rows), default=months[-1])
-    since = [month for month in months if month >= first]
+    first = min((row["month"] for row in rows), default=shown[-1])
+    since = [month for month in shown if month >= first]
     return {
         "monthly_trends": [_trend(month, [row for row in rows if row["month"] == month]) for month in since],
         "image_type_distribution": {format.value: _share(format, rows, done) for format in Format},
@@ -67,22 +99,22 @@ def usage(connection: sqlite3.Connection, key_id: str, moment: float) -> Json:
     }
 
 
-def _trend(month: str, rows: list[sqlite3.Row]) -> Json:
+def _trend(month: str, rows: Sequence[RowMapping]) -> Json:
     counts: Json = {name: sum(row[name] for row in rows) for name in ("accepted", "completed", "failed")}
     return {"month": month, **counts, **_sizes(rows)}
 
 
-def _share(format: Format, rows: list[sqlite3.Row], done: int) -> Json:
+def _share(format: Format, rows: Sequence[RowMapping], done: int) -> Json:
     images = sum(row["completed"] for row in rows if row["format"] == format.value)
     return {"images": images, "percentage": round(100 * images / done, 2) if done else 0.0}
 
 
-def _compression(rows: list[sqlite3.Row], done: int) -> Json:
+def _compression(rows: Sequence[RowMapping], done: int) -> Json:
     seconds = sum(row["seconds"] for row in rows)
     return {"images": done, **_sizes(rows), "average_processing_time": round(seconds / done, 2) if done else 0.0}
 
 
-def _sizes(rows: Iterable[sqlite3.Row]) -> Json:
+def _sizes(rows: Iterable[RowMapping]) -> Json:
     rows = list(rows)
     before, after = (sum(row[name] for row in rows) for name in ("original_bytes", "optimized_bytes"))
     return {

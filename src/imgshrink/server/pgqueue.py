@@ -1,0 +1,220 @@
+"""Dispatches jobs by pgqueuer, over PostgreSQL. Needs the extra `server-scale`.
+
+pgqueuer hands each row of its own table to one node, and to another one where that node's heartbeats stop. That a job
+ends once is not its business: two nodes may work on a job, and the token of its lease decides (`leases`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Self, cast
+
+import psycopg
+from pgqueuer import Queries
+from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.errors import RetryRequested
+from pgqueuer.domain.models import Job as Row
+from pgqueuer.ports.driver import NotifyCallback
+from pgqueuer.queries import SyncQueries
+from sqlalchemy import URL, Connection, text
+
+from .database import POSTGRESQL, Database, DatabaseTrouble
+from .dispatch import POLL_SECONDS
+from .jobs import Job
+from .leases import Leases
+
+log = logging.getLogger("imgshrink.server")
+
+ENTRYPOINT = "imgshrink"
+
+# A job without a row: its node recorded nothing, and another one that had been taken for dead deleted the row.
+ORPHANS = text(
+    "SELECT id FROM jobs WHERE state IN ('queued', 'leased') AND NOT EXISTS"
+    " (SELECT FROM pgqueuer WHERE entrypoint = :entrypoint AND payload = convert_to(jobs.id::text, 'UTF8'))"
+    " ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED"
+)
+_PREPARE = 0x696D6774
+"""The advisory lock under which one node makes pgqueuer's tables: one more than that for ours."""
+
+
+class PgQueue:
+    """The `Dispatcher` of many nodes. `lease` is how many seconds without a heartbeat make a node dead."""
+
+    def __init__(self, url: URL, lease: float) -> None:
+        self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._heartbeat = timedelta(seconds=lease)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._manager: QueueManager | None = None
+
+    def prepare(self) -> None:
+        """Create or upgrade pgqueuer's tables; of several nodes one does it while the others wait."""
+        asyncio.run(self._prepare())
+
+    async def _prepare(self) -> None:
+        async with await self._connect() as connection:
+            await connection.execute("SELECT pg_advisory_lock(%s)", (_PREPARE,))
+            queries = Queries.from_psycopg_connection(connection)
+            if await queries.schema_is_installed():
+                await queries.upgrade()
+            else:
+                await queries.install()
+
+    def enqueue(self, connection: Connection, number: int) -> None:
+        """Put a job into pgqueuer's table, within the transaction; its trigger wakes the nodes."""
+        raw = cast("psycopg.Connection", connection.connection.driver_connection)
+        SyncQueries(cast("Any", _Within(raw))).enqueue(ENTRYPOINT, str(number).encode("ascii"))
+
+    def enqueue_orphans(self, database: Database) -> None:
+        """Put jobs into the queue that have no row there: after a rare double failure, or a migration."""
+        with database.transaction() as connection:
+            for number in connection.execute(ORPHANS, {"entrypoint": ENTRYPOINT}).scalars().all():
+                self.enqueue(connection, number)
+
+    def notify(self) -> None:
+        """Do nothing: the database notifies all nodes."""
+
+    def start(self, leases: Leases, work: Callable[[Job], None], jobs: int) -> None:
+        """Start the thread that takes jobs; each is worked on in a thread of its own, `jobs` at once."""
+
+        def process(number: int) -> None:
+            if job := self._lease(leases, number):
+                work(job)
+
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(process, jobs)), name="imgshrink-dispatch", daemon=True
+        )
+        self._thread.start()
+
+    def _lease(self, leases: Leases, number: int) -> Job | None:
+        """Lease a job, however long the database takes to come back."""
+        while True:
+            try:
+                return leases.lease(number)
+            except DatabaseTrouble as error:
+                log.warning("image %d: can't be leased yet: %s", number, type(error).__name__)
+                if self._stopping.wait(POLL_SECONDS):
+                    raise
+
+    def stop(self, seconds: float) -> None:
+        """Take no more jobs, and wait so long for those begun."""
+        self._stopping.set()
+        if self._thread is None:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._shut_down)
+        self._thread.join(seconds)
+
+    def _shut_down(self) -> None:
+        if self._manager is not None:
+            self._manager.shutdown.set()
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        return await psycopg.AsyncConnection.connect(self._url, autocommit=True, **POSTGRESQL)
+
+    async def _serve(self, process: Callable[[int], None], jobs: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        places = asyncio.Semaphore(jobs)
+        while not self._stopping.is_set():
+            try:
+                async with await self._connect() as connection, await self._connect() as listening:
+                    await self._dispatch(_Driver(connection, listening), process, jobs, places)
+            except Exception:
+                log.exception("the queue can't be read or written")
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _dispatch(
+        self, driver: PsycopgDriver, process: Callable[[int], None], jobs: int, places: asyncio.Semaphore
+    ) -> None:
+        manager = QueueManager(Queries(driver))
+
+        async def run(row: Row) -> None:
+            async with places:
+                if self._stopping.is_set():
+                    raise RetryRequested(timedelta(0), "this node ends")
+                await _in_thread(process, int(bytes(row.payload or b"0")))
+
+        manager.entrypoint(ENTRYPOINT, accepts_context=False)(run)
+        self._manager = manager
+        if self._stopping.is_set():
+            return
+        batch = max(1, jobs // 2)
+        await manager.run(
+            dequeue_timeout=timedelta(seconds=POLL_SECONDS),
+            batch_size=batch,
+            max_concurrent_tasks=max(2 * batch, jobs),
+            heartbeat_timeout=self._heartbeat,
+            shutdown_on_listener_failure=True,
+        )
+
+
+async def _in_thread(process: Callable[[int], None], number: int) -> None:
+    """Call `process` in a thread that does not keep the program from ending, as those of a pool do."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end(error: Exception | None) -> None:
+        if ended.cancelled():
+            return
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)
+
+    def call() -> None:
+        error: Exception | None = None
+        try:
+            process(number)
+        except Exception as raised:  # noqa: BLE001  it is raised in the loop
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(end, error)
+
+    threading.Thread(target=call, name=f"imgshrink-work-{number}", daemon=True).start()
+    await ended
+
+
+class _Driver(PsycopgDriver):
+    """pgqueuer's driver with a connection of its own for notifications.
+
+    Theirs holds the only one for up to a second while it listens, and each query waits for that.
+    """
+
+    def __init__(self, connection: psycopg.AsyncConnection, listening: psycopg.AsyncConnection) -> None:
+        super().__init__(connection)
+        self._listening = PsycopgDriver(listening)
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        await self._listening.add_listener(channel, callback)
+
+    async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
+        await self._listening.remove_listener(channel, callback)
+
+    async def __aenter__(self) -> Self:
+        await self._listening.__aenter__()
+        return await super().__aenter__()
+
+    async def __aexit__(self, *details: object) -> None:
+        await super().__aexit__(*details)
+        await self._listening.__aexit__(*details)
+
+
+class _Within:
+    """The driver of `SyncQueries` on a connection in a transaction: pgqueuer's own wants one that commits by itself."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def fetch(self, query: str, *values: object) -> list[dict[str, object]]:
+        """Run a query with the values $1, $2, and return its rows."""
+        cursor = psycopg.RawCursor(self._connection, row_factory=psycopg.rows.dict_row)
+        cursor.execute(query.encode(), values or None)
+        return cursor.fetchall()

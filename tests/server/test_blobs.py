@@ -1,0 +1,126 @@
+"""One contract for every store of images: a folder, a bucket of a real S3 server, a container of a real Azurite."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imgshrink.core.errors import SettingsError
+from imgshrink.server.backend import Places, open_blobs
+from imgshrink.server.blobs import ORIGINALS, RESULTS, STRAY_SECONDS, Blobs, Missing, StoreTrouble, discard
+from imgshrink.server.limits import Limits
+from real_servers import Program, azurite, free_port, s3_server
+
+AZURITE = shutil.which("azurite-blob")
+LARGE = bytes(range(256)) * 40_000
+ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "SK", "AWS_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A server that speaks S3, with an empty bucket."""
+    with s3_server(tmp_path_factory.mktemp("s3"), "images") as server:
+        yield server
+
+
+@pytest.fixture(
+    params=[
+        "folder",
+        "file",
+        pytest.param("s3", marks=pytest.mark.slow),
+        pytest.param(
+            "azurite",
+            marks=[
+                pytest.mark.tools,
+                pytest.mark.skipif(not AZURITE, reason="Azurite is not installed"),
+            ],
+        ),
+    ]
+)
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Blobs]:
+    """Each store."""
+    name = request.param
+    if name == "folder":
+        yield open_blobs(Places(tmp_path / "data"), Limits())
+    elif name == "file":
+        yield open_blobs(Places(tmp_path, "", (tmp_path / "shared").as_uri()), Limits())
+    elif name == "s3":
+        port = request.getfixturevalue("s3").port
+        for key, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}.items():
+            monkeypatch.setenv(key, value)
+        yield open_blobs(Places(tmp_path, "", f"s3://images/{tmp_path.name}"), Limits())
+    else:
+        with azurite(tmp_path / "azurite", "images") as (_, environment):
+            for key, value in environment.items():
+                monkeypatch.setenv(key, value)
+            yield open_blobs(Places(tmp_path, "", "az://images/some/where"), Limits())
+
+
+def test_contract(blobs: Blobs) -> None:
+    """What is put is there, under its kind and name; what is put again replaces it; what is removed is gone."""
+    assert blobs.has_space()
+    blobs.put(ORIGINALS, "a.png", LARGE)
+    blobs.put(RESULTS, "a.png", b"result")
+    blobs.put(RESULTS, "a.png.2", b"")
+    assert (blobs.get(ORIGINALS, "a.png"), blobs.get(RESULTS, "a.png"), blobs.get(RESULTS, "a.png.2")) == (
+        LARGE, b"result", b"",
+    )  # fmt: skip
+    blobs.put(RESULTS, "a.png", b"again")
+    assert blobs.get(RESULTS, "a.png") == b"again"
+    found = blobs.open(ORIGINALS, "a.png")
+    assert found is not None
+    pieces = list(found.chunks)
+    assert (found.size, b"".join(pieces), len(pieces) > 1) == (len(LARGE), LARGE, True)
+    for _ in range(2):
+        blobs.remove(ORIGINALS, "a.png")
+    assert blobs.open(ORIGINALS, "a.png") is None
+    with pytest.raises(Missing, match="the image is gone"):
+        blobs.get(ORIGINALS, "a.png")
+    assert blobs.get(RESULTS, "a.png") == b"again"
+    assert list(blobs.strays()) == []
+
+
+def test_strays_of_a_folder(tmp_path: Path) -> None:
+    """Old files are strays, young ones are not."""
+    blobs = open_blobs(Places(tmp_path), Limits())
+    for name in ("old.png", "young.png"):
+        blobs.put(RESULTS, name, b"0")
+    long_ago = time.time() - STRAY_SECONDS - 1
+    os.utime(tmp_path / RESULTS / "old.png", (long_ago, long_ago))
+    assert list(blobs.strays()) == [(RESULTS, "old.png")]
+
+
+@pytest.mark.parametrize("bucket", ["nowhere", "closed"])
+def test_trouble(
+    tmp_path: Path, s3: Program, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, bucket: str
+) -> None:
+    """A store that does not answer, or has no such bucket, is trouble for each call; no name and no address is told."""
+    port = s3.port if bucket == "nowhere" else free_port()
+    for key, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}.items():
+        monkeypatch.setenv(key, value)
+    blobs = open_blobs(Places(tmp_path, "", f"s3://{bucket}/x"), Limits())
+    calls = [
+        lambda: blobs.put(ORIGINALS, "secret.png", b"0"),
+        lambda: blobs.get(ORIGINALS, "secret.png"),
+        lambda: blobs.open(RESULTS, "secret.png"),
+    ]
+    for call in calls:
+        with pytest.raises(StoreTrouble) as trouble:
+            call()
+        assert str(trouble.value) in ("the store of images: no such bucket", "the store of images: no connection")
+    discard(blobs, ORIGINALS, "secret.png")
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://x/y", "s3://", "images", "s3://key:secret@bucket", "s3://bucket?x=1", "https://host/bucket"]
+)
+def test_no_store(tmp_path: Path, url: str) -> None:
+    """Other addresses are errors that say what one looks like."""
+    with pytest.raises(SettingsError, match=r"--blobs is a URL such as s3://bucket/prefix"):
+        open_blobs(Places(tmp_path, "", url), Limits())

@@ -1,0 +1,109 @@
+"""A data folder becomes a database and a store of many nodes; and a folder of the first version serves on."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from image_builder import chunk, png
+from imgshrink.core.errors import SettingsError
+from imgshrink.server.backend import Places
+from imgshrink.server.data_lock import DataFolderInUse, locked
+from imgshrink.server.database import NAME, Database, UnusableDatabase
+from imgshrink.server.keys import Keys
+from imgshrink.server.migrate import Migrated, migrate
+from imgshrink.server.usage import stored
+from patience import until
+from postgresql import needs_postgresql, postgresql
+from server_process import Served
+
+FIRST_VERSION = (Path(__file__).parent / "version1.sql").read_text(encoding="utf-8")
+
+
+def image(number: int) -> bytes:
+    return png(chunk(b"tEXt", b"Comment\0" + str(number).encode() * 50))
+
+
+def folder_of_version_1(folder: Path) -> None:
+    """A data folder as version 1 left it: two keys, and a job of each state."""
+    for kind in ("originals", "results"):
+        (folder / kind).mkdir(parents=True)
+    with closing(sqlite3.connect(folder / NAME)) as connection:
+        connection.executescript(FIRST_VERSION)
+    for name in ("a1.png", "b1.png", "c1.png", "d1.png"):
+        (folder / "originals" / name).write_bytes(image(1))
+    (folder / "results" / "a2.png").write_bytes(png())
+
+
+def test_folder_of_version_1(tmp_path: Path) -> None:
+    """A server of today goes on where the first version ended: images wait, results can be fetched, counts are kept."""
+    folder_of_version_1(tmp_path / "data")
+    with Served(tmp_path / "data", key="none") as server:
+        key = server.add_key("tests")
+        assert server.get("/direct-file/optimized/a2.png", "").content == png()
+        with closing(Database(tmp_path / "data")) as database:
+            assert [known.name for known in Keys(database).all()] == ["docs", "old", "tests"]
+        assert server.ended(server.accepted(image(9), key=key), key)["status"] == "completed"
+        done = "SELECT state, COUNT(*) FROM jobs GROUP BY state ORDER BY state"
+        with closing(sqlite3.connect(tmp_path / "data" / NAME)) as connection:
+            until(lambda: connection.execute(done).fetchall() == [("completed", 4), ("failed", 1)])
+    with closing(Database(tmp_path / "data")) as database, database.reading() as connection:
+        assert stored(connection) == 990 + len(image(9)) + 3 * len(png())
+
+
+def test_database_of_the_future(tmp_path: Path) -> None:
+    """The database of a later version is refused with the cure, and left as it is."""
+    Database(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / NAME)) as connection:
+        connection.execute("PRAGMA user_version = 3")
+    with pytest.raises(UnusableDatabase, match="by another version: update imgshrink, or choose another --data"):
+        Database(tmp_path)
+
+
+@pytest.mark.tools
+@needs_postgresql[1]
+def test_migrated(tmp_path: Path) -> None:
+    """Everything that a folder holds is in the database and the store: keys, counts, results, and what waits."""
+    folder_of_version_1(tmp_path / "data")
+    (tmp_path / "data" / "originals" / "d1.png").unlink()
+    places = Places(tmp_path / "data", postgresql().new_database(), (tmp_path / "shared").as_uri())
+    assert migrate(places) == Migrated(keys=2, jobs=4, images=4, gone=1)
+    config = {"database": places.database, "blobs": places.blobs}
+    with Served(tmp_path / "node", jobs=1, key="none", **config) as server:  # type: ignore[arg-type]  # a table
+        key = server.add_key("tests")
+        assert server.get("/direct-file/optimized/a2.png", "").content == png()
+        number = server.accepted(image(9), key=key)
+        assert (number > 7, server.ended(number, key)["status"]) == (True, "completed")
+        name = places.database.rpartition("/")[2]
+        states = "SELECT state, COUNT(*) FROM jobs GROUP BY state ORDER BY state"
+        until(lambda: postgresql().sql(states, name) == [("completed", 4), ("failed", 1)])
+    with pytest.raises(SettingsError, match="has keys already: migrate into a new one"):
+        migrate(places)
+
+
+@pytest.mark.tools
+@needs_postgresql[1]
+def test_migration_beside_a_server(tmp_path: Path) -> None:
+    """A folder that a server uses is not migrated."""
+    folder_of_version_1(tmp_path / "data")
+    places = Places(tmp_path / "data", postgresql().new_database(), (tmp_path / "shared").as_uri())
+    with locked(places.data), pytest.raises(DataFolderInUse):
+        migrate(places)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("", ""), "migrate needs --database and --blobs"),
+        (("postgresql://localhost/x", ""), "migrate needs --database and --blobs"),
+        (("postgresql://localhost/x", "file:///tmp/x"), "holds no server's data: name its folder with --data"),
+    ],
+    ids=["nothing", "no store", "no folder"],
+)
+def test_nothing_to_migrate(tmp_path: Path, more: tuple[str, str], message: str) -> None:
+    """What is missing is named."""
+    with pytest.raises(SettingsError, match=message):
+        migrate(Places(tmp_path, *more))
