@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 _LOSSY = ((1, 20.0), (30, 45.0), (60, 62.0), (70, 70.0), (80, 74.0), (85, 79.5), (90, 84.0), (99, 92.0))
 _PALETTE = ((1, 40.0), (30, 62.0), (60, 80.0), (70, 84.0), (80, 88.0), (90, 94.0), (99, 98.0))
@@ -18,8 +18,6 @@ _PALETTE_SETTING = ((1, 30.0), (30, 50.0), (60, 78.0), (70, 83.0), (80, 88.0), (
 _PALETTE_EXACT = ((1, 25.0), (30, 52.0), (60, 71.0), (70, 76.5), (80, 82.0), (90, 89.0), (95, 93.0), (99, 95.5))
 _PALETTE_EXACT_PLACE = ((1, 10.0), (30, 38.0), (60, 54.0), (70, 62.0), (80, 68.0), (90, 84.0), (95, 91.5), (99, 95.0))
 """SSIMULACRA2 itself, of the whole image and of each place, where the estimate is in doubt."""
-
-_GENEROUS, _LITTLE = 0.36, 0.55
 
 _ANIMATION = ((1, 20.0), (30, 45.0), (60, 64.0), (70, 74.0), (80, 84.0), (90, 91.0), (99, 96.0))
 
@@ -53,13 +51,6 @@ class JpegTarget:
     whole: float
     place: float
     alone: float
-
-    def at(self, share: float) -> JpegTarget:
-        """Return the target of a result that takes this share of the original's bytes.
-
-        Where little is left of the bytes, a better look costs little: up to a third of what is lacking to 100.
-        """
-        return replace(self, whole=self.whole + _GENEROUS * (100 - self.whole) * max(0.0, 1 - share / _LITTLE))
 
 
 def lossy_target(quality: int) -> float:
