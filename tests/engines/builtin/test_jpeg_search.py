@@ -57,13 +57,19 @@ def test_good_enough_is_taken():
     assert refined(pytest.fail, first, lambda size: False) is first
 
 
-def test_targets_rise_with_quality_and_with_what_is_saved():
-    """A higher quality never asks for less, and neither does a result of fewer bytes."""
+def test_targets_rise_with_quality():
+    """A higher quality never asks for less."""
     for one, other in pairwise(map(jpeg_target, range(1, 100))):
         assert (one.whole, one.place, one.alone) < (other.whole, other.place, other.alone)
-    wholes = [jpeg_target(80).at(share / 10).whole for share in range(11)]
-    assert wholes == sorted(wholes, reverse=True)
-    assert wholes[-1] == jpeg_target(80).whole < wholes[0] < 100
+
+
+def test_between_near_trials_none_is_looked_at():
+    """Where two near settings enclose the target, one between them is taken that is safely above the line."""
+    first = trial(70, False, -2.0)
+    best = refined(lambda setting, full: trial(setting, full, 4.0), first, lambda size: False)
+    assert best is not None
+    assert (best.setting, best.data) == (72, b"")
+    assert 0.7 <= best.margin < 4
 
 
 @pytest.mark.parametrize("name", ["camera.jpg", pytest.param("photo.jpg", marks=pytest.mark.slow)])

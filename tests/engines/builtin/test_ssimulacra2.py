@@ -107,6 +107,14 @@ def test_whole_and_places(size):
         assert found.whole == pytest.approx(score(image, candidate), abs=1)
 
 
+@pytest.mark.parametrize("change", rest_slow(CHANGES, lambda name: name == "jpeg 75"))
+@pytest.mark.parametrize("before", [photograph((512, 300)), code()], ids=["photograph", "text"])
+def test_every_second_pixel_says_the_same(before, change):
+    """What compares every second pixel of the finest scales scores within .6 of what compares all."""
+    one, other = vips(before), vips(CHANGES[change](before))
+    assert ExactScorer(one).scores(other).whole == pytest.approx(score(one, other), abs=0.6)
+
+
 def test_photographs_of_pages_count_alone():
     """A photograph on a page has scores of its own, its text and photographs that fill an image have none."""
     page = Image.new("RGB", (1000, 640), "white")

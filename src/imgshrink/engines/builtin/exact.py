@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from struct import unpack
 
 import pyvips
 
 from .places import GRID, SIDE, TILE, Place, mosaic, windows
+from .sampled import Prepared, Tiles
 from .score import on, values
-from .ssimulacra2 import SCALES, Original, TermPlace, count_scales, from_distance, terms
+from .ssimulacra2 import SCALES, TermPlace, count_scales, from_distance, terms
 
 _STRIP_PIXELS = 1 << 20
-_KEPT_PIXELS = 3 << 19
-"""Of larger images nothing is kept for the next candidate: it takes forty bytes a pixel."""
+_KEPT_PIXELS = 3 << 20
+"""Of larger images nothing is kept for the next candidate: it takes twenty bytes a pixel."""
 
 _ALONE = 5
 """Scales of a part with a side of 113 to 224 pixels that is looked at on its own."""
@@ -28,9 +28,6 @@ _PAGE = 0.2
 _BLOCK = 4
 _BUSY, _PHOTOGRAPH = 8.0, 0.88
 """The strength of a block's edges, and how many of a place's blocks have it in photographs, but not in text."""
-
-_Tiles = Mapping[TermPlace, Sequence[float]]
-"""The mean in each tile, row by row, of what is weighed."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +53,17 @@ class ExactScorer:
         self._apart = _photographs(self._padded(self._image, 0, self._down * TILE))
         if count_scales(image.width, image.height) < SCALES:
             self._apart = [True] * len(self._apart)
-        self._kept: dict[tuple[int, int], Original] = {}
+        self._kept: dict[int, Prepared] = {}
 
-    def scores(self, candidate: pyvips.Image, first: int = 0) -> Exact:
-        """Score a candidate of the same size.
+    def scores(self, candidate: pyvips.Image) -> Exact:
+        """Score a candidate of the same size."""
+        tiles: dict[TermPlace, list[float]] = {}
+        for top, rows in self._strips():
+            for place, means in self._tiles(top, rows, candidate).items():
+                tiles.setdefault(place, []).extend(means)
+        return self._found(tiles)
 
-        With `first` above 0 the scales before are left out, and with them most of the time; scores are then too high.
-        """
-        return self._found(self._tiles(candidate, first))
-
-    def both_scores(self, candidate: pyvips.Image, first: int) -> tuple[Exact, Exact]:
-        """Return the scores of a candidate in full, and those from the scale `first` on."""
-        tiles = self._tiles(candidate, 0)
-        return self._found(tiles), self._found({place: means for place, means in tiles.items() if place[1] >= first})
-
-    def _found(self, tiles: _Tiles) -> Exact:
+    def _found(self, tiles: Tiles) -> Exact:
         around = {place: self._windows(means) for place, means in tiles.items()}
         scores, alone = (_scores(count, around) for count in (self._counts[0], self._counts[-1]))
         return Exact(
@@ -78,13 +71,6 @@ class ExactScorer:
             [scores[number] for number in self._chosen],
             {number: alone[self._chosen[number]] for number, told in enumerate(self._apart) if told},
         )
-
-    def _tiles(self, candidate: pyvips.Image, first: int) -> _Tiles:
-        tiles: dict[TermPlace, list[float]] = {}
-        for top, rows in self._strips(first):
-            for place, means in self._means(top, rows, candidate, first):
-                tiles.setdefault(place, []).extend(means)
-        return tiles
 
     def narrowed(self, numbers: Sequence[int]) -> tuple[list[Place], ExactScorer]:
         """Return some places of an image that is not small, and a scorer of them, one below the other."""
@@ -103,33 +89,20 @@ class ExactScorer:
         right, bottom = ((side - SIDE) // GRID * GRID for side in (self._image.width, self._image.height))
         return min(left * TILE, right), min(top * TILE, bottom)
 
-    def _strips(self, first: int) -> Iterator[tuple[int, int]]:
+    def _strips(self) -> Iterator[tuple[int, int]]:
         """Yield the top and the height of the strips, in whole tiles; the last is not low."""
-        pixels = _STRIP_PIXELS << 2 * first
-        height, rows = self._down * TILE, max(SIDE, pixels // self._image.width // TILE * TILE)
+        height, rows = self._down * TILE, max(SIDE, _STRIP_PIXELS // self._image.width // TILE * TILE)
         tops = list(range(0, height - SIDE + 1, rows)) or [0]
         yield from ((top, end - top) for top, end in zip(tops, [*tops[1:], height], strict=True))
 
-    def _means(
-        self, top: int, rows: int, candidate: pyvips.Image, first: int
-    ) -> Iterator[tuple[TermPlace, Sequence[float]]]:
-        """Yield what is weighed in each tile of a strip."""
-        original = self._original(top, rows, first)
-        for scale, planes, powers in original.faults(self._padded(on(candidate, 255), top, rows), first):
-            joined, *others = powers.values()
-            shrunk = (joined.bandjoin(others) if others else joined).shrink(TILE >> scale, TILE >> scale)
-            means = unpack(f"{shrunk.width * shrunk.height * shrunk.bands}f", shrunk.write_to_memory())
-            for number, (kind, norm) in enumerate(powers):
-                for band, plane in enumerate(planes, number * len(planes)):
-                    yield (plane, scale, norm, kind), means[band :: shrunk.bands]
-
-    def _original(self, top: int, rows: int, first: int) -> Original:
-        original = self._kept.get((top, first))
-        if original is None:
-            original = Original(self._padded(self._image, top, rows), self._counts, first)
-            if self._image.width * self._image.height <= _KEPT_PIXELS << 2 * first:
-                self._kept[top, first] = original
-        return original
+    def _tiles(self, top: int, rows: int, candidate: pyvips.Image) -> Tiles:
+        """Return what is weighed in each tile of a strip."""
+        prepared = self._kept.get(top)
+        if prepared is None:
+            prepared = Prepared(self._padded(self._image, top, rows), self._counts)
+            if self._image.width * self._image.height <= _KEPT_PIXELS:
+                self._kept[top] = prepared
+        return prepared.tiles(self._padded(on(candidate, 255), top, rows))
 
     def _padded(self, image: pyvips.Image, top: int, rows: int) -> pyvips.Image:
         height = min(rows, image.height - top)
@@ -154,7 +127,7 @@ class ExactScorer:
         return float(sum(share * mean for share, mean in zip(shares, tiles, strict=True)) / sum(shares))
 
 
-def _scores(count: int, means: _Tiles) -> list[float]:
+def _scores(count: int, means: Tiles) -> list[float]:
     """Return SSIMULACRA2 for means of any number of places."""
     distances: list[float] = []
     for term in terms(count):

@@ -166,6 +166,14 @@ def _moments(maps: pyvips.Image, width: int, rows: int) -> list[pyvips.Image]:
     return [power.shrink(width // _BLOCK, rows // _BLOCK).copy_memory() for power in (maps, squares * squares)]
 
 
+def chroma_detail(image: pyvips.Image) -> float:
+    """Return what 4:2:0 takes from an image's colours: root mean square, in steps of 1/255, of a sample if it is large.
+
+    The image has three bands, sRGB of 8 bits.
+    """
+    return _chroma_detail(sample(image))
+
+
 def _chroma_detail(image: pyvips.Image) -> float:
     """Return the root mean square of what Cb and Cr lose when each 2 x 2 becomes one: what 4:2:0 does to colours."""
     if min(image.width, image.height) < 2:

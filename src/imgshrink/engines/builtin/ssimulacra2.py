@@ -19,18 +19,18 @@ _SMALLEST_SIDE = 8
 
 _DEEP = 65535
 _BIAS = 0.0037930732552754493
-_MIXED = [[0.3, 0.622, 0.078], [0.23, 0.692, 0.078], [0.24342268924547819, 0.20476744424496821, 0.5518098665095536]]
-_OPSIN = pyvips.Image.new_from_array([[share * _DEEP for share in row] for row in _MIXED])
-_X, _Y, _B = range(3)
-_PLANES = {_X: ([7.0, -7.0, 0.0], 0.42), _Y: ([0.5, 0.5, 0.0], 0.01), _B: ([-0.5, -0.5, 1.0], 0.55)}
+MIXED = [[0.3, 0.622, 0.078], [0.23, 0.692, 0.078], [0.24342268924547819, 0.20476744424496821, 0.5518098665095536]]
+_OPSIN = pyvips.Image.new_from_array([[share * _DEEP for share in row] for row in MIXED])
+X, Y, B = range(3)
+PLANES = {X: ([7.0, -7.0, 0.0], 0.42), Y: ([0.5, 0.5, 0.0], 0.01), B: ([-0.5, -0.5, 1.0], 0.55)}
 """From cube roots to X, fourteen times as large, Y, and B without Y; and what keeps each positive."""
 
-_STABLE = 0.0009
+STABLE = 0.0009
 _RADIUS = 5
 _GAUSS = [2.718281828459045 ** (-(x * x) / 4.5) for x in range(-_RADIUS, _RADIUS + 1)]
-_BLUR = pyvips.Image.new_from_array([_GAUSS], scale=sum(_GAUSS))
+BLUR = pyvips.Image.new_from_array([_GAUSS], scale=sum(_GAUSS))
 
-_LOSS, _RINGING, _BLURRING = range(3)
+LOSS, RINGING, BLURRING = range(3)
 _MEAN, _FOURTH = range(2)
 _MEAN_COLUMN = 4
 """Of the table that libvips' stats returns: a row for each band, after one for all."""
@@ -112,7 +112,7 @@ def _linear(share: float) -> float:
 
 
 @cache
-def _tables() -> tuple[pyvips.Image, pyvips.Image]:
+def tables() -> tuple[pyvips.Image, pyvips.Image]:
     """Return how much light each byte is, and the cube root of each amount of light in 16 bits."""
     roots = [((value + 0.5) / _DEEP + _BIAS) ** (1 / 3) - _BIAS ** (1 / 3) for value in range(_DEEP + 1)]
     return _table([_linear(value / 255) for value in range(256)]), _table(roots)
@@ -133,22 +133,21 @@ class Original:
     """An image, 8-bit sRGB or grey without alpha, prepared for candidates of its size to be compared with.
 
     It counts as one of so many scales as it has, or as the caller says, also of several numbers at a time: of small
-    images, which have fewer than six, the metric is more severe, above all in blue. Scales before `first` take most of
-    the time and are left out.
+    images, which have fewer than six, the metric is more severe, above all in blue.
     """
 
-    def __init__(self, image: pyvips.Image, scales: Sequence[int] = (), first: int = 0) -> None:
-        there = range(first, count_scales(image.width, image.height))
+    def __init__(self, image: pyvips.Image, scales: Sequence[int] = ()) -> None:
+        there = range(count_scales(image.width, image.height))
         self.counts = tuple(scales or (there.stop,))
         wanted = {(term.scale, term.plane) for count in self.counts for term in terms(count) if term.scale in there}
-        planes = {scale: [plane for plane in _PLANES if (scale, plane) in wanted] for scale in there}
+        planes = {scale: [plane for plane in PLANES if (scale, plane) in wanted] for scale in there}
         self._planes = {scale: names for scale, names in planes.items() if names}
         self._scales = {scale: _prepared(self._planes[scale], pixels) for scale, pixels in self._split(image)}
 
     def scores(self, candidate: pyvips.Image) -> list[float]:
         """Return SSIMULACRA2 of a candidate by each number of scales."""
         found: dict[Term, float] = {}
-        for scale, planes, powers in self.faults(candidate):
+        for scale, planes, powers in self._faults(candidate):
             means = {place: _means(image) for place, image in powers.items()}
             for term in self._terms(scale):
                 mean = means[term.kind, term.norm][planes.index(term.plane)]
@@ -158,11 +157,11 @@ class Original:
             for count in self.counts
         ]
 
-    def faults(
-        self, candidate: pyvips.Image, first: int = 0
+    def _faults(
+        self, candidate: pyvips.Image
     ) -> Iterator[tuple[int, Sequence[int], Mapping[tuple[int, int], pyvips.Image]]]:
-        """Yield for each scale from `first` on its planes and, by kind and norm, the maps of which the means count."""
-        for number, pixels in self._split(candidate, first):
+        """Yield for each scale its planes and, by kind and norm, the maps of which the means count."""
+        for number, pixels in self._split(candidate):
             scale = self._scales[number]
             needed = {(term.kind, term.norm) for term in self._terms(number)}
             yield number, scale.planes, _powers(_compared(scale, pixels), needed)
@@ -170,14 +169,14 @@ class Original:
     def _terms(self, scale: int) -> set[Term]:
         return {term for count in self.counts for term in terms(count) if term.scale == scale}
 
-    def _split(self, image: pyvips.Image, first: int = 0) -> Iterator[tuple[int, pyvips.Image]]:
-        """Yield the scales from `first` on of which planes count, with a band for each of those."""
-        light, roots = _tables()
+    def _split(self, image: pyvips.Image) -> Iterator[tuple[int, pyvips.Image]]:
+        """Yield the scales of which planes count, with a band for each of those."""
+        light, roots = tables()
         linear = (image.colourspace("srgb") if image.bands < 3 else image).maplut(light).copy_memory()
         for scale in range(max(self._planes, default=-1) + 1):
             linear = _halved(linear) if scale else linear
-            if scale >= first and (planes := self._planes.get(scale)):
-                shares, offsets = zip(*(_PLANES[plane] for plane in planes), strict=True)
+            if planes := self._planes.get(scale):
+                shares, offsets = zip(*(PLANES[plane] for plane in planes), strict=True)
                 mixed = linear.recomb(_OPSIN).cast("ushort").maplut(roots)
                 yield scale, (mixed.recomb(pyvips.Image.new_from_array(list(shares))) + list(offsets)).copy_memory()
 
@@ -203,7 +202,7 @@ def _halved(linear: pyvips.Image) -> pyvips.Image:
 
 def _prepared(planes: Sequence[int], pixels: pyvips.Image) -> _Scale:
     mean, square = _blurred([pixels, pixels * pixels])
-    variance = (square - mean * mean + _STABLE).copy_memory()
+    variance = (square - mean * mean + STABLE).copy_memory()
     return _Scale(planes, pixels, mean.copy_memory(), variance, ((pixels - mean).abs() + 1).copy_memory())
 
 
@@ -211,7 +210,7 @@ def _blurred(images: Sequence[pyvips.Image]) -> list[pyvips.Image]:
     """Return images of one size blurred with a deviation of 1.5; left and right of them is nothing."""
     joined = images[0].bandjoin(list(images[1:]))
     around = joined.embed(_RADIUS, 0, joined.width + 2 * _RADIUS, joined.height)
-    blurred = around.convsep(_BLUR, precision="float").crop(_RADIUS, 0, joined.width, joined.height).copy_memory()
+    blurred = around.convsep(BLUR, precision="float").crop(_RADIUS, 0, joined.width, joined.height).copy_memory()
     bands = images[0].bands
     return [blurred.extract_band(number * bands, n=bands) for number in range(len(images))]
 
@@ -220,11 +219,11 @@ def _compared(scale: _Scale, pixels: pyvips.Image) -> dict[int, pyvips.Image]:
     """Return twice how much structure is lost, and by how much edges are too strong and too weak."""
     mean, square, product = _blurred([pixels, pixels * pixels, pixels * scale.pixels])
     shift = mean - scale.mean
-    structure = (product - mean * scale.mean).linear(2, _STABLE) / (square - mean * mean + scale.variance)
+    structure = (product - mean * scale.mean).linear(2, STABLE) / (square - mean * mean + scale.variance)
     loss = ((shift * shift - 1) * structure + 1).copy_memory()
     edges = (((pixels - mean).abs() + 1) / scale.edges - 1).copy_memory()
     sizes = edges.abs()
-    return {_LOSS: loss + loss.abs(), _RINGING: sizes + edges, _BLURRING: sizes - edges}
+    return {LOSS: loss + loss.abs(), RINGING: sizes + edges, BLURRING: sizes - edges}
 
 
 def _powers(maps: Mapping[int, pyvips.Image], needed: set[tuple[int, int]]) -> dict[tuple[int, int], pyvips.Image]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 _LOSSY = ((1, 20.0), (30, 45.0), (60, 62.0), (70, 70.0), (80, 74.0), (85, 79.5), (90, 84.0), (99, 92.0))
 _PALETTE = ((1, 40.0), (30, 62.0), (60, 80.0), (70, 84.0), (80, 88.0), (90, 94.0), (99, 98.0))
@@ -19,14 +19,15 @@ _PALETTE_EXACT = ((1, 25.0), (30, 52.0), (60, 71.0), (70, 76.5), (80, 82.0), (90
 _PALETTE_EXACT_PLACE = ((1, 10.0), (30, 38.0), (60, 54.0), (70, 62.0), (80, 68.0), (90, 84.0), (95, 91.5), (99, 95.0))
 """SSIMULACRA2 itself, of the whole image and of each place, where the estimate is in doubt."""
 
-_GENEROUS, _LITTLE = 0.36, 0.55
-
 _ANIMATION = ((1, 20.0), (30, 45.0), (60, 64.0), (70, 74.0), (80, 84.0), (90, 91.0), (99, 96.0))
 
 _JPEG = ((1, 20.0), (30, 45.0), (60, 60.0), (70, 67.0), (80, 72.0), (90, 82.5), (95, 87.5), (99, 91.0))
 _PLACE = ((1, 10.0), (30, 38.0), (60, 54.0), (70, 62.0), (80, 68.0), (90, 79.0), (95, 84.5), (99, 89.0))
 _JPEG_ALONE = ((1, 0.0), (30, 25.0), (60, 46.0), (70, 56.0), (80, 64.0), (90, 74.0), (95, 80.5), (99, 86.0))
 """SSIMULACRA2 itself: of the whole image, of each place in it, and of each place of a page on its own."""
+
+_WEBP_BETTER, _WEBP_UNEVEN = 6.0, 8.0
+"""Points by which SSIMULACRA2 of a WebP is above a JPEG's for the whole image, and below it for a place."""
 
 _WEBP_PLACE = ((1, 1.0), (30, 26.0), (60, 48.0), (70, 56.0), (80, 64.0), (90, 74.0), (95, 79.0), (99, 83.0))
 _PALETTE_PLACE = ((1, 5.0), (30, 30.0), (60, 55.0), (70, 63.0), (80, 70.0), (90, 82.0), (95, 93.5), (99, 96.0))
@@ -48,18 +49,11 @@ class PaletteTarget:
 
 @dataclass(frozen=True)
 class JpegTarget:
-    """What SSIMULACRA2 must be: of the whole image, of each place in it, and of each place of a page on its own."""
+    """What SSIMULACRA2 of a JPEG or a WebP must be: of the whole image, of each place, of places of a page alone."""
 
     whole: float
     place: float
     alone: float
-
-    def at(self, share: float) -> JpegTarget:
-        """Return the target of a result that takes this share of the original's bytes.
-
-        Where little is left of the bytes, a better look costs little: up to a third of what is lacking to 100.
-        """
-        return replace(self, whole=self.whole + _GENEROUS * (100 - self.whole) * max(0.0, 1 - share / _LITTLE))
 
 
 def lossy_target(quality: int) -> float:
@@ -72,8 +66,15 @@ def jpeg_target(quality: int) -> JpegTarget:
     return JpegTarget(between(_JPEG, quality), between(_PLACE, quality), between(_JPEG_ALONE, quality))
 
 
+def webp_target(quality: int) -> JpegTarget:
+    """Return the scores that a lossy WebP must reach: a better one of the whole image than a JPEG, since it blurs some
+    places more than others."""
+    jpeg = jpeg_target(quality)
+    return JpegTarget(jpeg.whole + _WEBP_BETTER, jpeg.place - _WEBP_UNEVEN, jpeg.alone)
+
+
 def webp_place_target(quality: int) -> float:
-    """Return the score that each place of a lossy WebP must reach; it looks 4 points better than a JPEG's truly."""
+    """Return the estimate that each place of an animated or very large WebP must reach, truly 4 points more."""
     return between(_WEBP_PLACE, quality)
 
 
