@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PIL import Image, ImageChops
 
 from .canvas import Canvas, Change, compare, placed, union
@@ -21,10 +23,10 @@ class Encoding:
     Colours within `threshold` of what the screen shows already are not drawn; `faults` collects how that looks.
     """
 
-    def __init__(self, shown: Canvas, palette: list[bytes], *, alpha: bool, threshold: int = 0) -> None:
+    def __init__(self, shown: Canvas, colours: list[bytes], *, alpha: bool, threshold: int = 0) -> None:
         self.shown = shown
         self.faults = Faults()
-        self._palette = palette
+        self._colours = colours
         self._alpha = alpha
         self._threshold = threshold
         self._pending: Pending | None = None
@@ -32,7 +34,7 @@ class Encoding:
 
     def copy(self, threshold: int) -> Encoding:
         """Return an encoding that goes on from here with another threshold."""
-        other = Encoding(self.shown.copy(), self._palette, alpha=self._alpha, threshold=threshold)
+        other = Encoding(self.shown.copy(), self._colours, alpha=self._alpha, threshold=threshold)
         other._pending, other._blocks = self._pending, self._blocks.copy()
         return other
 
@@ -53,7 +55,7 @@ class Encoding:
         """Write the pending frame and return what is left to change after it."""
         if change.cleared is not None:
             pending = pending.grown(change.cleared)
-        self._blocks.append(write(pending, self.shown, self._palette, alpha=self._alpha))
+        self._blocks.append(write(pending, self.shown, self._colours, alpha=self._alpha))
         if pending.disposal != 2:
             return change
         self.shown.clear(pending.box)
@@ -62,7 +64,7 @@ class Encoding:
     def finish(self) -> bytes:
         """Return all blocks."""
         if self._pending is not None:
-            self._blocks.append(write(self._pending, self.shown, self._palette, alpha=self._alpha))
+            self._blocks.append(write(self._pending, self.shown, self._colours, alpha=self._alpha))
             self._pending = None
         return b"".join(self._blocks)
 
@@ -82,12 +84,12 @@ def _mergeable(pending: Pending, frame: Frame) -> bool:
 
 
 def _longer(pending: Pending, delay: int) -> Pending:
-    return Pending(pending.box, pending.drawn, pending.source, pending.delay + delay, pending.disposal)
+    return replace(pending, delay=pending.delay + delay)
 
 
 def _pending(change: Change, frame: Frame) -> Pending:
     """Return the frame cut down to what changed; one pixel where nothing did, because its time must pass."""
     box = change.drawn.getbbox()
     if box is None:
-        return Pending((0, 0, 1, 1), Image.new("L", (1, 1)), frame, frame.delay)
-    return Pending(placed(box, change.box), change.drawn.crop(box), frame, frame.delay)
+        return Pending((0, 0, 1, 1), Image.new("L", (1, 1)), frame.delay)
+    return Pending(placed(box, change.box), change.drawn.crop(box), frame.delay)

@@ -9,8 +9,9 @@ from struct import pack
 
 from PIL import Image, ImageChops
 
-from .canvas import Canvas, union
-from .reader import Box, Frame, Screen, Unusual
+from .canvas import Canvas, mapped, union
+from .reader import Box, Screen, Unusual
+from .tables import Local, from_screen, from_shared
 
 _SMALL = 20_000
 """Pixels: for smaller frames, which take little time, one more encoding is tried."""
@@ -21,7 +22,7 @@ _MOSTLY = 0.5
 _TABLES_WORTH = 2
 """A local table is tried if the frame is at least so many times as large as the table."""
 
-_MIXED = 1
+_MIXED_ANY = b"\0" + b"\1" * 255
 _DRAWN = b"\xff"
 _PLAIN_RUN = re.compile(rb"\xff\0++(?=\xff)")
 _ABSENT = bytes.maketrans(b"\1", b"\0")
@@ -33,7 +34,6 @@ class Pending:
 
     box: Box
     drawn: Image.Image
-    source: Frame
     delay: int
     disposal: int = 1
 
@@ -65,21 +65,21 @@ def header(screen: Screen, palette: list[bytes]) -> bytes:
     return b"GIF89a" + pack("<HHBBB", screen.width, screen.height, flags, 0, screen.aspect) + table + screen.extensions
 
 
-def write(frame: Pending, shown: Canvas, palette: list[bytes], *, alpha: bool) -> bytes:
+def write(pending: Pending, shown: Canvas, colours: Sequence[bytes], *, alpha: bool) -> bytes:
     """Return the blocks of a frame; `shown` is the screen after it. With `alpha` one index is transparent.
 
-    `palette` are the colours of the shared table.
+    `colours` are those of all numbers, the shared table's first.
     """
-    index = shown.index.crop(frame.box)
-    known = None if shown.known.full else shown.known.crop(frame.box)
-    if known is None or ImageChops.subtract(frame.drawn, known).getbbox() is None:
-        ways = _shared_ways(index, known, frame.drawn, palette)
+    box, drawn = pending.box, pending.drawn
+    index, known = shown.low.crop(box), shown.known(box)
+    if known is None or ImageChops.subtract(drawn, known).getbbox() is None:
+        ways = _shared_ways(index, known, drawn, colours)
     else:
-        ways = _local_ways(frame)
+        ways = _local_ways(from_screen(shown, box, drawn, len(colours)), drawn, colours)
     if not ways:
         raise Unusual("more colours in a frame than a table holds")
     best = min(ways, key=lambda way: way.size)
-    return _blocks(frame, replace(best, transparent=best.free) if alpha and best.transparent is None else best)
+    return _blocks(pending, replace(best, transparent=best.free) if alpha and best.transparent is None else best)
 
 
 def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image | None) -> list[tuple[Image.Image, list[int]]]:
@@ -99,18 +99,26 @@ def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image | None)
 
 
 def _shared_ways(
-    index: Image.Image, known: Image.Image | None, drawn: Image.Image, palette: list[bytes]
+    index: Image.Image, known: Image.Image | None, drawn: Image.Image, colours: Sequence[bytes]
 ) -> list[_Coded]:
     """Encode the frame in the shared colours, and with a local table if its few colours lie far apart."""
     masks = _masks(index, drawn, known)
-    ways = [_coded(index, mask, counts) for mask, counts in masks]
-    counts = masks[0][1]
-    used = [value for value, count in enumerate(counts) if count]
+    ways = [way for mask, counts in masks if (way := _coded(index, mask, counts))]
+    used = [value for value, count in enumerate(masks[0][1]) if count]
     bits = len(used).bit_length()
     table = 6 << bits
-    if bits < max(used, default=0).bit_length() and all(way.size > _TABLES_WORTH * table for way in ways if way):
-        ways.append(_compact(index, drawn, counts, palette))
-    return [way for way in ways if way]
+    if bits < max(used, default=0).bit_length() and all(way.size > _TABLES_WORTH * table for way in ways):
+        ways += _local_ways(from_shared(index, drawn, known), drawn, colours)
+    return ways
+
+
+def _local_ways(local: Local | None, drawn: Image.Image, colours: Sequence[bytes]) -> list[_Coded]:
+    """Encode the frame with a local table, none if one can't hold its colours."""
+    if local is None:
+        return []
+    table = _table(local.table(colours))[1]
+    masks = _masks(local.index, drawn, local.drawable)
+    return [way for mask, counts in masks if (way := _coded(local.index, mask, counts, table))]
 
 
 def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image | None) -> Image.Image:
@@ -123,7 +131,7 @@ def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image | N
     mixed = ImageChops.subtract(turns, Image.frombytes("L", index.size, _DRAWN + before))
     if fullest is not None:
         mixed = ImageChops.lighter(mixed, ImageChops.invert(fullest))
-    mixed = mixed.point([0] + [_MIXED] * 255)
+    mixed = mapped(mixed, _MIXED_ANY)
     marks = _DRAWN + ImageChops.lighter(mixed, drawn).tobytes() + _DRAWN
     mask = _PLAIN_RUN.sub(lambda run: _DRAWN * len(run[0]), marks).translate(_ABSENT)
     return Image.frombytes("L", index.size, mask[1:-1])
@@ -145,30 +153,6 @@ def _coded(index: Image.Image, mask: Image.Image, counts: Sequence[int], table: 
         plain, index = index, Image.new("L", index.size, transparent)
         index.paste(plain, None, mask)
     return _Coded(_lzw(index, max(2, highest.bit_length())), transparent, table, free)
-
-
-def _local_ways(frame: Pending) -> list[_Coded]:
-    """Encode the frame with a local colour table, from the source's indices."""
-    left, top = frame.source.box[:2]
-    box = (frame.box[0] - left, frame.box[1] - top, frame.box[2] - left, frame.box[3] - top)
-    index, known = frame.source.index.crop(box), frame.source.drawn.crop(box)
-    if ImageChops.subtract(frame.drawn, known).getbbox() is not None:
-        raise Unusual("more than 256 colours with restored pixels")
-    ways = (_compact(index, *mask, frame.source.colours) for mask in _masks(index, frame.drawn, known))
-    return [way for way in ways if way]
-
-
-def _compact(index: Image.Image, mask: Image.Image, counts: Sequence[int], colours: list[bytes]) -> _Coded | None:
-    order = sorted((value for value in range(256) if counts[value]), key=lambda value: -counts[value])
-    places = {value: place for place, value in enumerate(order)}
-    table = [colours[value] for value in order]
-    if sum(counts) < index.width * index.height:
-        table.append(bytes(3))
-    if len(table) > 256:
-        return None
-    compact = index.point([places.get(value, 0) for value in range(256)])
-    ordered = [counts[value] for value in order] + [0] * (256 - len(order))
-    return _coded(compact, mask, ordered, _table(table)[1])
 
 
 def _blocks(frame: Pending, way: _Coded) -> bytes:
