@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
 from ....core.model import ImageInfo, Recipe
 from ....pixels.looks import Looks
 from ..metadata import carry
-from .canvas import UNNUMBERED, Canvas, Player
+from .canvas import Canvas, Colours, Player
 from .encoding import Encoding, skips
 from .faults import looks_well
-from .palette import MOST_COLOURS, numbered
+from .palette import numbered
 from .reader import Frame, Unusual, read_frames, read_screen, stored_pixels
 from .writer import header
 
 _WORTH_IT = 0.99
+
+_CLEARLY = 0.9
+"""Of the exact encoding's bytes in a sample of its frames: the others are not needed then."""
 
 _KEPT_PIXELS = 1 << 24
 """A byte each."""
@@ -30,40 +33,64 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe, _looks: Looks) -> byt
 
 
 def _smallest(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    """Return the lossy encoding if it looks well and is worth it, else the exact one."""
-    screen = read_screen(data)
-    stored = _kept(data)
-    colours = numbered(stored())
-    shared = b"".join(colours) if len(colours) <= MOST_COLOURS else None
-    wanted = Canvas(screen.size, shared)
-    player = Player(wanted, {colour: min(number, UNNUMBERED) for number, colour in enumerate(colours)})
-    exact = Encoding(Canvas(screen.size, shared), colours, alpha=info.alpha)
-    threshold, lossy = _threshold(recipe.quality), None
-    for frame in stored():
-        box = player.show(frame)
-        if lossy is None and threshold and skips(exact.shown, wanted, box, threshold):
-            lossy = exact.copy(threshold)
-        exact.add(frame, wanted, box)
-        if lossy is not None:
-            lossy.add(frame, wanted, box)
-    blocks = exact.finish()
-    if lossy is not None:
-        smaller = lossy.finish()
-        if len(smaller) < _WORTH_IT * len(blocks) and looks_well(lossy.faults, recipe.quality):
-            blocks = smaller
-    return header(screen, colours[:MOST_COLOURS]) + blocks + b"\x3b"
+    """Return the first lossy encoding that looks well if it is worth it, else the exact one."""
+    source = _Source(data, alpha=info.alpha)
+    for threshold in _thresholds(recipe.quality):
+        exact, lossy = source.encode(threshold)
+        if lossy is None:
+            return source.file(exact.finish())
+        if looks_well(lossy.faults, recipe.quality):
+            return source.file(_smaller(source, exact, lossy))
+    return source.file(source.encode()[0].finish())
 
 
-def _kept(data: bytes) -> Callable[[], Iterable[Frame]]:
-    """Return what reads the frames from the first on; few pixels are decoded only once."""
-    if stored_pixels(data) > _KEPT_PIXELS:
-        return lambda: read_frames(data)
-    frames = list(read_frames(data))
-    return lambda: frames
+def _smaller(source: _Source, sample: Encoding, lossy: Encoding) -> bytes:
+    """Return the smaller of the lossy and the exact encoding, of which `sample` is known."""
+    smaller = lossy.finish()
+    sample.finish()
+    if lossy.share_of(sample) < _CLEARLY:
+        return smaller
+    blocks = source.encode()[0].finish()
+    return smaller if len(smaller) < _WORTH_IT * len(blocks) else blocks
 
 
-def _threshold(quality: int) -> int:
-    """Return by how much a channel may differ from the screen's and still count as unchanged."""
+def _thresholds(quality: int) -> tuple[int, ...]:
+    """Return by how much a channel may differ from the screen's and still count as unchanged: two levels to try."""
     if quality >= 90:
-        return 0
-    return 4 if quality >= 80 else 6 if quality >= 65 else 8
+        return ()
+    most = 4 if quality >= 80 else 6 if quality >= 65 else 8
+    return most, most // 2
+
+
+class _Source:
+    """A GIF to be encoded, several times."""
+
+    def __init__(self, data: bytes, *, alpha: bool) -> None:
+        self._data = data
+        self._alpha = alpha
+        self._screen = read_screen(data)
+        self._kept = list(read_frames(data)) if stored_pixels(data) <= _KEPT_PIXELS else None
+        self._colours = Colours(numbered(self._frames()))
+
+    def _frames(self) -> Iterable[Frame]:
+        return read_frames(self._data) if self._kept is None else self._kept
+
+    def encode(self, threshold: int = 0) -> tuple[Encoding, Encoding | None]:
+        """Return the exact encoding, and the lossy one if there is anything to leave out.
+
+        From there on the exact one is only a sample.
+        """
+        player = Player(Canvas(self._screen.size, self._colours))
+        exact, lossy = Encoding(Canvas(self._screen.size, self._colours), alpha=self._alpha), None
+        for frame in self._frames():
+            box = player.show(frame)
+            if lossy is None and threshold and skips(exact.shown, player.canvas, box, threshold):
+                lossy = exact.copy(threshold)
+                exact.sample()
+            for encoding in filter(None, (exact, lossy)):
+                encoding.add(frame, player.canvas, box)
+        return exact, lossy
+
+    def file(self, blocks: bytes) -> bytes:
+        """Return the whole file."""
+        return header(self._screen, self._colours.shared) + blocks + b"\x3b"

@@ -9,13 +9,22 @@ from PIL import Image, ImageChops
 
 from .reader import Box, Frame
 
-Numbers = dict[bytes, int]
-"""The number of each colour: its place in the shared palette; of those that it lacks one from 256 on."""
-
-MOST_NUMBERS = 255 << 8
-"""Colours beyond share the number `UNNUMBERED`."""
+SHARED = 256
+"""Colours that the shared palette holds at most."""
 
 UNNUMBERED = 255 << 8
+"""The number that all colours share that are left when the others have theirs."""
+
+
+class Colours:
+    """All colours of a GIF by number: the first 256 make up the shared palette."""
+
+    def __init__(self, every: list[bytes]) -> None:
+        self.every = every
+        self.number = {colour: min(number, UNNUMBERED) for number, colour in enumerate(every)}
+        self.shared = every[:SHARED]
+        self.palette = b"".join(every) if len(every) <= SHARED else None
+        """The bytes of the shared palette if it holds every colour."""
 
 
 class Mask:
@@ -50,21 +59,21 @@ class Mask:
 class Canvas:
     """The screen: which pixels are opaque, and the numbers of their colours.
 
-    `low` and `high` hold the low and the high byte of each number; they are valid only where the screen is opaque. A
-    `palette` that is given holds every colour: there is no `high` then, and colours are told from the numbers.
+    `low` and `high` hold the low and the high byte of each number; they are valid only where the screen is opaque.
+    Where the shared palette holds every colour there is no `high`, and colours are told from the numbers.
     """
 
-    def __init__(self, size: tuple[int, int], palette: bytes | None = None) -> None:
+    def __init__(self, size: tuple[int, int], colours: Colours) -> None:
         self.size = size
-        self.palette = palette
+        self.colours = colours
         self.opaque = Mask(size)
         self.low = Image.new("L", size)
-        self.high = Image.new("L", size) if palette is None else None
-        self._rgb = Image.new("RGB", size) if palette is None else None
+        self.high = Image.new("L", size) if colours.palette is None else None
+        self._rgb = Image.new("RGB", size) if colours.palette is None else None
 
     def copy(self) -> Canvas:
         """Return an equal canvas."""
-        other = Canvas(self.size, self.palette)
+        other = Canvas(self.size, self.colours)
         other.opaque, other.low = self.opaque.copy(), self.low.copy()
         other.high, other._rgb = (plane and plane.copy() for plane in (self.high, self._rgb))
         return other
@@ -73,8 +82,7 @@ class Canvas:
         """Return the colours in `box`."""
         if self._rgb is not None:
             return self._rgb.crop(box)
-        assert self.palette is not None
-        return coloured(self.low.crop(box), self.palette)
+        return coloured(self.low.crop(box), self.colours.palette or b"")
 
     def known(self, box: Box) -> Image.Image | None:
         """Return a mask of the pixels in `box` whose colour is in the shared palette, None if that of all is."""
@@ -98,11 +106,11 @@ class Canvas:
         """Make the pixels in `box` transparent."""
         self.opaque.paste(0, box)
 
-    def draw(self, frame: Frame, numbers: Numbers) -> None:
+    def draw(self, frame: Frame) -> None:
         """Draw a stored frame."""
         drawn = frame.drawn
         mask = _mask(drawn)
-        places = [numbers.get(colour, 0) for colour in frame.colours]
+        places = [self.colours.number.get(colour, 0) for colour in frame.colours]
         self.low.paste(mapped(frame.index, bytes(place & 255 for place in places).ljust(256)), frame.box, mask)
         if self.high is not None and self._rgb is not None:
             self.high.paste(mapped(frame.index, bytes(place >> 8 for place in places).ljust(256)), frame.box, mask)
@@ -111,11 +119,13 @@ class Canvas:
 
     def crops(self, box: Box) -> tuple[Image.Image, ...]:
         """Return copies of the planes in `box`."""
-        return tuple(plane.crop(box) for plane in (self.opaque, *self._colours))
+        return self.opaque.crop(box), *(plane.crop(box) for plane in self._colours)
 
     def restore(self, box: Box, crops: tuple[Image.Image, ...]) -> None:
         """Restore what `crops` returned."""
-        for plane, crop in zip((self.opaque, *self._colours), crops, strict=True):
+        opaque, *colours = crops
+        self.opaque.paste(opaque, box)
+        for plane, crop in zip(self._colours, colours, strict=True):
             plane.paste(crop, box)
 
     @property
@@ -126,9 +136,8 @@ class Canvas:
 class Player:
     """Draws stored frames on a canvas as a browser does, disposal included."""
 
-    def __init__(self, canvas: Canvas, numbers: Numbers) -> None:
+    def __init__(self, canvas: Canvas) -> None:
         self.canvas = canvas
-        self._numbers = numbers
         self._last: Frame | None = None
         self._saved: tuple[Image.Image, ...] = ()
 
@@ -137,7 +146,7 @@ class Player:
         touched = self._dispose(frame.box)
         if frame.disposal == 3:
             self._saved = self.canvas.crops(frame.box)
-        self.canvas.draw(frame, self._numbers)
+        self.canvas.draw(frame)
         self._last = frame
         return touched
 

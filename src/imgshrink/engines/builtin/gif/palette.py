@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from PIL import Image, ImageChops
 
+from .canvas import SHARED
 from .reader import Frame
-
-MOST_COLOURS = 256
 
 _Uses = Sequence[frozenset[bytes]]
 """The colours of each frame."""
@@ -33,7 +32,7 @@ def numbered(stored: Iterable[Frame]) -> list[bytes]:
         before = frame
     frames = Counter(colour for colours in uses for colour in colours)
     order = sorted(frames, key=lambda colour: (-frames[colour], colour))
-    if len(order) <= MOST_COLOURS:
+    if len(order) <= SHARED:
         return arranged(order, uses)
     shared = arranged(_shared(order, uses), uses)
     held = set(shared)
@@ -50,7 +49,7 @@ def _changed(before: Frame | None, frame: Frame) -> Image.Image | None:
 def _shared(order: list[bytes], uses: _Uses) -> list[bytes]:
     """Return the colours of the shared palette, of several choices the one that saves most local tables."""
     first = sorted(order, key=lambda colour: colour not in uses[0])
-    choices = order[:MOST_COLOURS], first[:MOST_COLOURS], _covering(order, uses)[:MOST_COLOURS]
+    choices = order[:SHARED], first[:SHARED], _covering(order, uses)[:SHARED]
     return max(choices, key=lambda palette: _spared(set(palette), uses))
 
 
@@ -69,12 +68,12 @@ def _covering(order: list[bytes], uses: _Uses) -> list[bytes]:
     number = {colour: place for place, colour in enumerate(order)}
     tables: Counter[int] = Counter()
     for colours in uses:
-        if len(colours) <= MOST_COLOURS:
+        if len(colours) <= SHARED:
             tables[sum(1 << number[colour] for colour in colours)] += _table(len(colours))
-    placed, room = 0, MOST_COLOURS
+    placed, room = 0, SHARED
     while fitting := {colours for colours in tables if 0 < (colours & ~placed).bit_count() <= room}:
         placed |= min(fitting, key=lambda colours: ((colours & ~placed).bit_count() / tables[colours], colours))
-        room = MOST_COLOURS - placed.bit_count()
+        room = SHARED - placed.bit_count()
     return sorted(order, key=lambda colour: not placed >> number[colour] & 1)
 
 

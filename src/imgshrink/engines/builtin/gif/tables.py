@@ -1,103 +1,81 @@
-"""Local colour tables: the colours that a frame must draw, and those of the screen that fit beside them."""
+"""Local colour tables: the colours that a frame must draw."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import pyvips
 from PIL import Image, ImageChops
 
 from .canvas import UNNUMBERED, Canvas, mapped
-from .reader import Box, Unusual
+from .reader import Box, Frame, Unusual
 
 _MOST = 256
-
-Counts = Mapping[int, int]
-"""How many pixels have a colour, by its number."""
 
 
 @dataclass(frozen=True)
 class Local:
-    """A frame in a table of its own: the numbers of its colours, the indices, and the pixels that they can draw."""
+    """A frame in a table of its own: its colours, the indices, the pixels to draw, and those that it can draw."""
 
-    numbers: Sequence[int]
+    colours: list[bytes]
     index: Image.Image
+    drawn: Image.Image
     drawable: Image.Image
 
-    def table(self, colours: Sequence[bytes]) -> list[bytes]:
-        """Return the colours of the table; `colours` are those of all numbers."""
-        return [colours[number] for number in self.numbers]
+
+def from_shared(index: Image.Image, drawn: Image.Image, colours: list[bytes]) -> Local:
+    """Return a local table of the colours drawn, for a frame in shared `colours`."""
+    used = list(compress(range(_MOST), index.histogram(drawn)))
+    table = bytearray(_MOST)
+    for place, value in enumerate(used):
+        table[value] = place
+    return Local([colours[value] for value in used], mapped(index, bytes(table)), drawn, drawn)
 
 
-def from_shared(index: Image.Image, drawn: Image.Image, known: Image.Image | None) -> Local | None:
-    """Return a local table for a frame in shared colours; `known` marks the pixels that have one, None if all have."""
-    counts, others = (_present(index.histogram(mask)) for mask in (drawn, _others(drawn, known)))
-    numbers = _numbers(counts, others, pixels=drawn.width * drawn.height)
-    if numbers is None:
+def from_source(source: Frame, box: Box, drawn: Image.Image) -> Local | None:
+    """Return a local table of the colours drawn in `box`, None where they are not all the stored frame's."""
+    left, top, right, bottom = source.box
+    if box[0] < left or box[1] < top or box[2] > right or box[3] > bottom:
         return None
-    table, held = bytearray(256), bytearray(256)
-    for place, number in enumerate(numbers):
-        table[number], held[number] = place, 255
-    drawable = mapped(index, bytes(held))
-    return Local(numbers, mapped(index, bytes(table)), drawable if known is None else ImageChops.darker(drawable, known))
+    part = box[0] - left, box[1] - top, box[2] - left, box[3] - top
+    if ImageChops.subtract(drawn, source.drawn.crop(part)).getbbox() is not None:
+        return None
+    return from_shared(source.index.crop(part), drawn, source.colours)
 
 
-def from_screen(shown: Canvas, box: Box, drawn: Image.Image, colours: int) -> Local | None:
-    """Return a local table for the part of the screen in `box`, of which `drawn` must be drawn.
+def from_screen(shown: Canvas, box: Box, drawn: Image.Image, used: list[bytes]) -> Local | None:
+    """Return a local table with the colours `used` for the screen in `box`; it can draw all pixels that have them.
 
-    `colours` is how many there are in all. Raises `Unusual` where a colour to be drawn has no number.
+    Without `used` they are those of the pixels that `drawn` marks. None is returned where a table can't hold them, or
+    where one of them has no number; `Unusual` is raised where such colours are not even known.
     """
     assert shown.high is not None
     low, high = shown.low.crop(box), shown.high.crop(box)
-    opaque = None if shown.opaque.full else shown.opaque.crop(box)
-    counts, others = (_count(low, high, mask, colours) for mask in (drawn, _others(drawn, opaque)))
-    if sum(counts.values()) < drawn.histogram()[255]:
-        raise Unusual("more colours than can be numbered")
-    numbers = _numbers(counts, others, pixels=drawn.width * drawn.height)
-    if numbers is None:
+    used = used or _used(shown, low, high, drawn)
+    numbers = [shown.colours.number[colour] for colour in used]
+    if len(numbers) > _MOST or UNNUMBERED in numbers:
         return None
     table = bytearray(2 << 16)
     for place, number in enumerate(numbers):
         table[2 * number], table[2 * number + 1] = place, 255
     lut = pyvips.Image.new_from_memory(bytes(table), 1 << 16, 1, 2, "uchar")
-    found = _numbered(low, high).maplut(lut).write_to_memory()
+    found = _numbers(low, high).maplut(lut).write_to_memory()
     index, drawable = Image.frombytes("LA", low.size, found).split()
-    return Local(numbers, index, drawable if opaque is None else ImageChops.darker(drawable, opaque))
+    return Local(used, index, drawn, ImageChops.darker(drawable, shown.opaque.crop(box)))
 
 
-def _others(drawn: Image.Image, known: Image.Image | None) -> Image.Image:
-    """Return a mask of the pixels that may be drawn and need not be."""
-    return ImageChops.invert(drawn) if known is None else ImageChops.subtract(known, drawn)
-
-
-def _numbered(low: Image.Image, high: Image.Image) -> pyvips.Image:
+def _numbers(low: Image.Image, high: Image.Image) -> pyvips.Image:
     planes = (low, high) if sys.byteorder == "little" else (high, low)
     return pyvips.Image.new_from_memory(Image.merge("LA", planes).tobytes(), *low.size, 1, "ushort")
 
 
-def _count(low: Image.Image, high: Image.Image, mask: Image.Image, colours: int) -> Counts:
-    """Count the numbered colours where `mask` is set: elsewhere pixels get a number that none has."""
-    unset = ImageChops.invert(mask)
-    found = _numbered(ImageChops.lighter(low, unset), ImageChops.lighter(high, unset)).hist_find().write_to_memory()
-    return _present(memoryview(found).cast("I")[: min(colours, UNNUMBERED)].tolist())
-
-
-def _present(counts: Sequence[int]) -> Counts:
-    return {number: count for number, count in enumerate(counts) if count}
-
-
-def _numbers(drawn: Counts, others: Counts, *, pixels: int) -> list[int] | None:
-    """Return the colours of a table, those first that must be drawn; None if it can't hold them.
-
-    What is left of the table, whose size is a power of two, takes the most frequent other colours. One place is left
-    where those do not fit, and where some of all pixels can't be drawn: such pixels stay as they are.
-    """
-    ordered = sorted(drawn, key=lambda number: (-drawn[number], number))
-    more = sorted(others.keys() - drawn.keys(), key=lambda number: (-others[number], number))
-    gaps = sum(drawn.values()) + sum(others.values()) < pixels
-    room = 1 << max(1, (len(ordered) + (gaps or bool(more)) - 1).bit_length())
-    if room > _MOST:
-        return None
-    return ordered + (more if len(ordered) + len(more) + gaps <= room else more[: room - len(ordered) - 1])
+def _used(shown: Canvas, low: Image.Image, high: Image.Image, drawn: Image.Image) -> list[bytes]:
+    """Return the colours of the pixels that `drawn` marks: the others get a number that none has."""
+    others = ImageChops.invert(drawn)
+    found = _numbers(ImageChops.lighter(low, others), ImageChops.lighter(high, others)).hist_find().write_to_memory()
+    counts = memoryview(found).cast("I")[:UNNUMBERED].tolist()
+    if sum(counts) < drawn.histogram()[255]:
+        raise Unusual("more colours than can be numbered")
+    return list(compress(shown.colours.every, counts))
