@@ -15,9 +15,12 @@ from PIL import Image
 
 from imgshrink.core.model import NotSmaller, Recipe
 from imgshrink.engines.builtin.codecs import optimize
-from imgshrink.engines.builtin.gif import _nested
-from imgshrink.engines.builtin.gif.reader import Frame, read_frames
-from imgshrink.engines.builtin.gif.writer import _shared_ways
+from imgshrink.engines.builtin.gif import encoding
+from imgshrink.engines.builtin.gif.canvas import UNNUMBERED, Canvas, Colours
+from imgshrink.engines.builtin.gif.palette import arranged, numbered
+from imgshrink.engines.builtin.gif.reader import Frame, Unusual, read_frames
+from imgshrink.engines.builtin.gif.tables import from_screen, from_source
+from imgshrink.engines.builtin.gif.writer import Pending, _shared_ways, write
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.verify import Accept, verify
 from selection import costly
@@ -90,9 +93,8 @@ def many_colours() -> bytes:
         frame = frames[-1].copy()
         left, top = chance.randrange(80), chance.randrange(40)
         for column in range(100):
-            frame.paste(
-                tuple(chance.randrange(256) for _ in range(3)), (left + column, top, left + column + 1, top + 60)
-            )
+            ink = tuple(chance.randrange(256) for _ in range(3))
+            frame.paste(ink, (left + column, top, left + column + 1, top + 60))
         frames.append(frame)
     out = io.BytesIO()
     frames = [frame.quantize(256, dither=Image.Dither.NONE) for frame in frames]
@@ -111,13 +113,106 @@ def test_gif_with_many_tables_is_as_small_as_gifsicle_makes_it():
 
 
 @given(st.lists(st.sets(st.integers(0, 40), min_size=1), min_size=1, max_size=12))
-def test_shared_colours_are_nested(frames):
-    """Every colour has one place, and the frame with the fewest colours has the first ones."""
-    order = [bytes([0, 0, value]) for value in sorted(set().union(*frames))]
-    nested = _nested(order, [b"".join(bytes([0, 0, value]) for value in colours) for colours in frames])
-    assert sorted(nested) == order
-    fewest = min(map(len, frames))
-    assert any({colour[2] for colour in nested[:fewest]} == colours for colours in frames)
+def test_shared_colours_are_arranged(frames):
+    """Every colour has one place, and the colours that only the frame with the most colours has come last."""
+    colour = {value: bytes([0, 0, value]) for value in range(41)}
+    uses = [frozenset(colour[value] for value in values) for values in frames]
+    order = sorted(set().union(*uses))
+    found = arranged(order, uses)
+    assert sorted(found) == order
+    votes = {value: sum(len(use) ** -2 for use in uses if value in use) for value in order}
+    assert votes[found[0]] == pytest.approx(max(votes.values()))
+
+
+def test_frames_with_few_colours_have_the_first_places():
+    """Of two frames' colours those of the one that has fewer come first."""
+    few, many = (frozenset(bytes([0, 0, value]) for value in values) for values in (range(9, 12), range(30)))
+    assert set(arranged(sorted(many), [many, few])[:3]) == few
+
+
+def frames_of(images: list[Image.Image], duration: int = 70) -> bytes:
+    """Return an animation as Pillow writes it."""
+    out = io.BytesIO()
+    images[0].save(out, "gif", save_all=True, append_images=images[1:], duration=duration)
+    return out.getvalue()
+
+
+def test_the_palette_holds_whole_frames():
+    """Where there are too many colours, the shared palette takes all of some frames', so that these need no table."""
+    sets = [frozenset(bytes([frame, value, 0]) for value in range(60)) for frame in range(6)]
+    index = Image.frombytes("L", (10, 6), bytes(range(60)))
+    stored = [Frame((0, 0, 10, 6), index, sorted(colours), None, 5, 1) for colours in sets]
+    shared = set(numbered(stored)[:256])
+    assert sum(colours <= shared for colours in sets) == 4
+    assert set(numbered(stored)) == frozenset().union(*sets)
+
+
+def flickering(levels: int, *, frames: int = 40) -> bytes:
+    """Return an animation of noise that changes by at most so many levels, and of a box that moves over it."""
+    chance = random.Random(3)
+    ground = [chance.randrange(60, 200) for _ in range(120 * 90)]
+    images = []
+    for number in range(frames):
+        values = bytes(value + chance.randrange(levels + 1) for value in ground)
+        image = Image.frombytes("P", (120, 90), values)
+        image.putpalette([value for value in range(256) for _ in range(3)])
+        image.paste(255, (2 * number, 30, 2 * number + 20, 50))
+        images.append(image)
+    return frames_of(images)
+
+
+@pytest.mark.parametrize("levels", [2, 4, 7, 12])
+def test_with_loss_no_animation_is_larger(levels):
+    """What may be left out is left out only where that takes fewer bytes, be it told from some frames or from all."""
+    data = flickering(levels)
+    exact, lossy = (optimize(data, sniff(data), Recipe(quality)) for quality in (100, 80))
+    assert len(lossy) <= len(exact)
+    assert isinstance(verify(data, lossy, Recipe(80)), Accept | NotSmaller)
+
+
+def test_of_an_exact_encoding_a_sample_is_enough(monkeypatch):
+    """Where it is plain from a fourth of the frames that loss saves bytes, the others are not encoded exactly."""
+    data = flickering(3)
+    exact = optimize(data, sniff(data), Recipe(100))
+    written = []
+    monkeypatch.setattr(encoding, "write", lambda *frame, **alpha: written.append(1) or write(*frame, **alpha))
+    assert len(optimize(data, sniff(data), Recipe(80))) < 0.5 * len(exact)
+    assert len(written) < 40 + 40 // 4 + 4
+
+
+def test_a_local_table_draws_what_it_holds():
+    """Where a frame has a table of its own, unchanged pixels in one of its colours are drawn if that is shorter."""
+    colours = Colours([bytes([value >> 8, value & 255, 9]) for value in range(400)])
+    canvas = Canvas((40, 20), colours)
+    before, after = bytes(30 + place % 3 for place in range(800)), bytes(30 + place // 7 % 2 for place in range(800))
+    table = colours.every[256:356]
+    whole = (0, 0, 40, 20)
+    canvas.draw(Frame(whole, Image.frombytes("L", canvas.size, after), table, None, 5, 1))
+    changed = Image.frombytes(
+        "L", canvas.size, bytes(255 * (one != two) for one, two in zip(before, after, strict=True))
+    )
+    stored = Frame(whole, Image.frombytes("L", canvas.size, after), table, None, 5, 1)
+    blocks = write(Pending(whole, changed, stored, 5, 1), canvas, alpha=False)
+    (frame,) = read_frames(b"GIF89a" + pack("<HHBBB", 40, 20, 0, 0, 0) + blocks + b";")
+    assert frame.transparent is None
+    assert frame.colours == [table[30], table[31]]
+
+
+def test_more_colours_than_have_numbers():
+    """Colours without a number are drawn from the frame that has them; elsewhere the animation stays as it is."""
+    colours = Colours([number.to_bytes(3, "big") for number in range(UNNUMBERED + 300)])
+    index = Image.frombytes("L", (16, 16), bytes(range(256)))
+    everything = Image.new("L", index.size, 255)
+    rare = Frame((0, 0, 16, 16), index, colours.every[-256:], None, 5, 1)
+    canvas = Canvas(index.size, colours)
+    canvas.draw(rare)
+    assert canvas.rgb(rare.box).getpixel((3, 0)) == tuple(colours.every[-253])
+    local = from_source(rare, rare.box, everything)
+    assert local is not None
+    assert local.colours == rare.colours
+    assert from_screen(canvas, rare.box, everything, rare.colours) is None
+    with pytest.raises(Unusual):
+        from_screen(canvas, rare.box, everything, [])
 
 
 def test_few_colours_far_apart_get_a_table_of_their_own():

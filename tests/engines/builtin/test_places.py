@@ -12,8 +12,9 @@ from ssimulacra2 import compute_ssimulacra2
 
 from imgshrink.core.model import Recipe
 from imgshrink.engines.builtin.codecs import optimize
-from imgshrink.engines.builtin.gif.canvas import Canvas
+from imgshrink.engines.builtin.gif.canvas import Canvas, Colours
 from imgshrink.engines.builtin.gif.faults import Faults, looks_well
+from imgshrink.engines.builtin.gif.reader import Frame
 from imgshrink.engines.builtin.places import SIDE, PlaceScorer
 from imgshrink.engines.builtin.weights import LOSSY
 from imgshrink.image.sniff import sniff
@@ -149,9 +150,11 @@ def _png(image: Image.Image) -> bytes:
 
 def screen(image: Image.Image) -> Canvas:
     """Return a canvas that shows an image."""
-    canvas = Canvas(image.size, complete=True)
-    canvas.rgb.paste(image)
-    canvas.opaque.mark((0, 0, *image.size), Image.new("L", image.size, 255))
+    index = image.quantize(256)
+    table = index.getpalette() or []
+    colours = [bytes(table[at : at + 3]) for at in range(0, len(table), 3)]
+    canvas = Canvas(image.size, Colours(list(dict.fromkeys(colours))))
+    canvas.draw(Frame((0, 0, *image.size), Image.frombytes("L", image.size, index.tobytes()), colours, None, 10, 1))
     return canvas
 
 

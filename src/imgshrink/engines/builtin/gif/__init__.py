@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-
-from PIL import Image, ImageChops
+from collections.abc import Iterable
 
 from ....core.model import ImageInfo, Recipe
 from ....pixels.looks import Looks
 from ..metadata import carry
-from .canvas import Canvas, Player
+from .canvas import Canvas, Colours, Player
 from .encoding import Encoding, skips
 from .faults import looks_well
-from .reader import Frame, Unusual, read_frames, read_screen
+from .palette import numbered
+from .reader import Frame, Unusual, read_frames, read_screen, stored_pixels
 from .writer import header
 
-_MOST_COLOURS = 256
 _WORTH_IT = 0.99
+
+_CLEARLY = 0.9
+"""Of the exact encoding's bytes in a sample of its frames: the others are not needed then."""
+
+_KEPT_PIXELS = 1 << 24
+"""A byte each."""
 
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe, _looks: Looks) -> bytes:
@@ -30,85 +33,64 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe, _looks: Looks) -> byt
 
 
 def _smallest(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    """Return the lossy encoding if it looks well and is worth it, else the exact one."""
-    screen = read_screen(data)
-    palette, complete = _shared_palette(data)
-    wanted = Canvas(screen.size, complete=complete)
-    player = Player(wanted, {colour: place for place, colour in enumerate(palette)})
-    exact = Encoding(Canvas(screen.size, complete=complete), palette, alpha=info.alpha)
-    threshold, lossy = _threshold(recipe.quality), None
-    for frame in read_frames(data):
-        box = player.show(frame)
-        if lossy is None and threshold and skips(exact.shown, wanted, box, threshold):
-            lossy = exact.copy(threshold)
-        exact.add(frame, wanted, box)
-        if lossy is not None:
-            lossy.add(frame, wanted, box)
-    blocks = exact.finish()
-    if lossy is not None:
-        smaller = lossy.finish()
-        if len(smaller) < _WORTH_IT * len(blocks) and looks_well(lossy.faults, recipe.quality):
-            blocks = smaller
-    return header(screen, palette) + blocks + b"\x3b"
+    """Return the first lossy encoding that looks well if it is worth it, else the exact one."""
+    source = _Source(data, alpha=info.alpha)
+    for threshold in _thresholds(recipe.quality):
+        exact, lossy = source.encode(threshold)
+        if lossy is None:
+            return source.file(exact.finish())
+        if looks_well(lossy.faults, recipe.quality):
+            return source.file(_smaller(source, exact, lossy))
+    return source.file(source.encode()[0].finish())
 
 
-def _threshold(quality: int) -> int:
-    """Return by how much a channel may differ from the screen's and still count as unchanged."""
+def _smaller(source: _Source, sample: Encoding, lossy: Encoding) -> bytes:
+    """Return the smaller of the lossy and the exact encoding, of which `sample` is known."""
+    smaller = lossy.finish()
+    sample.finish()
+    if lossy.share_of(sample) < _CLEARLY:
+        return smaller
+    blocks = source.encode()[0].finish()
+    return smaller if len(smaller) < _WORTH_IT * len(blocks) else blocks
+
+
+def _thresholds(quality: int) -> tuple[int, ...]:
+    """Return by how much a channel may differ from the screen's and still count as unchanged: two levels to try."""
     if quality >= 90:
-        return 0
-    return 4 if quality >= 80 else 6 if quality >= 65 else 8
+        return ()
+    most = 4 if quality >= 80 else 6 if quality >= 65 else 8
+    return most, most // 2
 
 
-def _shared_palette(data: bytes) -> tuple[list[bytes], bool]:
-    """Return at most 256 colours, and whether they are all the colours that are drawn.
+class _Source:
+    """A GIF to be encoded, several times."""
 
-    If they are, they are ordered so that frames use low indices; if not, they are those that save most local tables.
-    """
-    frames: Counter[bytes] = Counter()
-    uses: list[bytes] = []
-    before: Frame | None = None
-    for frame in read_frames(data):
-        used = frame.index.histogram(_changed(before, frame))
-        values = (value for value in range(len(frame.colours)) if used[value] and value != frame.transparent)
-        drawn = {frame.colours[value] for value in values}
-        frames.update(drawn)
-        uses.append(b"".join(drawn))
-        before = frame
-    order = sorted(frames, key=lambda colour: (-frames[colour], colour))
-    if len(order) <= _MOST_COLOURS:
-        return _nested(order, uses), True
-    opening = _colours(uses[0])
-    first = sorted(order, key=lambda colour: colour not in opening)
-    return max(order[:_MOST_COLOURS], first[:_MOST_COLOURS], key=lambda palette: _spared(set(palette), uses)), False
+    def __init__(self, data: bytes, *, alpha: bool) -> None:
+        self._data = data
+        self._alpha = alpha
+        self._screen = read_screen(data)
+        self._kept = list(read_frames(data)) if stored_pixels(data) <= _KEPT_PIXELS else None
+        self._colours = Colours(numbered(self._frames()))
 
+    def _frames(self) -> Iterable[Frame]:
+        return read_frames(self._data) if self._kept is None else self._kept
 
-def _colours(table: bytes) -> set[bytes]:
-    return {table[at : at + 3] for at in range(0, len(table), 3)}
+    def encode(self, threshold: int = 0) -> tuple[Encoding, Encoding | None]:
+        """Return the exact encoding, and the lossy one if there is anything to leave out.
 
+        From there on the exact one is only a sample.
+        """
+        player = Player(Canvas(self._screen.size, self._colours))
+        exact, lossy = Encoding(Canvas(self._screen.size, self._colours), alpha=self._alpha), None
+        for frame in self._frames():
+            box = player.show(frame)
+            if lossy is None and threshold and skips(exact.shown, player.canvas, box, threshold):
+                lossy = exact.copy(threshold)
+                exact.sample()
+            for encoding in filter(None, (exact, lossy)):
+                encoding.add(frame, player.canvas, box)
+        return exact, lossy
 
-def _spared(palette: set[bytes], uses: Sequence[bytes]) -> int:
-    """Return the bytes of the local tables that `palette` saves; `uses` are the colours of each frame."""
-    return sum(3 << (len(table) // 3 - 1).bit_length() for table in uses if table and _colours(table) <= palette)
-
-
-def _changed(before: Frame | None, frame: Frame) -> Image.Image | None:
-    """Return a mask that is 0 where `frame` repeats the frame before it, None if it repeats nothing."""
-    if before is None or (before.box, before.colours) != (frame.box, frame.colours):
-        return None
-    return ImageChops.difference(before.index, frame.index)
-
-
-def _nested(order: list[bytes], uses: Sequence[bytes]) -> list[bytes]:
-    """Return the colours of `order`, arranged so that many frames use only the first ones: shorter codes.
-
-    `uses` are the colours of each frame. The frame that lacks the fewest comes next, one after the other.
-    """
-    number = {colour: place for place, colour in enumerate(order)}
-    waiting = {sum(1 << number[colour] for colour in _colours(table)) for table in uses}
-    placed = 0
-    nested: list[bytes] = []
-    while waiting := {colours for colours in waiting if colours & ~placed}:
-        lacking = min((colours & ~placed for colours in waiting), key=lambda colours: (colours.bit_count(), colours))
-        nested += [colour for place, colour in enumerate(order) if lacking >> place & 1]
-        placed |= lacking
-    return nested
+    def file(self, blocks: bytes) -> bytes:
+        """Return the whole file."""
+        return header(self._screen, self._colours.shared) + blocks + b"\x3b"

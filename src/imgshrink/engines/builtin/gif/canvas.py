@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from PIL import Image, ImageChops
 
 from .reader import Box, Frame
 
-Palette = dict[bytes, int]
+SHARED = 256
+"""Colours that the shared palette holds at most."""
+
+UNNUMBERED = 255 << 8
+"""The number that all colours share that are left when the others have theirs."""
+
+
+class Colours:
+    """All colours of a GIF by number: the first 256 make up the shared palette."""
+
+    def __init__(self, every: list[bytes]) -> None:
+        self.every = every
+        self.number = {colour: min(number, UNNUMBERED) for number, colour in enumerate(every)}
+        self.shared = every[:SHARED]
+        self.palette = b"".join(every) if len(every) <= SHARED else None
+        """The bytes of the shared palette if it holds every colour."""
 
 
 class Mask:
@@ -30,9 +46,9 @@ class Mask:
             self._marks.paste(255, box, pixels)
             self.full = self._marks.getextrema() == (255, 255)
 
-    def paste(self, marks: Image.Image | int, box: Box, pixels: Image.Image | None = None) -> None:
-        """Replace the marks in `box` where `pixels` is set."""
-        self._marks.paste(marks, box, pixels)
+    def paste(self, marks: Image.Image | int, box: Box) -> None:
+        """Replace the marks in `box`."""
+        self._marks.paste(marks, box)
         self.full = False
 
     def crop(self, box: Box) -> Image.Image:
@@ -41,75 +57,87 @@ class Mask:
 
 
 class Canvas:
-    """The screen: its colours, which pixels are opaque, and the indices of its colours in the shared palette.
+    """The screen: which pixels are opaque, and the numbers of their colours.
 
-    `known` marks the opaque pixels whose colour is in the shared palette; `index` is valid only there. A
-    `complete` palette holds every colour, so that both masks are the same object.
+    `low` and `high` hold the low and the high byte of each number; they are valid only where the screen is opaque.
+    Where the shared palette holds every colour there is no `high`, and colours are told from the numbers.
     """
 
-    def __init__(self, size: tuple[int, int], *, complete: bool) -> None:
-        self.rgb = Image.new("RGB", size)
+    def __init__(self, size: tuple[int, int], colours: Colours) -> None:
+        self.size = size
+        self.colours = colours
         self.opaque = Mask(size)
-        self.index = Image.new("L", size)
-        self.known = self.opaque if complete else Mask(size)
+        self.low = Image.new("L", size)
+        self.high = Image.new("L", size) if colours.palette is None else None
+        self._rgb = Image.new("RGB", size) if colours.palette is None else None
 
     def copy(self) -> Canvas:
         """Return an equal canvas."""
-        other = Canvas(self.rgb.size, complete=self.known is self.opaque)
-        other.rgb, other.index, other.opaque = self.rgb.copy(), self.index.copy(), self.opaque.copy()
-        other.known = other.opaque if self.known is self.opaque else self.known.copy()
+        other = Canvas(self.size, self.colours)
+        other.opaque, other.low = self.opaque.copy(), self.low.copy()
+        other.high, other._rgb = (plane and plane.copy() for plane in (self.high, self._rgb))
         return other
+
+    def rgb(self, box: Box) -> Image.Image:
+        """Return the colours in `box`."""
+        if self._rgb is not None:
+            return self._rgb.crop(box)
+        return coloured(self.low.crop(box), self.colours.palette or b"")
+
+    def known(self, box: Box) -> Image.Image | None:
+        """Return a mask of the pixels in `box` whose colour is in the shared palette, None if that of all is."""
+        opaque = None if self.opaque.full else self.opaque.crop(box)
+        if self.high is None:
+            return opaque
+        high = self.high.crop(box)
+        if high.getextrema() == (0, 0):
+            return opaque
+        shared = mapped(high, _ZERO)
+        return shared if opaque is None else ImageChops.darker(shared, opaque)
 
     def take(self, other: Canvas, box: Box, pixels: Image.Image) -> None:
         """Copy from `other` the pixels of `box` that `pixels` marks, which must be opaque there."""
-        self.rgb.paste(other.rgb.crop(box), box, pixels)
-        self.index.paste(other.index.crop(box), box, pixels)
+        mask = _mask(pixels)
+        for own, theirs in zip(self._colours, other._colours, strict=True):
+            own.paste(theirs.crop(box), box, mask)
         self.opaque.mark(box, pixels)
-        if self.known is not self.opaque and not (self.known.full and other.known.full):
-            self.known.paste(other.known.crop(box), box, pixels)
 
     def clear(self, box: Box) -> None:
         """Make the pixels in `box` transparent."""
-        for mask in self._masks:
-            mask.paste(0, box)
+        self.opaque.paste(0, box)
 
-    def draw(self, frame: Frame, palette: Palette) -> None:
+    def draw(self, frame: Frame) -> None:
         """Draw a stored frame."""
         drawn = frame.drawn
-        coloured = frame.index.copy()
-        coloured.putpalette(b"".join(frame.colours))
-        self.rgb.paste(coloured.convert("RGB"), frame.box, drawn)
+        mask = _mask(drawn)
+        places = [self.colours.number.get(colour, 0) for colour in frame.colours]
+        self.low.paste(mapped(frame.index, bytes(place & 255 for place in places).ljust(256)), frame.box, mask)
+        if self.high is not None and self._rgb is not None:
+            self.high.paste(mapped(frame.index, bytes(place >> 8 for place in places).ljust(256)), frame.box, mask)
+            self._rgb.paste(coloured(frame.index, b"".join(frame.colours)), frame.box, mask)
         self.opaque.mark(frame.box, drawn)
-        places = [palette.get(colour) for colour in frame.colours] + [None] * (256 - len(frame.colours))
-        self.index.paste(frame.index.point([place or 0 for place in places]), frame.box, drawn)
-        if self.known is not self.opaque:
-            held = frame.index.point([0 if place is None else 255 for place in places])
-            self.known.paste(held, frame.box, drawn)
 
     def crops(self, box: Box) -> tuple[Image.Image, ...]:
         """Return copies of the planes in `box`."""
-        return tuple(plane.crop(box) for plane in self._planes)
+        return self.opaque.crop(box), *(plane.crop(box) for plane in self._colours)
 
     def restore(self, box: Box, crops: tuple[Image.Image, ...]) -> None:
         """Restore what `crops` returned."""
-        for plane, crop in zip(self._planes, crops, strict=True):
+        opaque, *colours = crops
+        self.opaque.paste(opaque, box)
+        for plane, crop in zip(self._colours, colours, strict=True):
             plane.paste(crop, box)
 
     @property
-    def _planes(self) -> tuple[Image.Image | Mask, ...]:
-        return (self.rgb, self.index, *self._masks)
-
-    @property
-    def _masks(self) -> tuple[Mask, ...]:
-        return (self.opaque,) if self.known is self.opaque else (self.opaque, self.known)
+    def _colours(self) -> tuple[Image.Image, ...]:
+        return tuple(plane for plane in (self.low, self.high, self._rgb) if plane is not None)
 
 
 class Player:
     """Draws stored frames on a canvas as a browser does, disposal included."""
 
-    def __init__(self, canvas: Canvas, palette: Palette) -> None:
+    def __init__(self, canvas: Canvas) -> None:
         self.canvas = canvas
-        self._palette = palette
         self._last: Frame | None = None
         self._saved: tuple[Image.Image, ...] = ()
 
@@ -118,7 +146,7 @@ class Player:
         touched = self._dispose(frame.box)
         if frame.disposal == 3:
             self._saved = self.canvas.crops(frame.box)
-        self.canvas.draw(frame, self._palette)
+        self.canvas.draw(frame)
         self._last = frame
         return touched
 
@@ -144,15 +172,55 @@ class Change:
 
 def compare(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Change:
     """Return where `shown` differs from `wanted` by more than `threshold` in a channel, or in opacity."""
-    red, green, blue = ImageChops.difference(shown.rgb.crop(box), wanted.rgb.crop(box)).split()
-    largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    differs = largest.point([0 if value <= threshold else 255 for value in range(256)])
-    if shown.opaque.full and wanted.opaque.full:
+    opaque = shown.opaque.full and wanted.opaque.full
+    if opaque:
+        box = _differing(shown, wanted, box)
+    differs = _differs(shown, wanted, box, threshold)
+    if opaque:
         return Change(box, differs, None)
     before, after = shown.opaque.crop(box), wanted.opaque.crop(box)
-    drawn = ImageChops.multiply(after, ImageChops.lighter(differs, ImageChops.invert(before)))
+    drawn = ImageChops.darker(after, ImageChops.lighter(differs, ImageChops.invert(before)))
     cleared = ImageChops.subtract(before, after).getbbox()
     return Change(box, drawn, None if cleared is None else placed(cleared, box))
+
+
+def _differing(shown: Canvas, wanted: Canvas, box: Box) -> Box:
+    """Return the part of `box` in which two opaque screens differ, one pixel of it if they do not."""
+    one, other = (canvas.low.crop(box) if canvas.high is None else canvas.rgb(box) for canvas in (shown, wanted))
+    return placed(ImageChops.difference(one, other).getbbox() or (0, 0, 1, 1), box)
+
+
+def _differs(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Image.Image:
+    """Return a mask of the pixels in `box` whose colours differ by more than `threshold` in a channel."""
+    if not threshold and shown.high is None:
+        return mapped(ImageChops.difference(shown.low.crop(box), wanted.low.crop(box)), _above(0))
+    red, green, blue = ImageChops.difference(shown.rgb(box), wanted.rgb(box)).split()
+    return mapped(ImageChops.lighter(ImageChops.lighter(red, green), blue), _above(threshold))
+
+
+@cache
+def _above(threshold: int) -> bytes:
+    return bytes(255 * (value > threshold) for value in range(256))
+
+
+_ZERO = bytes(255 * (value == 0) for value in range(256))
+
+
+def mapped(image: Image.Image, table: bytes) -> Image.Image:
+    """Return the image with each value replaced: what `Image.point` does, which takes long to read a table."""
+    return Image.frombytes("L", image.size, image.tobytes().translate(table))
+
+
+def coloured(index: Image.Image, palette: bytes) -> Image.Image:
+    """Return the colours of indices."""
+    shown = index.copy()
+    shown.putpalette(palette)
+    return shown.convert("RGB")
+
+
+def _mask(pixels: Image.Image) -> Image.Image | None:
+    """Return the mask that pastes the same pixels the soonest: of two values there is nothing to blend."""
+    return None if pixels.getextrema() == (255, 255) else pixels.convert("1", dither=Image.Dither.NONE)
 
 
 def union(first: Box, second: Box) -> Box:

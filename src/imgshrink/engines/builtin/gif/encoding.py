@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PIL import Image, ImageChops
 
-from .canvas import Canvas, Change, compare, placed, union
+from .canvas import SHARED, Canvas, Change, compare, placed, union
 from .faults import Faults
 from .reader import Box, Frame
 from .writer import Pending, write
@@ -14,37 +16,48 @@ _SHORTEST_MERGED = 2
 
 _LONGEST = 0xFFFF
 
+_EVERY = 4
+_ENOUGH = 8
+"""Frames of a sample."""
+
 
 class Encoding:
     """The blocks of an animation, one frame late: the next frame decides how much of a frame must be cleared.
 
-    Colours within `threshold` of what the screen shows already are not drawn; `faults` collects how that looks.
+    Colours within `threshold` of what the screen shows already are not drawn; `faults` collects how that looks. Once it
+    is sampled, only one frame in four is written, which tells how its size compares with another's.
     """
 
-    def __init__(self, shown: Canvas, palette: list[bytes], *, alpha: bool, threshold: int = 0) -> None:
+    def __init__(self, shown: Canvas, *, alpha: bool, threshold: int = 0) -> None:
         self.shown = shown
         self.faults = Faults()
-        self._palette = palette
         self._alpha = alpha
         self._threshold = threshold
         self._pending: Pending | None = None
-        self._blocks: list[bytes] = []
+        self.sampled_from: int | None = None
+        self._number = 0
+        self._blocks: dict[int, bytes] = {}
 
     def copy(self, threshold: int) -> Encoding:
         """Return an encoding that goes on from here with another threshold."""
-        other = Encoding(self.shown.copy(), self._palette, alpha=self._alpha, threshold=threshold)
-        other._pending, other._blocks = self._pending, self._blocks.copy()
+        other = Encoding(self.shown.copy(), alpha=self._alpha, threshold=threshold)
+        other._pending, other._number, other._blocks = self._pending, self._number, self._blocks.copy()
         return other
+
+    def sample(self) -> None:
+        """Write only a sample of the frames from here on."""
+        self.sampled_from = self._number
 
     def add(self, frame: Frame, wanted: Canvas, box: Box) -> None:
         """Encode the next frame: `wanted` is the screen after it, which has changed within `box` only."""
-        change = compare(self.shown, wanted, box, self._threshold)
+        self._number += 1
+        change = compare(self.shown, wanted, box, 0 if _is_full(frame) else self._threshold)
         if self._pending is not None:
             if _same(change) and _mergeable(self._pending, frame):
                 self._pending = _longer(self._pending, frame.delay)
                 return
             change = self._written(self._pending, change, wanted)
-        self._pending = _pending(change, frame)
+        self._pending = _pending(change, frame, self._number)
         self.shown.take(wanted, self._pending.box, self._pending.drawn)
         if self._threshold:
             self.faults.look(self.shown, wanted, box)
@@ -53,24 +66,41 @@ class Encoding:
         """Write the pending frame and return what is left to change after it."""
         if change.cleared is not None:
             pending = pending.grown(change.cleared)
-        self._blocks.append(write(pending, self.shown, self._palette, alpha=self._alpha))
+        self._write(pending)
         if pending.disposal != 2:
             return change
         self.shown.clear(pending.box)
         return compare(self.shown, wanted, union(change.box, pending.box), self._threshold)
 
+    def _write(self, pending: Pending) -> None:
+        if self.sampled_from is None or pending.number % _EVERY == 0:
+            self._blocks[pending.number] = write(pending, self.shown, alpha=self._alpha)
+
     def finish(self) -> bytes:
-        """Return all blocks."""
+        """Return all blocks that are written."""
         if self._pending is not None:
-            self._blocks.append(write(self._pending, self.shown, self._palette, alpha=self._alpha))
+            self._write(self._pending)
             self._pending = None
-        return b"".join(self._blocks)
+        return b"".join(self._blocks.values())
+
+    def share_of(self, other: Encoding) -> float:
+        """Return the size beside that of the frames that are written of another encoding; 1 where those are few."""
+        since = other.sampled_from or 0
+        frames = [number for number in other._blocks if number > since]
+        theirs = sum(len(other._blocks[number]) for number in frames)
+        mine = sum(len(self._blocks.get(number, b"")) for number in frames)
+        return mine / theirs if len(frames) >= _ENOUGH else 1.0
 
 
 def skips(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> bool:
     """Tell whether a threshold leaves out anything of a frame."""
     exact, lossy = (compare(shown, wanted, box, level).drawn for level in (0, threshold))
     return ImageChops.difference(exact, lossy).getbbox() is not None
+
+
+def _is_full(frame: Frame) -> bool:
+    """Tell whether a frame uses all of a table of 256 colours: none is left to leave pixels as they are."""
+    return frame.transparent is None and len(frame.colours) == SHARED and all(frame.index.histogram())
 
 
 def _same(change: Change) -> bool:
@@ -82,12 +112,12 @@ def _mergeable(pending: Pending, frame: Frame) -> bool:
 
 
 def _longer(pending: Pending, delay: int) -> Pending:
-    return Pending(pending.box, pending.drawn, pending.source, pending.delay + delay, pending.disposal)
+    return replace(pending, delay=pending.delay + delay)
 
 
-def _pending(change: Change, frame: Frame) -> Pending:
+def _pending(change: Change, frame: Frame, number: int) -> Pending:
     """Return the frame cut down to what changed; one pixel where nothing did, because its time must pass."""
     box = change.drawn.getbbox()
     if box is None:
-        return Pending((0, 0, 1, 1), Image.new("L", (1, 1)), frame, frame.delay)
-    return Pending(placed(box, change.box), change.drawn.crop(box), frame, frame.delay)
+        return Pending((0, 0, 1, 1), Image.new("L", (1, 1)), frame, frame.delay, number)
+    return Pending(placed(box, change.box), change.drawn.crop(box), frame, frame.delay, number)

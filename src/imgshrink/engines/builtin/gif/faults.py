@@ -38,7 +38,7 @@ class Faults:
     def look(self, shown: Canvas, wanted: Canvas, box: Box) -> None:
         """Take in a frame that has changed within `box`."""
         self._number += 1
-        counts = ImageChops.difference(shown.rgb.crop(box), wanted.rgb.crop(box)).histogram()
+        counts = ImageChops.difference(shown.rgb(box), wanted.rgb(box)).histogram()
         count = sum(counts) - counts[0] - counts[256] - counts[512]
         if count and (len(self._worst) < _KEPT or count > self._worst[0].count):
             fault = _Fault(count, self._number, _visible(wanted), _visible(shown))
@@ -51,8 +51,8 @@ class Faults:
 
 def _visible(canvas: Canvas) -> Image.Image:
     """Return the screen, black where it is transparent."""
-    screen = Image.new("RGB", canvas.rgb.size)
-    screen.paste(canvas.rgb, (0, 0), canvas.opaque.crop((0, 0, *canvas.rgb.size)))
+    screen, whole = Image.new("RGB", canvas.size), (0, 0, *canvas.size)
+    screen.paste(canvas.rgb(whole), (0, 0), canvas.opaque.crop(whole))
     return screen
 
 

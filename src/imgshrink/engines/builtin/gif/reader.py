@@ -34,7 +34,10 @@ class Frame:
     @property
     def drawn(self) -> Image.Image:
         """The mask of the pixels that the frame sets."""
-        return self.index.point([0 if value == self.transparent else 255 for value in range(256)])
+        if self.transparent is None:
+            return Image.new("L", self.index.size, 255)
+        table = bytes(0 if value == self.transparent else 255 for value in range(256))
+        return Image.frombytes("L", self.index.size, self.index.tobytes().translate(table))
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,12 @@ def read_screen(data: bytes) -> Screen:
         if part.kind == "extension:application" and data[part.start + 3 : part.start + 14] in _KEPT_EXTENSIONS
     ]
     return Screen(width, height, data[12], b"".join(kept))
+
+
+def stored_pixels(data: bytes) -> int:
+    """Return how many pixels all frames hold as they are stored."""
+    sizes = (unpack_from("<HH", data, part.start + 5) for part in parts(data, Format.GIF) if part.kind == "image")
+    return sum(width * height for width, height in sizes)
 
 
 def read_frames(data: bytes) -> Iterator[Frame]:

@@ -9,8 +9,9 @@ from struct import pack
 
 from PIL import Image, ImageChops
 
-from .canvas import Canvas, union
+from .canvas import SHARED, Canvas, mapped, union
 from .reader import Box, Frame, Screen, Unusual
+from .tables import Local, from_screen, from_shared, from_source
 
 _SMALL = 20_000
 """Pixels: for smaller frames, which take little time, one more encoding is tried."""
@@ -18,10 +19,14 @@ _SMALL = 20_000
 _MOSTLY = 0.5
 """Of a frame's pixels: if more must be drawn, drawing all of them may take fewer bytes."""
 
-_TABLES_WORTH = 2
-"""A local table is tried if the frame is at least so many times as large as the table."""
+_RATHER = 8
+"""Of a frame's pixels: if one in so many must be drawn, drawing others too may take fewer bytes."""
 
-_MIXED = 1
+_MOST_CODES = 4096
+_CODE = 10
+"""Bits: about the length of a code."""
+
+_MIXED_ANY = b"\0" + b"\1" * 255
 _DRAWN = b"\xff"
 _PLAIN_RUN = re.compile(rb"\xff\0++(?=\xff)")
 _ABSENT = bytes.maketrans(b"\1", b"\0")
@@ -29,12 +34,16 @@ _ABSENT = bytes.maketrans(b"\1", b"\0")
 
 @dataclass(frozen=True)
 class Pending:
-    """A frame to be written. `drawn` marks the pixels of `box` to draw; the screen shows the others already."""
+    """A frame to be written, with its number.
+
+    `drawn` marks the pixels of `box` to draw; the screen shows the others already.
+    """
 
     box: Box
     drawn: Image.Image
     source: Frame
     delay: int
+    number: int
     disposal: int = 1
 
     def grown(self, box: Box) -> Pending:
@@ -65,21 +74,17 @@ def header(screen: Screen, palette: list[bytes]) -> bytes:
     return b"GIF89a" + pack("<HHBBB", screen.width, screen.height, flags, 0, screen.aspect) + table + screen.extensions
 
 
-def write(frame: Pending, shown: Canvas, palette: list[bytes], *, alpha: bool) -> bytes:
-    """Return the blocks of a frame; `shown` is the screen after it. With `alpha` one index is transparent.
-
-    `palette` are the colours of the shared table.
-    """
-    index = shown.index.crop(frame.box)
-    known = None if shown.known.full else shown.known.crop(frame.box)
-    if known is None or ImageChops.subtract(frame.drawn, known).getbbox() is None:
-        ways = _shared_ways(index, known, frame.drawn, palette)
+def write(pending: Pending, shown: Canvas, *, alpha: bool) -> bytes:
+    """Return the blocks of a frame; `shown` is the screen after it. With `alpha` one index is transparent."""
+    known = shown.known(pending.box)
+    if known is None or ImageChops.subtract(pending.drawn, known).getbbox() is None:
+        ways = _shared_ways(shown.low.crop(pending.box), known, pending.drawn, shown.colours.every)
     else:
-        ways = _local_ways(frame)
+        ways = _local_ways(pending, shown)
     if not ways:
         raise Unusual("more colours in a frame than a table holds")
     best = min(ways, key=lambda way: way.size)
-    return _blocks(frame, replace(best, transparent=best.free) if alpha and best.transparent is None else best)
+    return _blocks(pending, replace(best, transparent=best.free) if alpha and best.transparent is None else best)
 
 
 def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image | None) -> list[tuple[Image.Image, list[int]]]:
@@ -93,24 +98,58 @@ def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image | None)
         return [(drawn, counts)]
     fullest = Image.new("L", index.size, 255) if drawable is None else ImageChops.lighter(drawn, drawable)
     others = [_plain_runs(index, drawn, None if drawable is None else fullest)]
-    if pixels <= _SMALL or sum(counts) > pixels * _MOSTLY:
+    if pixels <= _SMALL or sum(counts) > pixels * _MOSTLY or all(counts):
         others.append(fullest)
     return [(drawn, counts), *((mask, index.histogram(mask)) for mask in others)]
 
 
 def _shared_ways(
-    index: Image.Image, known: Image.Image | None, drawn: Image.Image, palette: list[bytes]
+    index: Image.Image, known: Image.Image | None, drawn: Image.Image, colours: list[bytes]
 ) -> list[_Coded]:
     """Encode the frame in the shared colours, and with a local table if its few colours lie far apart."""
     masks = _masks(index, drawn, known)
-    ways = [_coded(index, mask, counts) for mask, counts in masks]
-    counts = masks[0][1]
-    used = [value for value, count in enumerate(counts) if count]
-    bits = len(used).bit_length()
-    table = 6 << bits
-    if bits < max(used, default=0).bit_length() and all(way.size > _TABLES_WORTH * table for way in ways if way):
-        ways.append(_compact(index, drawn, counts, palette))
-    return [way for way in ways if way]
+    ways = [way for mask, counts in masks if (way := _coded(index, mask, counts))]
+    used = [value for value, count in enumerate(masks[0][1]) if count]
+    bits, local = max(used, default=0).bit_length(), len(used).bit_length()
+    if ways and _shorter_codes(bits, local, min(way.size for way in ways)) > 6 << local:
+        ways += _ways_of(from_shared(index, drawn, colours))
+    return ways
+
+
+def _shorter_codes(bits: int, fewer: int, size: int) -> int:
+    """Return how many bytes of about `size` are saved where codes begin with fewer bits."""
+    codes = min(size * 8 // _CODE, _MOST_CODES)
+    return (_length(bits, codes) - _length(fewer, codes)) // 8
+
+
+def _length(bits: int, codes: int) -> int:
+    """Return the bits of the first codes: each is as long as the highest that is known by then."""
+    width, total = bits + 1, 0
+    known = 1 << bits
+    while codes > 0:
+        count = min(codes, (1 << width) - known)
+        total, codes, known, width = total + count * width, codes - count, known + count, width + 1
+    return total
+
+
+def _local_ways(pending: Pending, shown: Canvas) -> list[_Coded]:
+    """Encode the frame with a local table; where much is drawn, or little time is lost, other pixels may be drawn."""
+    box, drawn = pending.box, pending.drawn
+    local = from_source(pending.source, box, drawn)
+    worthwhile = drawn.width * drawn.height <= max(_SMALL, _RATHER * drawn.histogram()[255])
+    if local is None or len(local.colours) == SHARED or worthwhile:
+        local = from_screen(shown, box, drawn, local.colours if local else []) or local
+    return _ways_of(local) if local else []
+
+
+def _ways_of(local: Local) -> list[_Coded]:
+    gaps = local.drawable.getextrema() != (255, 255)
+    table = _table([*local.colours, bytes(3)] if gaps and len(local.colours) < SHARED else local.colours)[1]
+    if local.drawable is local.drawn:
+        masks = [(local.drawn, local.index.histogram(local.drawn))]
+    else:
+        masks = _masks(local.index, local.drawn, local.drawable)
+    return [way for mask, counts in masks if (way := _coded(local.index, mask, counts, table))]
 
 
 def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image | None) -> Image.Image:
@@ -123,7 +162,7 @@ def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image | N
     mixed = ImageChops.subtract(turns, Image.frombytes("L", index.size, _DRAWN + before))
     if fullest is not None:
         mixed = ImageChops.lighter(mixed, ImageChops.invert(fullest))
-    mixed = mixed.point([0] + [_MIXED] * 255)
+    mixed = mapped(mixed, _MIXED_ANY)
     marks = _DRAWN + ImageChops.lighter(mixed, drawn).tobytes() + _DRAWN
     mask = _PLAIN_RUN.sub(lambda run: _DRAWN * len(run[0]), marks).translate(_ABSENT)
     return Image.frombytes("L", index.size, mask[1:-1])
@@ -145,30 +184,6 @@ def _coded(index: Image.Image, mask: Image.Image, counts: Sequence[int], table: 
         plain, index = index, Image.new("L", index.size, transparent)
         index.paste(plain, None, mask)
     return _Coded(_lzw(index, max(2, highest.bit_length())), transparent, table, free)
-
-
-def _local_ways(frame: Pending) -> list[_Coded]:
-    """Encode the frame with a local colour table, from the source's indices."""
-    left, top = frame.source.box[:2]
-    box = (frame.box[0] - left, frame.box[1] - top, frame.box[2] - left, frame.box[3] - top)
-    index, known = frame.source.index.crop(box), frame.source.drawn.crop(box)
-    if ImageChops.subtract(frame.drawn, known).getbbox() is not None:
-        raise Unusual("more than 256 colours with restored pixels")
-    ways = (_compact(index, *mask, frame.source.colours) for mask in _masks(index, frame.drawn, known))
-    return [way for way in ways if way]
-
-
-def _compact(index: Image.Image, mask: Image.Image, counts: Sequence[int], colours: list[bytes]) -> _Coded | None:
-    order = sorted((value for value in range(256) if counts[value]), key=lambda value: -counts[value])
-    places = {value: place for place, value in enumerate(order)}
-    table = [colours[value] for value in order]
-    if sum(counts) < index.width * index.height:
-        table.append(bytes(3))
-    if len(table) > 256:
-        return None
-    compact = index.point([places.get(value, 0) for value in range(256)])
-    ordered = [counts[value] for value in order] + [0] * (256 - len(order))
-    return _coded(compact, mask, ordered, _table(table)[1])
 
 
 def _blocks(frame: Pending, way: _Coded) -> bytes:
