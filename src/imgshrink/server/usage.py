@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from ..core.model import Format
 from ..core.tinyjpg import Json, saved
@@ -65,10 +66,17 @@ def totals(connection: Connection) -> tuple[FormatTotals, ...]:
 
 
 def _add(connection: Connection, table: Table, row: Mapping[str, str], more: Mapping[str, float]) -> None:
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     added = {column: table.c[column] + value for column, value in more.items()}
-    named = insert(table).values(**row, **more)
+    named = _insert(connection)(table).values(**row, **more)
     connection.execute(named.on_conflict_do_update(index_elements=list(table.primary_key), set_=added))
+
+
+def _insert(connection: Connection) -> Any:  # noqa: ANN401  two classes of the same methods
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert
+    from sqlalchemy.dialects import postgresql  # a tenth of a second, which a server with a folder need not spend
+
+    return postgresql.insert
 
 
 def used(connection: Connection, key_id: str, month: str) -> int:
