@@ -24,7 +24,7 @@ from scipy.stats import spearmanr
 
 from imgshrink.core.model import Format
 from imgshrink.engines.builtin.jpeg import encoded as jpeg_encoded
-from imgshrink.engines.builtin.png import quantized
+from imgshrink.engines.builtin.palette import quantized
 from imgshrink.engines.builtin.score import POWER, Reference
 from imgshrink.image.sniff import sniff
 

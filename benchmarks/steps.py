@@ -21,7 +21,7 @@ from inputs import corpus_images, folder_images
 from measure import ours
 
 from imgshrink.core.model import Format, Recipe
-from imgshrink.engines.builtin import codecs, exact, gif, jpeg, places, png, png_lossless, score, webp
+from imgshrink.engines.builtin import codecs, exact, gif, jpeg, palette, places, png, png_lossless, score, webp
 from imgshrink.engines.builtin.gif import canvas, writer
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.looks import Looks
@@ -32,7 +32,7 @@ os.environ.setdefault("VIPS_CONCURRENCY", "1")
 STEPS = {
     "decode": [png._decoded, jpeg.decoded, webp._decoded, gif.read_frames],
     "reference": [score.Reference.__init__],
-    "encode": [jpeg.encoded, png.quantized, webp.encoded],
+    "encode": [jpeg.encoded, palette.quantized, palette.quantized_to_sight, webp.encoded],
     "score": [score.Reference.score],
     "places": [places.PlaceScorer.scores],
     "exact": [exact.ExactScorer.scores],

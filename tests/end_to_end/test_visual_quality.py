@@ -23,12 +23,17 @@ LOWEST = {
     "code": {"png": 93, "jpeg": 71, "webp": 80},
     "transparent_diagram": {"png": 90, "jpeg": 77, "webp": 80},
     "photograph": {"png": 92, "jpeg": 76, "webp": 79},
+    "soft_sky": {"png": 92},
+    "photograph_on_page": {"png": 85},
+    "dark_theme": {"png": 95},
+    "circuit_board": {"png": 92},
 }
 LARGEST = {"png": 0.75, "jpeg": 0.75, "webp": 0.72}
 """Of the input's bytes."""
 PLAIN = {
     ("red_text_on_dark", "jpeg"), ("thin_lines", "webp"), ("gradient", "png"), ("dithering", "png"), ("code", "jpeg"),
-    ("transparent_diagram", "webp"), ("photograph", "jpeg"),
+    ("transparent_diagram", "webp"), ("photograph", "jpeg"), ("soft_sky", "png"), ("photograph_on_page", "png"),
+    ("dark_theme", "png"), ("circuit_board", "png"),
 }  # fmt: skip
 """Each picture in the format that it is hardest for, or that it is used in most; the other pairs are slow."""
 

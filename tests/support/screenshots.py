@@ -88,9 +88,71 @@ def photograph() -> Image.Image:
     return Image.blend(soft, grain, 0.06)
 
 
+def soft_sky() -> Image.Image:
+    """A sky of slow gradients in which a camera left a little noise: where a palette shows bands."""
+    chance = random.Random(11)
+    colours = [(90, 120, 170), (150, 170, 205), (205, 190, 190), (235, 205, 180)]
+    small = Image.new("RGB", (2, 4))
+    small.putdata([tuple(value + 6 * side for value in colour) for colour in colours for side in range(2)])
+    sky = small.resize(_SIZE, Image.Resampling.BICUBIC)
+    noise = Image.frombytes("RGB", _SIZE, bytes(chance.choices(range(3), k=3 * 480 * 320)))
+    return ImageChops.add(sky, noise)
+
+
+def photograph_on_page() -> Image.Image:
+    """A photograph on a white page of text, about a twelfth of it."""
+    image = Image.new("RGB", (960, 640), "white")
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=20)
+    for line in range(24):
+        draw.text((30, 16 + 26 * line), f"{line + 1}. Press the button until the light turns green", "black", font=font)
+    image.paste(photograph().resize((280, 188), Image.Resampling.LANCZOS), (640, 400))
+    return image
+
+
+def dark_theme() -> Image.Image:
+    """Panels of a dark theme that differ by a few levels, with shadows, coloured dots and dim text."""
+    large = Image.new("RGB", (960, 640), (18, 18, 20))
+    draw = ImageDraw.Draw(large)
+    font = ImageFont.load_default(size=28)
+    for number in range(8):
+        left, top = 30 + 465 * (number % 2), 24 + 152 * (number // 2)
+        for depth in range(12):
+            box = (left + depth, top + depth, left + 436 - depth, top + 132 - depth)
+            draw.rounded_rectangle(box, 20, fill=(20 + depth, 20 + depth, 23 + depth))
+        draw.ellipse((left + 24, top + 44, left + 64, top + 84), fill=_INKS[number % 6])
+        draw.text((left + 90, top + 46), f"worker {number}: waiting", fill=(96, 98, 110), font=font)
+    return large.resize(_SIZE, Image.Resampling.LANCZOS)
+
+
+def circuit_board() -> Image.Image:
+    """A photograph of a green board, with thin red lines and labels drawn over it as instructions do."""
+    chance = random.Random(5)
+    small = Image.new("RGB", (120, 80))
+    small.putdata([(20 + rise // 3, 70 + rise, 50 + rise // 2) for rise in chance.choices(range(60), k=9600)])
+    board = small.resize(_SIZE, Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(board)
+    for _ in range(60):
+        left, top = chance.randrange(470), chance.randrange(310)
+        draw.rectangle(
+            (left, top, left + chance.randrange(6, 40), top + 8), fill=(170, 165, chance.randrange(120, 170))
+        )
+    grain = Image.frombytes("L", _SIZE, chance.randbytes(480 * 320)).convert("RGB")
+    board = Image.blend(board, grain, 0.05)
+    draw = ImageDraw.Draw(board)
+    for number in range(9):
+        end = (30 + 50 * number, 20 + 30 * number)
+        draw.line((20 + 30 * number, 300, *end), fill=(230, 20, 20))
+        draw.text(end, f"JP{number}", fill=(255, 40, 40))
+    return board
+
+
 PICTURES: dict[str, Drawing] = {
     drawing.__name__: drawing
-    for drawing in (red_text_on_dark, thin_lines, gradient, dithering, code, transparent_diagram, photograph)
+    for drawing in (
+        *(red_text_on_dark, thin_lines, gradient, dithering, code, transparent_diagram, photograph),
+        *(soft_sky, photograph_on_page, dark_theme, circuit_board),
+    )
 }
 
 

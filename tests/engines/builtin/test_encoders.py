@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 import pytest
 import pyvips
@@ -14,7 +15,7 @@ from image_builder import chunk
 from imgshrink.core.model import Recipe
 from imgshrink.engines.builtin import jpeg, png, png_lossless, webp
 from imgshrink.engines.builtin.codecs import optimize
-from imgshrink.engines.builtin.png import quantized
+from imgshrink.engines.builtin.palette import quantized, quantized_to_sight
 from imgshrink.engines.builtin.score import SAMPLED, Reference, sample
 from imgshrink.engines.builtin.search import TRIALS, Trial, search
 from imgshrink.engines.builtin.ssimulacra2 import score
@@ -23,7 +24,7 @@ from imgshrink.engines.builtin.vp8 import estimated_quality
 from imgshrink.engines.builtin.weights import LOSSY, PALETTE
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.verify import Accept, verify
-from screenshots import saved
+from screenshots import photograph, saved
 from selection import costly
 
 
@@ -212,14 +213,6 @@ def test_cmyk_jpeg_to_the_target():
     assert optimize(result, sniff(result), Recipe(80)) == result
 
 
-def soft_slope() -> bytes:
-    """A PNG with a little noise, for which few colours are not enough and many are."""
-    x = pyvips.Image.xyz(400, 300)
-    slope = (x[0] * 0.2 + 100).bandjoin([x[1] * 0.25 + 80, (x[0] + x[1]) * 0.15 + 70])
-    image = (slope + pyvips.Image.gaussnoise(400, 300, sigma=1, seed=1)).cast("uchar").copy_memory()
-    return bytes(image.copy(interpretation="srgb").pngsave_buffer(compression=9))
-
-
 def test_one_value_makes_it_unrounded():
     """An image counts as rounded only if every pixel is, also those that the first glance leaves out."""
     image = png._rounded(pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory(), 4)
@@ -231,8 +224,10 @@ def test_one_value_makes_it_unrounded():
 def test_huge_png_gets_the_least_effort(monkeypatch):
     """An image so large that full effort would take minutes gets one palette and no trial of filters."""
     quantizations = []
-    monkeypatch.setattr(png, "quantized", lambda *how: quantizations.append(how) or quantized(*how))
-    data = soft_slope()
+    for quantize in (quantized, quantized_to_sight):
+        counted = partial(lambda made, *how: quantizations.append(how) or made(*how), quantize)
+        monkeypatch.setattr(png, quantize.__name__, counted)
+    data = saved(Image.blend(photograph(), Image.new("RGB", (480, 320), "white"), 0.6), "png")
     whole = optimize(data, sniff(data), Recipe(80))
     lossless = optimize(data, sniff(data), Recipe(100))
     assert len(quantizations) > 1

@@ -34,10 +34,11 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class PlaceScores:
-    """All places, the worst first, with their scores."""
+    """All places, the worst first, with their scores, and that of the whole image."""
 
     places: Sequence[Place]
     scores: Sequence[float]
+    whole: float = 100.0
 
     @property
     def worst(self) -> float:
@@ -93,16 +94,17 @@ class PlaceScorer:
         if min(self._width, self._height) < GRID:
             return PlaceScores([], [])
         found = [self._on(background, candidate, weights) for background in self._backgrounds]
-        scores = [min(column) for column in zip(*found, strict=True)]
+        whole, *scores = [min(column) for column in zip(*found, strict=True)]
         corners = _corners(self._width, self._height)
         order = sorted(range(len(scores)), key=lambda number: scores[number])
         places = {corners[number]: number for number in reversed(order)}
-        return PlaceScores(list(places)[::-1], [scores[number] for number in list(places.values())[::-1]])
+        return PlaceScores(list(places)[::-1], [scores[number] for number in list(places.values())[::-1]], whole)
 
     def _on(self, background: int, candidate: pyvips.Image, weights: Sequence[float]) -> list[float]:
-        """Return the score for a place at each tile, row by row."""
-        columns = zip(*self._strips(candidate, background), strict=True)
-        return part_scores([windows(_stacked(column)) for column in columns], weights)
+        """Return the score of the whole image, then that for a place at each tile, row by row."""
+        tiles = [_stacked(column) for column in zip(*self._strips(candidate, background), strict=True)]
+        whole = [each.shrink(each.width, each.height) for each in tiles]
+        return part_scores(whole, weights) + part_scores([windows(each) for each in tiles], weights)
 
     def _strips(self, candidate: pyvips.Image, background: int) -> Iterator[list[pyvips.Image]]:
         """Yield for each strip, in bounded memory, the moments of its tiles."""

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyvips
 
 from ...core.model import Format, ImageInfo, Recipe
-from ...image.containers import parts
 from ...image.metadata import read_metadata
 from ...image.sniff import sniff
 from ...pixels.compare import acceptable
 from ...pixels.looks import Looks
 from .exact import ExactScorer
 from .metadata import carry
-from .places import PlaceScorer
+from .palette import is_full, quantized, quantized_to_sight
+from .places import PlaceScorer, PlaceScores
 from .png_lossless import rough, squeeze
 from .score import Scorer, on
 from .targets import HUGE, palette_target
 from .weights import PALETTE
 
 _OF_LOSSLESS = 0.97
-_CERTAINLY_LESS = 0.5
-"""Of the bytes of a rough lossless recoding, which a careful one of the corpus never reduced to less than 0.7."""
+_CERTAINLY_LESS = 0.6
+"""Of the bytes of a rough lossless recoding, which a careful one of the corpus never reduced to less than 0.68."""
 
 _ALTERED = 1.0
 """Points below the floor for what is not taken."""
 
-_DOUBT, _CLEAR = 4.0, 2.0
-"""Points below and above the floor between which SSIMULACRA2 itself decides."""
+_DOUBT, _DOUBT_TO_SIGHT, _CLEAR = 4.0, 9.0, 2.0
+"""Points below the floor from which, and points above it to which SSIMULACRA2 itself decides; of a palette in its own
+colour space the estimate is five points too severe."""
 
 _EXACT_TO = 85
 """The highest quality at which it decides: above, the estimate asks for more."""
@@ -48,8 +50,7 @@ _ROUNDED_OF_LOSSLESS = 0.9
 _COLOURS_GAIN = 12.0
 """Points that more colours have gained at most."""
 
-_FULL = 256 * 3
-
+_COLOUR_BANDS = 3
 _SMALLEST_SIDE = 16
 _GLANCE = 8
 """Every so many pixels of every so many rows are enough to see that an image has not been rounded."""
@@ -105,41 +106,52 @@ class _Scorer:
     def __init__(self, image: pyvips.Image, quality: int, looks: Looks) -> None:
         self.target = palette_target(quality)
         self._image, self._quality, self._looks = image, quality, looks
-        self._scorer = Scorer(image)
         self._places = PlaceScorer(image)
-        self._grounds = (0, 255) if image.hasalpha() else (255,)
-        self._exact: list[tuple[int, ExactScorer]] = []
-        self._estimated = quality > _EXACT_TO or _is_soft(image)
 
     def whole(self, candidate: pyvips.Image) -> float:
-        """Return the estimate for the image as a whole."""
-        return self._scorer.score(candidate, PALETTE)
+        """Return the estimate for the image as a whole, from a sample of it."""
+        return self._sampled.score(candidate, PALETTE)
 
-    def score(self, candidate: pyvips.Image) -> float:
+    def score(self, candidate: pyvips.Image, doubt: float = 0.0) -> float:
         """Return the estimate for the image; below the floor where a place or the structure looks too different.
 
-        Where the estimate is in doubt SSIMULACRA2 itself decides, of the whole image and of its worst place.
+        SSIMULACRA2 itself decides, of the whole image and of its worst place, from so many points below the floor on to
+        where the estimate is clear; without doubt, the estimate does.
         """
-        score, floor = self.whole(candidate), self.target.floor
-        if score < floor - _DOUBT:
-            return score
-        if not (self._estimated_well(score, candidate) or self._exactly_well(candidate)):
-            return min(score, floor - _ALTERED)
+        found, floor = self._places.scores(candidate, PALETTE), self.target.floor
+        if found.whole < floor - doubt:
+            return found.whole
+        if not self._looks_well(found, candidate, doubt):
+            return min(found.whole, floor - _ALTERED)
         altered = acceptable(self._image, candidate, self._quality, Format.PNG, self._looks.measure)
-        return floor - _ALTERED if altered else max(score, floor)
+        return floor - _ALTERED if altered else max(found.whole, floor)
 
-    def _estimated_well(self, score: float, candidate: pyvips.Image) -> bool:
-        if score < self.target.floor + (0 if self._estimated else _CLEAR):
-            return False
-        return self._places.scores(candidate, PALETTE).worst >= self.target.place
+    def _looks_well(self, found: PlaceScores, candidate: pyvips.Image, doubt: float) -> bool:
+        target = self.target
+        if found.whole >= target.floor + _CLEAR and found.worst >= target.place:
+            return True
+        if self._estimated:
+            return found.whole >= target.floor and found.worst >= target.place
+        return doubt > 0 and self._exactly_well(candidate)
 
     def _exactly_well(self, candidate: pyvips.Image) -> bool:
-        if self._estimated:
-            return False
-        self._exact = self._exact or [(ground, ExactScorer(on(self._image, ground))) for ground in self._grounds]
-        found = [scorer.scores(on(candidate, ground)) for ground, scorer in self._exact]
+        found = [scorer.scores(on(candidate, background)) for background, scorer in self._exact]
         target = self.target
         return all(each.whole >= target.exact and min(each.places) >= target.exact_place for each in found)
+
+    @cached_property
+    def _sampled(self) -> Scorer:
+        return Scorer(self._image)
+
+    @cached_property
+    def _exact(self) -> list[tuple[int, ExactScorer]]:
+        backgrounds = (0, 255) if self._image.hasalpha() else (255,)
+        return [(background, ExactScorer(on(self._image, background))) for background in backgrounds]
+
+    @cached_property
+    def _estimated(self) -> bool:
+        """Whether the estimate decides also where it is in doubt."""
+        return self._quality > _EXACT_TO or _is_soft(self._image)
 
 
 def _is_soft(image: pyvips.Image) -> bool:
@@ -159,31 +171,19 @@ def _decoded(data: bytes) -> pyvips.Image:
 
 def _best_palette(image: pyvips.Image, scorer: _Scorer) -> _Candidate:
     """Return the first palette that is good enough: one of few colours, of more, of as many as there can be."""
-    target = scorer.target
-    best = _palette(image, scorer, target.setting)
-    hopeless = best.score < target.floor - _COLOURS_GAIN
-    if best.score >= target.score or hopeless or image.width * image.height > HUGE:
+    target, coloured = scorer.target, image.bands >= _COLOUR_BANDS
+    best = _scored(quantized(image, target.setting), scorer)
+    if best.score >= target.floor or best.score < target.floor - _COLOURS_GAIN or image.width * image.height > HUGE:
         return best
-    for setting in ((target.setting + 104) // 2, 100):
-        if not _is_full(best.data):
-            best = max(best, _palette(image, scorer, setting), key=_score)
-        if best.score >= target.floor:
-            break
+    if not is_full(best.data):
+        best = _scored(quantized(image, 100), scorer, 0.0 if coloured else _DOUBT)
+    if best.score < target.floor and coloured:
+        best = _scored(quantized_to_sight(image), scorer, _DOUBT_TO_SIGHT)
     return best
 
 
-def _palette(image: pyvips.Image, scorer: _Scorer, setting: int) -> _Candidate:
-    data = quantized(image, setting)
-    return _Candidate(data, scorer.score(pyvips.Image.pngload_buffer(data).copy_memory()))
-
-
-def _score(candidate: _Candidate) -> float:
-    return candidate.score
-
-
-def _is_full(data: bytes) -> bool:
-    """Whether the palette has as many colours as it can."""
-    return any(part.kind == "PLTE" and part.body_end - part.body == _FULL for part in parts(data, Format.PNG))
+def _scored(data: bytes, scorer: _Scorer, doubt: float = 0.0) -> _Candidate:
+    return _Candidate(data, scorer.score(pyvips.Image.pngload_buffer(data).copy_memory(), doubt))
 
 
 def _fewer_levels(data: bytes, image: pyvips.Image, scorer: _Scorer) -> bytes:
@@ -202,7 +202,7 @@ def _coarsest(image: pyvips.Image, scorer: _Scorer) -> int | None:
     """Return the largest step at which the image, and then each of its places, looks well; None where none does."""
     floor = scorer.target.floor
     place = bisect_left(_STEPS, floor - _DOUBT, key=lambda step: scorer.whole(_rounded(image, step)))
-    return next((step for step in _STEPS[place:] if scorer.score(_rounded(image, step)) >= floor), None)
+    return next((step for step in _STEPS[place:] if scorer.score(_rounded(image, step), _DOUBT) >= floor), None)
 
 
 def _is_rounded(image: pyvips.Image) -> bool:
@@ -225,16 +225,3 @@ def _rounded(image: pyvips.Image, step: int) -> pyvips.Image:
 def _table(step: int) -> list[int]:
     """Return what becomes of each value: white and black stay, the others move to the nearest step below white."""
     return [0] + [max(0, 255 - step * round((255 - value) / step)) for value in range(1, 256)]
-
-
-EFFORT = 5
-"""libimagequant's effort: 7 takes half as long again for the same bytes, 3 costs some bytes on photographs."""
-
-
-def quantized(image: pyvips.Image, setting: int, dither: float = 0.0) -> bytes:
-    """Return the image as a palette PNG, barely compressed and without metadata."""
-    return bytes(
-        image.pngsave_buffer(
-            palette=True, Q=setting, dither=dither, effort=EFFORT, compression=1, filter=0, keep="none"
-        )
-    )

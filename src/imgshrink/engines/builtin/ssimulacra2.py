@@ -181,6 +181,15 @@ class Original:
                 yield scale, (mixed.recomb(pyvips.Image.new_from_array(list(shares))) + list(offsets)).copy_memory()
 
 
+def cube_roots(image: pyvips.Image) -> pyvips.Image:
+    """Return the roots of light that X, Y and B are made of, for each pixel of an image of three bytes, not in memory.
+
+    X is half of the first without the second, Y half of both, B the third.
+    """
+    light, roots = _tables()
+    return image.maplut(light).recomb(_OPSIN).cast("ushort").maplut(roots)
+
+
 def score(original: pyvips.Image, candidate: pyvips.Image) -> float:
     """Return SSIMULACRA2 of two images of one size."""
     return Original(original).scores(candidate)[0]
