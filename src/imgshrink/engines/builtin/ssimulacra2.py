@@ -186,7 +186,7 @@ def cube_roots(image: pyvips.Image) -> pyvips.Image:
 
     X is half of the first without the second, Y half of both, B the third.
     """
-    light, roots = _tables()
+    light, roots = tables()
     return image.maplut(light).recomb(_OPSIN).cast("ushort").maplut(roots)
 
 
