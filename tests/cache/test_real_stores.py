@@ -14,7 +14,7 @@ import pytest
 from caches import LARGE, NOTHING, SMALL
 from imgshrink.cache.push import Pushed, push
 from imgshrink.cache.shelf import Address, ObjectShelf, Trouble
-from real_servers import Program, free_port, s3_server
+from real_servers import Program, azurite, free_port, s3_server
 from shelves import SIGNER, tiered
 
 KEYS = [f"{number:064x}" for number in range(100)]
@@ -91,6 +91,25 @@ def test_s3(tmp_path: Path, s3: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert reading.names("v1/keys", 10) == [f"v1/keys/{SIGNER.key_id}"]
     with pytest.raises(Trouble, match="no such bucket"):
         ObjectShelf(Address("s3://another"), os.environ).get("v1/x", 1000)
+
+
+@pytest.mark.slow
+@pytest.mark.tools
+@pytest.mark.skipif(not shutil.which("azurite-blob"), reason="Azurite is not installed")
+def test_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same in a container of Microsoft's store; nobody writes without the account's key."""
+    with azurite(tmp_path / "azurite", "shared") as (_, environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        shelf = ObjectShelf(Address("az://shared/a/b"), os.environ)
+        two_machines(tmp_path, shelf, shelf)
+        assert shelf.put_new(f"v1/keys/{SIGNER.key_id}", b"other") is False
+        with pytest.raises(Trouble, match="no such bucket"):
+            ObjectShelf(Address("az://another"), os.environ).get("v1/x", 1000)
+        monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_KEY")
+        with pytest.raises(Trouble) as trouble:
+            ObjectShelf(Address("az://shared/a/b"), os.environ).put_new("v1/x", b"0")
+        assert trouble.value.refused or "40" in str(trouble.value)
 
 
 @pytest.mark.slow
