@@ -20,7 +20,7 @@ from imgshrink.engines.builtin.gif.canvas import UNNUMBERED, Canvas, Colours
 from imgshrink.engines.builtin.gif.palette import arranged, numbered
 from imgshrink.engines.builtin.gif.reader import Frame, Unusual, read_frames
 from imgshrink.engines.builtin.gif.tables import from_screen, from_source
-from imgshrink.engines.builtin.gif.writer import Pending, _shared_ways, write
+from imgshrink.engines.builtin.gif.writer import Habits, Pending, _in_shared, write
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.verify import Accept, verify
 from selection import costly
@@ -192,7 +192,7 @@ def test_a_local_table_draws_what_it_holds():
         "L", canvas.size, bytes(255 * (one != two) for one, two in zip(before, after, strict=True))
     )
     stored = Frame(whole, Image.frombytes("L", canvas.size, after), table, None, 5, 1)
-    blocks = write(Pending(whole, changed, stored, 5, 1), canvas, alpha=False)
+    blocks = write(Pending(whole, changed, stored, 5, 1), canvas, Habits(), alpha=False)
     (frame,) = read_frames(b"GIF89a" + pack("<HHBBB", 40, 20, 0, 0, 0) + blocks + b";")
     assert frame.transparent is None
     assert frame.colours == [table[30], table[31]]
@@ -221,11 +221,11 @@ def test_few_colours_far_apart_get_a_table_of_their_own():
     index = Image.frombytes("L", (200, 100), bytes(chance.choices((3, 90, 250), k=20000)))
     everything = Image.new("L", index.size, 255)
     palette = [bytes([value, 0, 0]) for value in range(256)]
-    ways = _shared_ways(index, everything, everything, palette)
-    smallest = min(ways, key=lambda way: way.size)
-    assert {smallest.table[at : at + 3] for at in range(0, 9, 3)} == {palette[3], palette[90], palette[250]}
-    (shared,) = [way for way in ways if not way.table]
-    assert smallest.size < shared.size
+    local = _in_shared(index, everything, everything, palette, Habits())
+    assert local is not None
+    assert {local.table[at : at + 3] for at in range(0, 9, 3)} == {palette[3], palette[90], palette[250]}
+    shared = len(index.tobytes("gif", "L", 8, 0))
+    assert local.size < shared
 
 
 def test_gif_of_noise():
