@@ -147,24 +147,25 @@ def test_the_palette_holds_whole_frames():
     assert set(numbered(stored)) == frozenset().union(*sets)
 
 
-def flickering(levels: int, *, frames: int = 40) -> bytes:
+def flickering(levels: int, *, frames: int = 40, size: tuple[int, int] = (60, 40)) -> bytes:
     """Return an animation of noise that changes by at most so many levels, and of a box that moves over it."""
     chance = random.Random(3)
-    ground = [chance.randrange(60, 200) for _ in range(120 * 90)]
+    ground = [chance.randrange(60, 200) for _ in range(size[0] * size[1])]
     images = []
     for number in range(frames):
         values = bytes(value + chance.randrange(levels + 1) for value in ground)
-        image = Image.frombytes("P", (120, 90), values)
+        image = Image.frombytes("P", size, values)
         image.putpalette([value for value in range(256) for _ in range(3)])
-        image.paste(255, (2 * number, 30, 2 * number + 20, 50))
+        image.paste(255, (number, 10, number + 20, 30))
         images.append(image)
     return frames_of(images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [2, 4, 7, 12])
 def test_with_loss_no_animation_is_larger(levels):
     """What may be left out is left out only where that takes fewer bytes, be it told from some frames or from all."""
-    data = flickering(levels)
+    data = flickering(levels, size=(120, 90))
     exact, lossy = (optimize(data, sniff(data), Recipe(quality)) for quality in (100, 80))
     assert len(lossy) <= len(exact)
     assert isinstance(verify(data, lossy, Recipe(80)), Accept | NotSmaller)
@@ -178,6 +179,19 @@ def test_of_an_exact_encoding_a_sample_is_enough(monkeypatch):
     monkeypatch.setattr(encoding, "write", lambda *frame, **alpha: written.append(1) or write(*frame, **alpha))
     assert len(optimize(data, sniff(data), Recipe(80))) < 0.5 * len(exact)
     assert len(written) < 40 + 40 // 4 + 4
+
+
+def test_a_mask_that_saves_nothing_is_tried_seldom():
+    """A mask is tried for the first frames, then only now and then, and for every frame while it saves bytes."""
+    tried = {saved: 0 for saved in (0, 100)}
+    for saved in tried:
+        habits = Habits()
+        for _ in range(60):
+            if habits.worth("plain"):
+                tried[saved] += 1
+                habits.note("plain", saved, 1000)
+    assert tried[0] < 20
+    assert tried[100] == 60
 
 
 def test_a_local_table_draws_what_it_holds():
