@@ -183,7 +183,7 @@ def test_of_an_exact_encoding_a_sample_is_enough(monkeypatch):
 
 def test_a_mask_that_saves_nothing_is_tried_seldom():
     """A mask is tried for the first frames, then only now and then, and for every frame while it saves bytes."""
-    tried = {saved: 0 for saved in (0, 100)}
+    tried = dict.fromkeys((0, 100), 0)
     for saved in tried:
         habits = Habits()
         for _ in range(60):

@@ -205,8 +205,11 @@ def _differing(shown: Canvas, wanted: Canvas, box: Box) -> Box:
 
 def _differences(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Image.Image:
     """Return the largest difference of a channel, pixel by pixel; without a threshold it is any number above 0."""
-    planes = (canvas.rgb(box).split() if threshold else canvas.distinct(box) for canvas in (shown, wanted))
-    return reduce(ImageChops.lighter, (ImageChops.difference(*pair) for pair in zip(*planes, strict=True)))
+    if threshold:
+        channels = ImageChops.difference(shown.rgb(box), wanted.rgb(box)).split()
+        return reduce(ImageChops.lighter, channels)
+    planes = zip(shown.distinct(box), wanted.distinct(box), strict=True)
+    return reduce(ImageChops.lighter, (ImageChops.difference(*pair) for pair in planes))
 
 
 def _slight(largest: Image.Image, threshold: int, mask: Image.Image | None = None) -> int:
