@@ -20,7 +20,7 @@ from imgshrink.engines.builtin.gif.canvas import UNNUMBERED, Canvas, Colours
 from imgshrink.engines.builtin.gif.palette import arranged, numbered
 from imgshrink.engines.builtin.gif.reader import Frame, Unusual, read_frames
 from imgshrink.engines.builtin.gif.tables import from_screen, from_source
-from imgshrink.engines.builtin.gif.writer import Pending, _shared_ways, write
+from imgshrink.engines.builtin.gif.writer import Habits, Pending, _in_shared, write
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.verify import Accept, verify
 from selection import costly
@@ -147,24 +147,25 @@ def test_the_palette_holds_whole_frames():
     assert set(numbered(stored)) == frozenset().union(*sets)
 
 
-def flickering(levels: int, *, frames: int = 40) -> bytes:
+def flickering(levels: int, *, frames: int = 40, size: tuple[int, int] = (60, 40)) -> bytes:
     """Return an animation of noise that changes by at most so many levels, and of a box that moves over it."""
     chance = random.Random(3)
-    ground = [chance.randrange(60, 200) for _ in range(120 * 90)]
+    ground = [chance.randrange(60, 200) for _ in range(size[0] * size[1])]
     images = []
     for number in range(frames):
         values = bytes(value + chance.randrange(levels + 1) for value in ground)
-        image = Image.frombytes("P", (120, 90), values)
+        image = Image.frombytes("P", size, values)
         image.putpalette([value for value in range(256) for _ in range(3)])
-        image.paste(255, (2 * number, 30, 2 * number + 20, 50))
+        image.paste(255, (number, 10, number + 20, 30))
         images.append(image)
     return frames_of(images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [2, 4, 7, 12])
 def test_with_loss_no_animation_is_larger(levels):
     """What may be left out is left out only where that takes fewer bytes, be it told from some frames or from all."""
-    data = flickering(levels)
+    data = flickering(levels, size=(120, 90))
     exact, lossy = (optimize(data, sniff(data), Recipe(quality)) for quality in (100, 80))
     assert len(lossy) <= len(exact)
     assert isinstance(verify(data, lossy, Recipe(80)), Accept | NotSmaller)
@@ -180,6 +181,19 @@ def test_of_an_exact_encoding_a_sample_is_enough(monkeypatch):
     assert len(written) < 40 + 40 // 4 + 4
 
 
+def test_a_mask_that_saves_nothing_is_tried_seldom():
+    """A mask is tried for the first frames, then only now and then, and for every frame while it saves bytes."""
+    tried = dict.fromkeys((0, 100), 0)
+    for saved in tried:
+        habits = Habits()
+        for _ in range(60):
+            if habits.worth("plain"):
+                tried[saved] += 1
+                habits.note("plain", saved, 1000)
+    assert tried[0] < 20
+    assert tried[100] == 60
+
+
 def test_a_local_table_draws_what_it_holds():
     """Where a frame has a table of its own, unchanged pixels in one of its colours are drawn if that is shorter."""
     colours = Colours([bytes([value >> 8, value & 255, 9]) for value in range(400)])
@@ -192,7 +206,7 @@ def test_a_local_table_draws_what_it_holds():
         "L", canvas.size, bytes(255 * (one != two) for one, two in zip(before, after, strict=True))
     )
     stored = Frame(whole, Image.frombytes("L", canvas.size, after), table, None, 5, 1)
-    blocks = write(Pending(whole, changed, stored, 5, 1), canvas, alpha=False)
+    blocks = write(Pending(whole, changed, stored, 5, 1), canvas, Habits(), alpha=False)
     (frame,) = read_frames(b"GIF89a" + pack("<HHBBB", 40, 20, 0, 0, 0) + blocks + b";")
     assert frame.transparent is None
     assert frame.colours == [table[30], table[31]]
@@ -221,11 +235,11 @@ def test_few_colours_far_apart_get_a_table_of_their_own():
     index = Image.frombytes("L", (200, 100), bytes(chance.choices((3, 90, 250), k=20000)))
     everything = Image.new("L", index.size, 255)
     palette = [bytes([value, 0, 0]) for value in range(256)]
-    ways = _shared_ways(index, everything, everything, palette)
-    smallest = min(ways, key=lambda way: way.size)
-    assert {smallest.table[at : at + 3] for at in range(0, 9, 3)} == {palette[3], palette[90], palette[250]}
-    (shared,) = [way for way in ways if not way.table]
-    assert smallest.size < shared.size
+    local = _in_shared(index, everything, everything, palette, Habits())
+    assert local is not None
+    assert {local.table[at : at + 3] for at in range(0, 9, 3)} == {palette[3], palette[90], palette[250]}
+    shared = len(index.tobytes("gif", "L", 8, 0))
+    assert local.size < shared
 
 
 def test_gif_of_noise():

@@ -35,23 +35,20 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe, _looks: Looks) -> byt
 def _smallest(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     """Return the first lossy encoding that looks well if it is worth it, else the exact one."""
     source = _Source(data, alpha=info.alpha)
+    blocks: bytes | None = None
     for threshold in _thresholds(recipe.quality):
-        exact, lossy = source.encode(threshold)
+        sample, lossy = source.encode(threshold)
         if lossy is None:
-            return source.file(exact.finish())
+            return source.file(sample.finish())
+        smaller = lossy.finish()
+        sample.finish()
+        if blocks is None and lossy.share_of(sample) >= _CLEARLY:
+            blocks = source.encode()[0].finish()
+        if blocks is not None and len(smaller) >= _WORTH_IT * len(blocks):
+            break
         if looks_well(lossy.faults, recipe.quality):
-            return source.file(_smaller(source, exact, lossy))
-    return source.file(source.encode()[0].finish())
-
-
-def _smaller(source: _Source, sample: Encoding, lossy: Encoding) -> bytes:
-    """Return the smaller of the lossy and the exact encoding, of which `sample` is known."""
-    smaller = lossy.finish()
-    sample.finish()
-    if lossy.share_of(sample) < _CLEARLY:
-        return smaller
-    blocks = source.encode()[0].finish()
-    return smaller if len(smaller) < _WORTH_IT * len(blocks) else blocks
+            return source.file(smaller)
+    return source.file(source.encode()[0].finish() if blocks is None else blocks)
 
 
 def _thresholds(quality: int) -> tuple[int, ...]:

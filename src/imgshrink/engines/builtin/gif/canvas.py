@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 
 from PIL import Image, ImageChops
 
@@ -22,6 +22,8 @@ class Colours:
     def __init__(self, every: list[bytes]) -> None:
         self.every = every
         self.number = {colour: min(number, UNNUMBERED) for number, colour in enumerate(every)}
+        self.distinct = len(every) <= UNNUMBERED
+        """Whether no two colours share a number."""
         self.shared = every[:SHARED]
         self.palette = b"".join(every) if len(every) <= SHARED else None
         """The bytes of the shared palette if it holds every colour."""
@@ -83,6 +85,12 @@ class Canvas:
         if self._rgb is not None:
             return self._rgb.crop(box)
         return coloured(self.low.crop(box), self.colours.palette or b"")
+
+    def distinct(self, box: Box) -> tuple[Image.Image, ...]:
+        """Return planes of `box` that are all equal where colours are."""
+        if self.colours.distinct:
+            return tuple(plane.crop(box) for plane in (self.low, self.high) if plane is not None)
+        return self.rgb(box).split()
 
     def known(self, box: Box) -> Image.Image | None:
         """Return a mask of the pixels in `box` whose colour is in the shared palette, None if that of all is."""
@@ -163,39 +171,49 @@ class Player:
 
 @dataclass(frozen=True)
 class Change:
-    """Where two canvases differ within `box`: the pixels to draw, and the box of those that must become transparent."""
+    """Where two canvases differ within `box`: the pixels to draw, and the box of those that must become transparent.
+
+    `left` counts the pixels that differ and are not to be drawn.
+    """
 
     box: Box
     drawn: Image.Image
     cleared: Box | None
+    left: int
 
 
 def compare(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Change:
     """Return where `shown` differs from `wanted` by more than `threshold` in a channel, or in opacity."""
-    opaque = shown.opaque.full and wanted.opaque.full
-    if opaque:
+    if shown.opaque.full and wanted.opaque.full:
         box = _differing(shown, wanted, box)
-    differs = _differs(shown, wanted, box, threshold)
-    if opaque:
-        return Change(box, differs, None)
+        largest = _differences(shown, wanted, box, threshold)
+        return Change(box, mapped(largest, _above(threshold)), None, _slight(largest, threshold))
     before, after = shown.opaque.crop(box), wanted.opaque.crop(box)
-    drawn = ImageChops.darker(after, ImageChops.lighter(differs, ImageChops.invert(before)))
+    largest = _differences(shown, wanted, box, threshold)
+    changed = ImageChops.lighter(mapped(largest, _above(threshold)), ImageChops.invert(before))
     cleared = ImageChops.subtract(before, after).getbbox()
-    return Change(box, drawn, None if cleared is None else placed(cleared, box))
+    left = _slight(largest, threshold, ImageChops.darker(before, after))
+    return Change(box, ImageChops.darker(after, changed), None if cleared is None else placed(cleared, box), left)
 
 
 def _differing(shown: Canvas, wanted: Canvas, box: Box) -> Box:
     """Return the part of `box` in which two opaque screens differ, one pixel of it if they do not."""
-    one, other = (canvas.low.crop(box) if canvas.high is None else canvas.rgb(box) for canvas in (shown, wanted))
-    return placed(ImageChops.difference(one, other).getbbox() or (0, 0, 1, 1), box)
+    planes = zip(shown.distinct(box), wanted.distinct(box), strict=True)
+    boxes = [found for one, other in planes if (found := ImageChops.difference(one, other).getbbox())]
+    return placed(reduce(union, boxes) if boxes else (0, 0, 1, 1), box)
 
 
-def _differs(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Image.Image:
-    """Return a mask of the pixels in `box` whose colours differ by more than `threshold` in a channel."""
-    if not threshold and shown.high is None:
-        return mapped(ImageChops.difference(shown.low.crop(box), wanted.low.crop(box)), _above(0))
-    red, green, blue = ImageChops.difference(shown.rgb(box), wanted.rgb(box)).split()
-    return mapped(ImageChops.lighter(ImageChops.lighter(red, green), blue), _above(threshold))
+def _differences(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Image.Image:
+    """Return the largest difference of a channel, pixel by pixel; without a threshold it is any number above 0."""
+    if threshold:
+        channels = ImageChops.difference(shown.rgb(box), wanted.rgb(box)).split()
+        return reduce(ImageChops.lighter, channels)
+    planes = zip(shown.distinct(box), wanted.distinct(box), strict=True)
+    return reduce(ImageChops.lighter, (ImageChops.difference(*pair) for pair in planes))
+
+
+def _slight(largest: Image.Image, threshold: int, mask: Image.Image | None = None) -> int:
+    return sum(largest.histogram(mask)[1 : threshold + 1]) if threshold else 0
 
 
 @cache

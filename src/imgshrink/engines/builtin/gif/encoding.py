@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 from .canvas import SHARED, Canvas, Change, compare, placed, union
 from .faults import Faults
 from .reader import Box, Frame
-from .writer import Pending, write
+from .writer import Habits, Pending, write
 
 _SHORTEST_MERGED = 2
 """1/100 s: browsers show shorter frames for 1/10 s, so merging those would change the timing."""
@@ -33,6 +33,7 @@ class Encoding:
         self.faults = Faults()
         self._alpha = alpha
         self._threshold = threshold
+        self._habits = Habits()
         self._pending: Pending | None = None
         self.sampled_from: int | None = None
         self._number = 0
@@ -51,16 +52,28 @@ class Encoding:
     def add(self, frame: Frame, wanted: Canvas, box: Box) -> None:
         """Encode the next frame: `wanted` is the screen after it, which has changed within `box` only."""
         self._number += 1
+        if self.sampled_from is not None and not self._in_sample(wanted):
+            return
         change = compare(self.shown, wanted, box, 0 if _is_full(frame) else self._threshold)
+        if self._pending is not None and _same(change) and _mergeable(self._pending, frame):
+            self._pending = _longer(self._pending, frame.delay)
+            self.faults.look(self.shown, wanted, change.left)
+            return
         if self._pending is not None:
-            if _same(change) and _mergeable(self._pending, frame):
-                self._pending = _longer(self._pending, frame.delay)
-                return
             change = self._written(self._pending, change, wanted)
         self._pending = _pending(change, frame, self._number)
         self.shown.take(wanted, self._pending.box, self._pending.drawn)
-        if self._threshold:
-            self.faults.look(self.shown, wanted, box)
+        self.faults.look(self.shown, wanted, change.left)
+        if self.sampled_from is not None and self._number % _EVERY:
+            self._pending = None
+
+    def _in_sample(self, wanted: Canvas) -> bool:
+        """Tell whether the next frame is part of the sample, or tells how one that is must end."""
+        if self._pending is not None or self._number % _EVERY == 0:
+            return True
+        if self._number % _EVERY == _EVERY - 1:
+            self.shown = wanted.copy()
+        return False
 
     def _written(self, pending: Pending, change: Change, wanted: Canvas) -> Change:
         """Write the pending frame and return what is left to change after it."""
@@ -74,7 +87,7 @@ class Encoding:
 
     def _write(self, pending: Pending) -> None:
         if self.sampled_from is None or pending.number % _EVERY == 0:
-            self._blocks[pending.number] = write(pending, self.shown, alpha=self._alpha)
+            self._blocks[pending.number] = write(pending, self.shown, self._habits, alpha=self._alpha)
 
     def finish(self) -> bytes:
         """Return all blocks that are written."""
@@ -94,8 +107,7 @@ class Encoding:
 
 def skips(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> bool:
     """Tell whether a threshold leaves out anything of a frame."""
-    exact, lossy = (compare(shown, wanted, box, level).drawn for level in (0, threshold))
-    return ImageChops.difference(exact, lossy).getbbox() is not None
+    return compare(shown, wanted, box, threshold).left > 0
 
 
 def _is_full(frame: Frame) -> bool:

@@ -6,21 +6,20 @@ import heapq
 from dataclasses import dataclass, field
 
 import pyvips
-from PIL import Image, ImageChops
+from PIL import Image
 
 from ..places import PlaceScorer
 from ..score import Reference
 from ..targets import animation_target, palette_target
 from ..weights import PALETTE
 from .canvas import Canvas
-from .reader import Box
 
 _KEPT = 3
 
 
 @dataclass(order=True)
 class _Fault:
-    """One frame: how many samples differ where it has changed, its number, and both screens."""
+    """One frame: how many pixels differ where it has changed, its number, and both screens."""
 
     count: int
     number: int
@@ -35,11 +34,9 @@ class Faults:
         self._worst: list[_Fault] = []
         self._number = 0
 
-    def look(self, shown: Canvas, wanted: Canvas, box: Box) -> None:
-        """Take in a frame that has changed within `box`."""
+    def look(self, shown: Canvas, wanted: Canvas, count: int) -> None:
+        """Take in a frame of which `count` pixels differ."""
         self._number += 1
-        counts = ImageChops.difference(shown.rgb(box), wanted.rgb(box)).histogram()
-        count = sum(counts) - counts[0] - counts[256] - counts[512]
         if count and (len(self._worst) < _KEPT or count > self._worst[0].count):
             fault = _Fault(count, self._number, _visible(wanted), _visible(shown))
             (heapq.heappush if len(self._worst) < _KEPT else heapq.heapreplace)(self._worst, fault)
@@ -52,7 +49,7 @@ class Faults:
 def _visible(canvas: Canvas) -> Image.Image:
     """Return the screen, black where it is transparent."""
     screen, whole = Image.new("RGB", canvas.size), (0, 0, *canvas.size)
-    screen.paste(canvas.rgb(whole), (0, 0), canvas.opaque.crop(whole))
+    screen.paste(canvas.rgb(whole), (0, 0), None if canvas.opaque.full else canvas.opaque.crop(whole))
     return screen
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from struct import unpack_from
 
 from PIL import Image
@@ -31,7 +32,7 @@ class Frame:
     delay: int
     disposal: int
 
-    @property
+    @cached_property
     def drawn(self) -> Image.Image:
         """The mask of the pixels that the frame sets."""
         if self.transparent is None:

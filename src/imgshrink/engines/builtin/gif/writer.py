@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from struct import pack
@@ -14,13 +15,17 @@ from .reader import Box, Frame, Screen, Unusual
 from .tables import Local, from_screen, from_shared, from_source
 
 _SMALL = 20_000
-"""Pixels: for smaller frames, which take little time, one more encoding is tried."""
-
-_MOSTLY = 0.5
-"""Of a frame's pixels: if more must be drawn, drawing all of them may take fewer bytes."""
+"""Pixels: smaller frames take little time."""
 
 _RATHER = 8
 """Of a frame's pixels: if one in so many must be drawn, drawing others too may take fewer bytes."""
+
+_PLAIN, _FULL = "plain", "full"
+_TRIALS = 6
+"""Frames for which a mask is tried at first, and then one in so many."""
+
+_SAVED = 400
+"""A mask is promising while it saves one byte in so many."""
 
 _MOST_CODES = 4096
 _CODE = 10
@@ -74,46 +79,82 @@ def header(screen: Screen, palette: list[bytes]) -> bytes:
     return b"GIF89a" + pack("<HHBBB", screen.width, screen.height, flags, 0, screen.aspect) + table + screen.extensions
 
 
-def write(pending: Pending, shown: Canvas, *, alpha: bool) -> bytes:
+class Habits:
+    """Which masks have saved bytes so far: the others are tried for a few frames only."""
+
+    def __init__(self) -> None:
+        self._asked: Counter[str] = Counter()
+        self._saved: Counter[str] = Counter()
+        self._sizes: Counter[str] = Counter()
+
+    def worth(self, kind: str) -> bool:
+        """Tell whether a mask is to be tried for the next frame."""
+        self._asked[kind] += 1
+        promising = self._saved[kind] * _SAVED >= self._sizes[kind]
+        return self._asked[kind] <= _TRIALS or promising or self._asked[kind] % _TRIALS == 0
+
+    def note(self, kind: str, saved: int, size: int) -> None:
+        """Remember how many bytes a mask has saved of so many."""
+        self._saved[kind] += max(0, saved)
+        self._sizes[kind] += size
+
+
+def write(pending: Pending, shown: Canvas, habits: Habits, *, alpha: bool) -> bytes:
     """Return the blocks of a frame; `shown` is the screen after it. With `alpha` one index is transparent."""
     known = shown.known(pending.box)
     if known is None or ImageChops.subtract(pending.drawn, known).getbbox() is None:
-        ways = _shared_ways(shown.low.crop(pending.box), known, pending.drawn, shown.colours.every)
+        best = _in_shared(shown.low.crop(pending.box), known, pending.drawn, shown.colours.every, habits)
     else:
-        ways = _local_ways(pending, shown)
-    if not ways:
+        local = _local(pending, shown)
+        best = None if local is None else _in_local(local, habits)
+    if best is None:
         raise Unusual("more colours in a frame than a table holds")
-    best = min(ways, key=lambda way: way.size)
     return _blocks(pending, replace(best, transparent=best.free) if alpha and best.transparent is None else best)
 
 
-def _masks(index: Image.Image, drawn: Image.Image, drawable: Image.Image | None) -> list[tuple[Image.Image, list[int]]]:
-    """Return masks of the pixels to draw, each with the histogram of the drawn indices.
+def _in_shared(
+    index: Image.Image, known: Image.Image | None, drawn: Image.Image, colours: list[bytes], habits: Habits
+) -> _Coded | None:
+    """Encode the frame in the shared colours, and with a local table if its few colours lie far apart."""
+    best, counts = _smallest(index, drawn, known, b"", habits)
+    used = [value for value, count in enumerate(counts) if count]
+    bits, fewer = max(used, default=0).bit_length(), len(used).bit_length()
+    if best is not None and _shorter_codes(bits, fewer, best.size) > 6 << fewer:
+        other = _in_local(from_shared(index, drawn, colours), habits)
+        return min(best, other or best, key=lambda way: way.size)
+    return best
 
-    The masks are: the pixels that must be drawn; these and their plain runs; and, where that costs little time, all.
-    `drawable` marks the pixels that can be drawn, None if all can.
+
+def _in_local(local: Local, habits: Habits) -> _Coded | None:
+    """Encode the frame in a local table."""
+    gaps = local.drawable.getextrema() != (255, 255)
+    table = _table([*local.colours, bytes(3)] if gaps and len(local.colours) < SHARED else local.colours)[1]
+    if local.drawable is local.drawn:
+        return _coded(local.index, local.drawn, local.index.histogram(local.drawn), table)
+    return _smallest(local.index, local.drawn, local.drawable, table, habits)[0]
+
+
+def _smallest(
+    index: Image.Image, drawn: Image.Image, drawable: Image.Image | None, table: bytes, habits: Habits
+) -> tuple[_Coded | None, list[int]]:
+    """Return the smallest encoding that draws at least the pixels of `drawn`, and how often each index is among them.
+
+    Either these are drawn, or their plain runs too, or all pixels that can be, those of `drawable`; None is all.
     """
     counts, pixels = index.histogram(drawn), index.width * index.height
+    best = _coded(index, drawn, counts, table)
     if sum(counts) == pixels:
-        return [(drawn, counts)]
+        return best, counts
     fullest = Image.new("L", index.size, 255) if drawable is None else ImageChops.lighter(drawn, drawable)
-    others = [_plain_runs(index, drawn, None if drawable is None else fullest)]
-    if pixels <= _SMALL or sum(counts) > pixels * _MOSTLY or all(counts):
-        others.append(fullest)
-    return [(drawn, counts), *((mask, index.histogram(mask)) for mask in others)]
-
-
-def _shared_ways(
-    index: Image.Image, known: Image.Image | None, drawn: Image.Image, colours: list[bytes]
-) -> list[_Coded]:
-    """Encode the frame in the shared colours, and with a local table if its few colours lie far apart."""
-    masks = _masks(index, drawn, known)
-    ways = [way for mask, counts in masks if (way := _coded(index, mask, counts))]
-    used = [value for value, count in enumerate(masks[0][1]) if count]
-    bits, local = max(used, default=0).bit_length(), len(used).bit_length()
-    if ways and _shorter_codes(bits, local, min(way.size for way in ways)) > 6 << local:
-        ways += _ways_of(from_shared(index, drawn, colours))
-    return ways
+    limit = None if drawable is None else fullest
+    for kind in (_PLAIN, _FULL):
+        if best is None or habits.worth(kind):
+            found = _plain_runs(index, drawn, limit) if kind == _PLAIN else fullest
+            way = _coded(index, found, index.histogram(found), table)
+            if best is not None and way is not None:
+                habits.note(kind, best.size - way.size, best.size)
+            best = min((one for one in (best, way) if one), key=lambda one: one.size, default=None)
+    return best, counts
 
 
 def _shorter_codes(bits: int, fewer: int, size: int) -> int:
@@ -132,24 +173,14 @@ def _length(bits: int, codes: int) -> int:
     return total
 
 
-def _local_ways(pending: Pending, shown: Canvas) -> list[_Coded]:
-    """Encode the frame with a local table; where much is drawn, or little time is lost, other pixels may be drawn."""
+def _local(pending: Pending, shown: Canvas) -> Local | None:
+    """Return a local table for the frame; where much is drawn, or little time is lost, it may draw other pixels."""
     box, drawn = pending.box, pending.drawn
     local = from_source(pending.source, box, drawn)
     worthwhile = drawn.width * drawn.height <= max(_SMALL, _RATHER * drawn.histogram()[255])
     if local is None or len(local.colours) == SHARED or worthwhile:
-        local = from_screen(shown, box, drawn, local.colours if local else []) or local
-    return _ways_of(local) if local else []
-
-
-def _ways_of(local: Local) -> list[_Coded]:
-    gaps = local.drawable.getextrema() != (255, 255)
-    table = _table([*local.colours, bytes(3)] if gaps and len(local.colours) < SHARED else local.colours)[1]
-    if local.drawable is local.drawn:
-        masks = [(local.drawn, local.index.histogram(local.drawn))]
-    else:
-        masks = _masks(local.index, local.drawn, local.drawable)
-    return [way for mask, counts in masks if (way := _coded(local.index, mask, counts, table))]
+        return from_screen(shown, box, drawn, local.colours if local else []) or local
+    return local
 
 
 def _plain_runs(index: Image.Image, drawn: Image.Image, fullest: Image.Image | None) -> Image.Image:
