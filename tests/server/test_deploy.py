@@ -104,9 +104,7 @@ def test_extras_of_the_image() -> None:
     """The image has the server's extras."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     (named,) = re.findall(r"\[(server[\w,-]*)\]\"", DOCKERFILE)
-    if "server-scale" not in extras:
-        pytest.skip("this version has no extra server-scale yet")
-    assert set(named.split(",")) <= set(extras)
+    assert {"server", "server-scale"} == set(named.split(",")) <= set(extras)
 
 
 def test_healthcheck(tmp_path: Path) -> None:
