@@ -107,7 +107,7 @@ def test_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(Trouble, match="no such bucket"):
             ObjectShelf(Address("az://another"), os.environ).get("v1/x", 1000)
         monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_KEY")
-        with pytest.raises(Trouble) as trouble:
+        with pytest.raises(Trouble):
             ObjectShelf(Address("az://shared/a/b"), os.environ).put_new("v1/x", b"0")
         assert trouble.value.refused or "40" in str(trouble.value)
 
