@@ -11,7 +11,7 @@ from .canvas import Canvas, Colours, Player
 from .encoding import Encoding, skips
 from .faults import looks_well
 from .palette import numbered
-from .reader import Frame, Unusual, read_frames, read_screen, stored_pixels
+from .reader import Frame, Unusual, read_frames, read_screen
 from .writer import header
 
 _WORTH_IT = 0.99
@@ -66,7 +66,7 @@ class _Source:
         self._data = data
         self._alpha = alpha
         self._screen = read_screen(data)
-        self._kept = list(read_frames(data)) if stored_pixels(data) <= _KEPT_PIXELS else None
+        self._kept = list(read_frames(data)) if self._screen.pixels <= _KEPT_PIXELS else None
         self._colours = Colours(numbered(self._frames()))
 
     def _frames(self) -> Iterable[Frame]:

@@ -27,6 +27,15 @@ class Colours:
         self.shared = every[:SHARED]
         self.palette = b"".join(every) if len(every) <= SHARED else None
         """The bytes of the shared palette if it holds every colour."""
+        self._last: tuple[list[bytes], bytes, bytes] = [], b"", b""
+
+    def bytes_of(self, table: list[bytes]) -> tuple[bytes, bytes]:
+        """Return the low and the high bytes of the numbers of a table's colours, 256 of each."""
+        if self._last[0] is not table:
+            numbers = [self.number.get(colour, 0) for colour in table]
+            low, high = (bytes(number >> shift & 255 for number in numbers).ljust(256) for shift in (0, 8))
+            self._last = table, low, high
+        return self._last[1:]
 
 
 class Mask:
@@ -118,10 +127,10 @@ class Canvas:
         """Draw a stored frame."""
         drawn = frame.drawn
         mask = _mask(drawn)
-        places = [self.colours.number.get(colour, 0) for colour in frame.colours]
-        self.low.paste(mapped(frame.index, bytes(place & 255 for place in places).ljust(256)), frame.box, mask)
+        low, high = self.colours.bytes_of(frame.colours)
+        self.low.paste(mapped(frame.index, low), frame.box, mask)
         if self.high is not None and self._rgb is not None:
-            self.high.paste(mapped(frame.index, bytes(place >> 8 for place in places).ljust(256)), frame.box, mask)
+            self.high.paste(mapped(frame.index, high), frame.box, mask)
             self._rgb.paste(coloured(frame.index, b"".join(frame.colours)), frame.box, mask)
         self.opaque.mark(frame.box, drawn)
 

@@ -43,12 +43,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class Screen:
-    """The properties of the whole file. `extensions` are the blocks to keep (loop, profile), as bytes."""
+    """The properties of the whole file.
+
+    `extensions` are the blocks to keep (loop, profile), as bytes; `pixels` are those of all frames as they are stored.
+    """
 
     width: int
     height: int
     aspect: int
     extensions: bytes
+    pixels: int
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,18 +63,14 @@ class Screen:
 def read_screen(data: bytes) -> Screen:
     """Return the properties of the whole file."""
     width, height = unpack_from("<HH", data, 6)
-    kept = [
-        data[part.start : part.end]
-        for part in parts(data, Format.GIF)
-        if part.kind == "extension:application" and data[part.start + 3 : part.start + 14] in _KEPT_EXTENSIONS
-    ]
-    return Screen(width, height, data[12], b"".join(kept))
-
-
-def stored_pixels(data: bytes) -> int:
-    """Return how many pixels all frames hold as they are stored."""
-    sizes = (unpack_from("<HH", data, part.start + 5) for part in parts(data, Format.GIF) if part.kind == "image")
-    return sum(width * height for width, height in sizes)
+    kept, pixels = [], 0
+    for part in parts(data, Format.GIF):
+        if part.kind == "image":
+            wide, high = unpack_from("<HH", data, part.start + 5)
+            pixels += wide * high
+        elif part.kind == "extension:application" and data[part.start + 3 : part.start + 14] in _KEPT_EXTENSIONS:
+            kept.append(data[part.start : part.end])
+    return Screen(width, height, data[12], b"".join(kept), pixels)
 
 
 def read_frames(data: bytes) -> Iterator[Frame]:
