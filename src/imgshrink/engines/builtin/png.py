@@ -183,7 +183,8 @@ def _best_palette(image: pyvips.Image, scorer: _Scorer) -> _Candidate:
     if not is_full(best.data):
         best = _scored(quantized(image, 100), partial(scorer.score, doubt=0.0 if coloured else _DOUBT))
     if coloured and target.floor - _SIGHT_GAIN <= best.score < target.floor:
-        best = _scored(quantized_to_sight(image), scorer.score_to_sight)
+        seen = _scored(quantized_to_sight(image), scorer.score_to_sight)
+        best = seen if seen.score >= target.floor else _scored(best.data, partial(scorer.score, doubt=_DOUBT))
     return best
 
 
