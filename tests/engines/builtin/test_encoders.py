@@ -227,7 +227,7 @@ def test_huge_png_gets_the_least_effort(monkeypatch):
     for quantize in (quantized, quantized_to_sight):
         counted = partial(lambda made, *how: quantizations.append(how) or made(*how), quantize)
         monkeypatch.setattr(png, quantize.__name__, counted)
-    data = saved(Image.blend(photograph(), Image.new("RGB", (480, 320), "white"), 0.6), "png")
+    data = saved(Image.blend(photograph(), Image.new("RGB", (480, 320), "white"), 0.7), "png")
     whole = optimize(data, sniff(data), Recipe(80))
     lossless = optimize(data, sniff(data), Recipe(100))
     assert len(quantizations) > 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import pyvips
 
@@ -16,7 +17,7 @@ from ...pixels.looks import Looks
 from .exact import ExactScorer
 from .metadata import carry
 from .palette import is_full, quantized, quantized_to_sight
-from .places import PlaceScorer, PlaceScores
+from .places import PlaceScorer
 from .png_lossless import rough, squeeze
 from .score import Scorer, on
 from .targets import HUGE, palette_target
@@ -29,9 +30,8 @@ _CERTAINLY_LESS = 0.6
 _ALTERED = 1.0
 """Points below the floor for what is not taken."""
 
-_DOUBT, _DOUBT_TO_SIGHT, _CLEAR = 4.0, 9.0, 2.0
-"""Points below the floor from which, and points above it to which SSIMULACRA2 itself decides; of a palette in its own
-colour space the estimate is five points too severe."""
+_DOUBT, _CLEAR = 4.0, 2.0
+"""Points below and above the floor between which SSIMULACRA2 itself decides."""
 
 _EXACT_TO = 85
 """The highest quality at which it decides: above, the estimate asks for more."""
@@ -47,8 +47,8 @@ _STEPS = (6, 5, 4, 3, 2)
 """Between the values that are left of a channel; even steps, because filters then leave few different differences."""
 
 _ROUNDED_OF_LOSSLESS = 0.9
-_COLOURS_GAIN = 12.0
-"""Points that more colours have gained at most."""
+_COLOURS_GAIN, _SIGHT_GAIN = 12.0, 9.0
+"""Points that more colours, and then colours to sight, have gained at most."""
 
 _COLOUR_BANDS = 3
 _SMALLEST_SIDE = 16
@@ -118,25 +118,30 @@ class _Scorer:
         SSIMULACRA2 itself decides, of the whole image and of its worst place, from so many points below the floor on to
         where the estimate is clear; without doubt, the estimate does.
         """
-        found, floor = self._places.scores(candidate, PALETTE), self.target.floor
-        if found.whole < floor - doubt:
-            return found.whole
-        if not self._looks_well(found, candidate, doubt):
-            return min(found.whole, floor - _ALTERED)
-        altered = acceptable(self._image, candidate, self._quality, Format.PNG, self._looks.measure)
-        return floor - _ALTERED if altered else max(found.whole, floor)
+        found, target = self._places.scores(candidate, PALETTE), self.target
+        high = found.whole >= target.floor + _CLEAR or (found.whole >= target.floor and self._estimated)
+        clear = high and found.worst >= target.place
+        if not clear and (found.whole < target.floor - doubt or not self._exactly_well(candidate, doubt)):
+            return min(found.whole, target.floor - _ALTERED)
+        return self._unaltered(candidate, max(found.whole, target.floor))
 
-    def _looks_well(self, found: PlaceScores, candidate: pyvips.Image, doubt: float) -> bool:
-        target = self.target
-        if found.whole >= target.floor + _CLEAR and found.worst >= target.place:
-            return True
+    def score_to_sight(self, candidate: pyvips.Image) -> float:
+        """Return what `score` does for a palette to sight, of which the estimate is five points too severe."""
         if self._estimated:
-            return found.whole >= target.floor and found.worst >= target.place
-        return doubt > 0 and self._exactly_well(candidate)
+            return self.score(candidate)
+        if self._exactly_well(candidate, _DOUBT):
+            return self._unaltered(candidate, self.target.floor)
+        return self.target.floor - _ALTERED
 
-    def _exactly_well(self, candidate: pyvips.Image) -> bool:
-        found = [scorer.scores(on(candidate, background)) for background, scorer in self._exact]
+    def _unaltered(self, candidate: pyvips.Image, score: float) -> float:
+        altered = acceptable(self._image, candidate, self._quality, Format.PNG, self._looks.measure)
+        return self.target.floor - _ALTERED if altered else score
+
+    def _exactly_well(self, candidate: pyvips.Image, doubt: float) -> bool:
+        if not doubt or self._estimated:
+            return False
         target = self.target
+        found = (scorer.scores(on(candidate, background)) for background, scorer in self._exact)
         return all(each.whole >= target.exact and min(each.places) >= target.exact_place for each in found)
 
     @cached_property
@@ -172,29 +177,32 @@ def _decoded(data: bytes) -> pyvips.Image:
 def _best_palette(image: pyvips.Image, scorer: _Scorer) -> _Candidate:
     """Return the first palette that is good enough: one of few colours, of more, of as many as there can be."""
     target, coloured = scorer.target, image.bands >= _COLOUR_BANDS
-    best = _scored(quantized(image, target.setting), scorer)
+    best = _scored(quantized(image, target.setting), scorer.score)
     if best.score >= target.floor or best.score < target.floor - _COLOURS_GAIN or image.width * image.height > HUGE:
         return best
     if not is_full(best.data):
-        best = _scored(quantized(image, 100), scorer, 0.0 if coloured else _DOUBT)
-    if best.score < target.floor and coloured:
-        best = _scored(quantized_to_sight(image), scorer, _DOUBT_TO_SIGHT)
+        best = _scored(quantized(image, 100), partial(scorer.score, doubt=0.0 if coloured else _DOUBT))
+    if coloured and target.floor - _SIGHT_GAIN <= best.score < target.floor:
+        seen = _scored(quantized_to_sight(image), scorer.score_to_sight)
+        best = seen if seen.score >= target.floor else _scored(best.data, partial(scorer.score, doubt=_DOUBT))
     return best
 
 
-def _scored(data: bytes, scorer: _Scorer, doubt: float = 0.0) -> _Candidate:
-    return _Candidate(data, scorer.score(pyvips.Image.pngload_buffer(data).copy_memory(), doubt))
+def _scored(data: bytes, score: Callable[[pyvips.Image], float]) -> _Candidate:
+    return _Candidate(data, score(pyvips.Image.pngload_buffer(data).copy_memory()))
 
 
 def _fewer_levels(data: bytes, image: pyvips.Image, scorer: _Scorer) -> bytes:
     """Return a photograph rounded as coarsely as does not show, or without loss."""
     pixels = image.width * image.height
     step = _coarsest(image, scorer)
-    lossless = squeeze(data, pixels)
     if step is None:
-        return lossless
+        return squeeze(data, pixels)
     coarse = _rounded(image, step).pngsave_buffer(compression=1, keep="none")
     result = squeeze(carry(data, coarse), pixels)
+    if len(result) < _CERTAINLY_LESS * len(rough(data)):
+        return result
+    lossless = squeeze(data, pixels)
     return result if len(result) < _ROUNDED_OF_LOSSLESS * len(lossless) else lossless
 
 
