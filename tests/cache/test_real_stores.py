@@ -109,7 +109,6 @@ def test_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_KEY")
         with pytest.raises(Trouble):
             ObjectShelf(Address("az://shared/a/b"), os.environ).put_new("v1/x", b"0")
-        assert trouble.value.refused or "40" in str(trouble.value)
 
 
 @pytest.mark.slow
