@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from operator import attrgetter
@@ -14,10 +14,9 @@ from ...pixels.color import displayed
 from ...pixels.compare import acceptable
 from ...pixels.looks import Looks
 from .exact import Exact, ExactScorer
-from .margins import changed, is_large, margins, telling_places
-from .places import mosaic
+from .places import SIDE, mosaic, worst_score
 from .score import chroma_detail
-from .targets import jpeg_target
+from .targets import JpegTarget, jpeg_target
 
 Encode = Callable[..., bytes]
 
@@ -56,6 +55,12 @@ _GENTLER = 2
 
 _RAISED = 8
 """Settings, for what verify would refuse."""
+
+_SMALL = 300_000
+"""Pixels up to which an image is looked at as a whole each time; of larger ones once, and then at some places."""
+
+_WORST, _APART, _USUAL = 7, 3, 4
+"""Places that are looked at then: those farthest below a target, the worst photographs of a page, some others."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class TargetSearch:
         self._encode, self._looks, self._too_large = encode, looks, too_large
         self._target = jpeg_target(quality)
         self._shown_image = self._shown(image)
-        self._large = is_large(image)
+        self._large = image.width * image.height > _SMALL and min(image.width, image.height) >= SIDE
         self._scorer = ExactScorer(self._shown_image)
 
     def result(self) -> bytes | None:
@@ -151,11 +156,17 @@ class TargetSearch:
     def _trial(self, setting: int, full_chroma: bool) -> Trial:
         data = self._encode(self._image, setting, full_chroma=full_chroma)
         found = self._scorer.scores(self._decoded(data))
-        return Trial(setting, full_chroma, data, len(data), margins(found, self._target), found)
+        return Trial(setting, full_chroma, data, len(data), self._margins(found), found)
+
+    def _margins(self, found: Exact) -> tuple[float, ...]:
+        """Return by how much a candidate is better than each of its targets."""
+        target = self._target
+        alone = worst_score(list(found.alone.values())) - target.alone
+        return found.whole - target.whole, min(found.places) - target.place, alone
 
     def _narrowed(self, first: Trial) -> tuple[Attempt, Trial]:
         """Return what tries the places that count most: other trials differ from `first` as they do there."""
-        places, scorer = self._scorer.narrowed(telling_places(first.found, self._target))
+        places, scorer = self._scorer.narrowed(_chosen(first.found.places, first.found.alone, self._target))
         stored = mosaic(self._image, places)
         before = self._shown(mosaic(pyvips.Image.jpegload_buffer(first.data).copy_memory(), places))
         return self._changed(first, scorer.scores(before), scorer, stored)
@@ -165,15 +176,16 @@ class TargetSearch:
 
         Other trials are as much better or worse than `first` as they are there.
         """
-        before = margins(found, self._target)
+        before = self._margins(found)
 
         def attempt(setting: int, full_chroma: bool) -> Trial:
             data = self._encode(stored, setting, full_chroma=full_chroma)
             whole = stored is self._image
             size = len(data) if whole else first.size * (1 + _GROWTH) ** (setting - first.setting)
-            now = margins(scorer.scores(self._decoded(data)), self._target)
-            here = changed(first.margins, now, before)
-            return Trial(setting, full_chroma, data if whole else b"", size, here, first.found)
+            now = self._margins(scorer.scores(self._decoded(data)))
+            every = zip(first.margins, now, before, strict=True)
+            margins = tuple(margin + here - there for margin, here, there in every)
+            return Trial(setting, full_chroma, data if whole else b"", size, margins, first.found)
 
         return attempt, first
 
@@ -233,3 +245,15 @@ def _slope(trials: list[Trial]) -> float:
     first, second = trials[-2:]
     rise = (second.margin - first.margin) / (second.setting - first.setting)
     return min(max(rise, _LEAST_SLOPE), _MOST_SLOPE)
+
+
+def _chosen(places: Sequence[float], alone: Mapping[int, float], target: JpegTarget) -> list[int]:
+    """Return the numbers of the places farthest below their targets, and of some of all others."""
+    margins = [score - target.place for score in places]
+    for number, score in alone.items():
+        margins[number] = min(margins[number], score - target.alone)
+    order = sorted(range(len(margins)), key=margins.__getitem__)
+    worst, others = order[:_WORST], order[_WORST:]
+    apart = sorted(alone, key=alone.__getitem__)[:_APART]
+    usual = others[:: max(1, len(others) // _USUAL)][:_USUAL]
+    return list(dict.fromkeys([*worst, *apart, *usual]))

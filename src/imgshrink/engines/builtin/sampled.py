@@ -45,9 +45,6 @@ _AROUND_FOUR = pyvips.Image.new_from_array([[0.0103, 0.2076, 0.5642, 0.2076, 0.0
 """A Gaussian over means of 2 x 2 pixels that is one with a deviation of 1.5 pixels over pixels, with its tails: they
 decide how much an edge nearby hides."""
 
-_LARGE = 50_000
-"""Samples from which on planes are blurred one after the other: joining them takes longer than a call for each."""
-
 _MARGIN = 5
 """Pixels around each scale in the image of several: half of the Gaussian."""
 
@@ -157,13 +154,8 @@ def _mixed(linear: pyvips.Image, planes: tuple[int, ...]) -> pyvips.Image:
 
 def _blurred(images: Sequence[pyvips.Image], *, fine: bool) -> list[pyvips.Image]:
     """Return images of one size blurred with a deviation of 1.5 pixels, at half of the size if they are `fine`."""
+    first, *others = [image.shrink(2, 2) for image in images] if fine else images
     kernel = _AROUND_FOUR if fine else BLUR
-    if fine:
-        images = [image.shrink(2, 2) for image in images]
-    if images[0].width * images[0].height * images[0].bands > _LARGE:
-        apart = (image.copy_memory() for image in images)
-        return [image.convsep(kernel, precision="float").copy_memory() for image in apart]
-    first, *others = images
     blurred = first.bandjoin(others).convsep(kernel, precision="float").copy_memory()
     bands = first.bands
     mean, *squares = [blurred.extract_band(number * bands, n=bands) for number in range(len(images))]

@@ -26,9 +26,6 @@ _PLACE = ((1, 10.0), (30, 38.0), (60, 54.0), (70, 62.0), (80, 68.0), (90, 79.0),
 _JPEG_ALONE = ((1, 0.0), (30, 25.0), (60, 46.0), (70, 56.0), (80, 64.0), (90, 74.0), (95, 80.5), (99, 86.0))
 """SSIMULACRA2 itself: of the whole image, of each place in it, and of each place of a page on its own."""
 
-_WEBP_BETTER, _WEBP_UNEVEN = 6.0, 8.0
-"""Points by which SSIMULACRA2 of a WebP is above a JPEG's for the whole image, and below it for a place."""
-
 _WEBP_PLACE = ((1, 1.0), (30, 26.0), (60, 48.0), (70, 56.0), (80, 64.0), (90, 74.0), (95, 79.0), (99, 83.0))
 _PALETTE_PLACE = ((1, 5.0), (30, 30.0), (60, 55.0), (70, 63.0), (80, 70.0), (90, 82.0), (95, 93.5), (99, 96.0))
 """For each place of 128 x 128 pixels on its own; their scores vary more than those of whole images."""
@@ -49,7 +46,7 @@ class PaletteTarget:
 
 @dataclass(frozen=True)
 class JpegTarget:
-    """What SSIMULACRA2 of a JPEG or a WebP must be: of the whole image, of each place, of places of a page alone."""
+    """What SSIMULACRA2 must be: of the whole image, of each place in it, and of each place of a page on its own."""
 
     whole: float
     place: float
@@ -66,15 +63,8 @@ def jpeg_target(quality: int) -> JpegTarget:
     return JpegTarget(between(_JPEG, quality), between(_PLACE, quality), between(_JPEG_ALONE, quality))
 
 
-def webp_target(quality: int) -> JpegTarget:
-    """Return the scores that a lossy WebP must reach: a better one of the whole image than a JPEG, since it blurs some
-    places more than others."""
-    jpeg = jpeg_target(quality)
-    return JpegTarget(jpeg.whole + _WEBP_BETTER, jpeg.place - _WEBP_UNEVEN, jpeg.alone)
-
-
 def webp_place_target(quality: int) -> float:
-    """Return the estimate that each place of an animated or very large WebP must reach, truly 4 points more."""
+    """Return the score that each place of a lossy WebP must reach; it looks 4 points better than a JPEG's truly."""
     return between(_WEBP_PLACE, quality)
 
 

@@ -9,12 +9,11 @@ from ...image.sniff import sniff
 from ...pixels.compare import acceptable
 from ...pixels.frames import pairs
 from ...pixels.looks import Looks
-from .margins import Judge
 from .metadata import carry
 from .places import PlaceScorer
 from .score import Scorer, on, sample
 from .search import Trial, search
-from .targets import HUGE, JpegTarget, lossy_target, webp_place_target, webp_target
+from .targets import HUGE, lossy_target, webp_place_target
 from .vp8 import estimated_quality
 from .weights import LOSSY
 
@@ -26,13 +25,11 @@ _CAUTION = 8.5
 """Points that the estimate, fitted on JPEG for the most part, is too kind to WebP."""
 
 _MISSED = 6.0
-"""Points below the target of the estimate to which it is taken."""
-
-_BELOW_TARGET, _SLOPE = 14, 0.35
-"""Settings below the target's number where the search of stills begins, and the points that a setting gains there."""
+_ALTERED = 1.0
+"""Points below the least that is taken: what verify would refuse is not taken."""
 
 _FRAMES = 3
-_LOWEST = 40
+_LOWEST = 50
 _NEAR_LOSSLESS = 40
 _EFFORT, _LEAST_EFFORT = 4, 1
 _SMALLEST_SIDE = 16
@@ -48,62 +45,59 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> byte
 
 
 def _lossless(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    """Return the image as lossless as the recipe asks: without loss it hardly gets smaller, which is not tried."""
+    image = _decoded(data)
     effort = _LEAST_EFFORT if info.all_pixels > HUGE else _EFFORT
-    way: dict[str, object] = {} if recipe.lossless else {"near_lossless": True, "Q": _NEAR_LOSSLESS}
-    return bytes(_decoded(data).webpsave_buffer(lossless=True, effort=effort, keep="none", **way))
+    ways: list[dict[str, object]] = [{}] if recipe.lossless else [{}, {"near_lossless": True, "Q": _NEAR_LOSSLESS}]
+    return min(
+        (bytes(image.webpsave_buffer(lossless=True, effort=effort, keep="none", **way)) for way in ways), key=len
+    )
 
 
 def _lossy(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes | None:
     """Return the image encoded to the target; None where it is there already or the target is missed."""
+    target = lossy_target(recipe.quality)
     quality = estimated_quality(data)
-    most = lossy_target(recipe.quality) + _ALREADY_THERE
-    if recipe.lossless or min(info.width, info.height) < _SMALLEST_SIDE or quality is None or quality <= most:
+    if recipe.lossless or min(info.width, info.height) < _SMALLEST_SIDE:
+        return None
+    if quality is None or quality <= target + _ALREADY_THERE:
         return None
     image = _decoded(data).copy_memory()
-    highest = max(_LOWEST, min(95, round(most) - 1))
-    if info.animated or info.all_pixels > HUGE:
-        return _estimated(data, info, recipe, image, highest)
-    attempt = _Attempt(image, webp_target(recipe.quality))
-    first = round(lossy_target(recipe.quality)) - _BELOW_TARGET
-    best = search(attempt, 0, first=first, lowest=_LOWEST, highest=highest, slope=_SLOPE)
-    if best.score < 0 or _altered(image, best.data, recipe.quality, looks):
-        best = attempt(highest)
-    return None if best.score < 0 or _altered(image, best.data, recipe.quality, looks) else best.data
-
-
-def _altered(image: pyvips.Image, candidate: bytes, quality: int, looks: Looks) -> bool:
-    """Tell whether verify would refuse a candidate."""
-    return bool(acceptable(image, _decoded(candidate).copy_memory(), quality, Format.WEBP, looks.measure))
+    tried = sample(image) if info.all_pixels > HUGE else image
+    highest = max(_LOWEST, min(95, round(target + _ALREADY_THERE) - 1))
+    places = tried.height == image.height and not info.animated
+    attempt = _Attempt(tried, recipe.quality, looks, places=places)
+    best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=highest)
+    if best.score < target - _MISSED:
+        return None
+    if attempt.places:
+        return best.data
+    return _looking_well(data, info, recipe, image, best, highest)
 
 
 class _Attempt:
-    """Encodes an image at a setting; the score is by how much SSIMULACRA2 is above its target where that is least."""
+    """Encodes an image at a setting and scores it: all of it, and with `places` each place on its own."""
 
-    def __init__(self, image: pyvips.Image, target: JpegTarget) -> None:
-        backgrounds = (0, 255) if image.hasalpha() else (255,)
-        self._image = image
-        self._judges = [(background, Judge(on(image, background).copy_memory(), target)) for background in backgrounds]
+    def __init__(self, image: pyvips.Image, quality: int, looks: Looks, *, places: bool) -> None:
+        self.places = places
+        self._image, self._quality, self._looks = image, quality, looks
+        self._target, self._place_target = lossy_target(quality), webp_place_target(quality)
+        self._scorer, self._place_scorer = Scorer(image), PlaceScorer(image)
 
     def __call__(self, setting: int) -> Trial:
+        """Return the trial; a place that misses its target lowers the score as much below the least that is taken."""
         data = encoded(self._image, setting)
         shown = _decoded(data).copy_memory()
-        margins = (judge.margin(on(shown, background).copy_memory()) for background, judge in self._judges)
-        return Trial(setting, data, min(margins))
+        score = self._scorer.score(shown, LOSSY) - _CAUTION
+        if self.places:
+            missed = self._place_target - self._place_scorer.scores(shown, LOSSY).worst
+            if missed > 0:
+                score = min(score, self._target - _MISSED - missed)
+            elif score >= self._target - _MISSED and self._altered(shown):
+                score = self._target - _MISSED - _ALTERED
+        return Trial(setting, data, score)
 
-
-def _estimated(data: bytes, info: ImageInfo, recipe: Recipe, image: pyvips.Image, highest: int) -> bytes | None:
-    """Return an animated or very large image encoded to the target by its estimate, which takes less time."""
-    target = lossy_target(recipe.quality)
-    tried = sample(image) if info.all_pixels > HUGE else image
-    scorer = Scorer(tried)
-
-    def attempt(setting: int) -> Trial:
-        made = encoded(tried, setting)
-        return Trial(setting, made, scorer.score(_decoded(made).copy_memory(), LOSSY) - _CAUTION)
-
-    best = search(attempt, target, first=round(target), lowest=_LOWEST, highest=highest)
-    return None if best.score < target - _MISSED else _looking_well(data, info, recipe, image, best, highest)
+    def _altered(self, shown: pyvips.Image) -> bool:
+        return bool(acceptable(self._image, shown, self._quality, Format.WEBP, self._looks.measure))
 
 
 def _looking_well(
@@ -130,8 +124,8 @@ def worst_frames_score(data: bytes, candidate: bytes, before: ImageInfo, after: 
 
 
 def encoded(image: pyvips.Image, setting: int) -> bytes:
-    """Return the image as a lossy WebP; `smart_subsample` takes twice the time for half a point."""
-    return bytes(image.webpsave_buffer(Q=setting, effort=_EFFORT, keep="none"))
+    """Return the image as a lossy WebP."""
+    return bytes(image.webpsave_buffer(Q=setting, effort=_EFFORT, smart_subsample=True, keep="none"))
 
 
 def _decoded(data: bytes) -> pyvips.Image:
