@@ -35,7 +35,7 @@ hypothesis.settings.load_profile("plain")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run take a part of what takes long: runs with the next numbers take the rest."""
-    parser.addoption("--part", type=int, help="every fourth slow test, and every sixth image of sweeps over the corpus")
+    parser.addoption("--part", type=int, help="every sixth slow test, and every sixth image of sweeps over the corpus")
 
 
 def pytest_configure() -> None:
@@ -59,10 +59,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _in_part(item: pytest.Item, part: int) -> bool:
-    """Whether a run with `--part` has the test: a quarter of the slow ones, and all that sweep over the corpus."""
+    """Whether a run with `--part` has the test: a sixth of the slow ones, and all that sweep over the corpus."""
     if item.get_closest_marker("slow") is None or "sweep" in getattr(item, "fixturenames", ()):
         return True
-    return zlib.crc32(item.nodeid.encode()) % 4 == part % 4
+    return zlib.crc32(item.nodeid.encode()) % 6 == part % 6
 
 
 @pytest.fixture(scope="session")

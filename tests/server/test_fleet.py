@@ -17,7 +17,7 @@ import pytest
 from image_builder import chunk, png
 from patience import until
 from postgresql import PostgreSQL, needs_postgresql, postgresql
-from real_servers import Program, s3_server
+from real_servers import Program, cutting_proxy, s3_server
 from server_process import Served
 
 pytestmark = [*needs_postgresql, pytest.mark.slow]
@@ -44,10 +44,9 @@ class Fleet:
         node = Served(
             self.folder / f"node{len(self.nodes)}",
             jobs=jobs,
-            database=self.database,
+            **{"database": self.database, **config},  # type: ignore[arg-type]  # tables of the test's own
             blobs=f"s3://images/{self.database.rpartition('/')[2]}",
             key=self.nodes[0].key if self.nodes else "",
-            **config,  # type: ignore[arg-type]  # a table of the test's own
         )
         self.nodes.append(node)
         return node.start()
@@ -221,6 +220,52 @@ def test_outage(fleet: Fleet, gone: str) -> None:
     assert (done, failed) == (completed, 0)
     assert len(accepted) <= done <= len(accepted) + 4
     assert fleet.sql("SELECT COUNT(*) FROM jobs WHERE tries > 3") == [(0,)]
+
+
+def test_restarts_cost_no_try(fleet: Fleet) -> None:
+    """However often the database restarts while an image is in work: it is begun once, and others begin meanwhile."""
+    answering = fleet.node(limits={"lease": 2.0, "tries": 1})
+    for _ in range(2):
+        fleet.node(jobs=2, seconds=12, limits={"lease": 2.0, "tries": 1})
+    number = answering.accepted(image(1))
+    until(lambda: fleet.begun() == 1)
+    others: list[int] = []
+    for restart in range(3):
+        fleet.server.stop()
+        fleet.server.start()
+        until(lambda: answering.get("/health/ready", "").status_code == 200)
+        others.append(answering.accepted(image(10 + restart)))
+        until(lambda: fleet.begun() == len(others) + 1)
+    assert {answering.ended(each)["status"] for each in [number, *others]} == {"completed"}
+    assert (fleet.begun(), fleet.counts()) == (4, (4, 4, 0))
+
+
+def test_answer_to_a_commit_is_lost(fleet: Fleet) -> None:
+    """Where nobody knows whether the database took an upload, its image stays: the client's repetition is that job."""
+    with cutting_proxy(fleet.server.port) as (port, cut):
+        url = fleet.database.replace(f":{fleet.server.port}/", f":{port}/")
+        answering = fleet.node(database=url)
+        fleet.node(jobs=1)
+        headers = {"Idempotency-Key": "once"}
+        cut.set()
+        first = answering.post(image(1), headers=headers)
+        cut.clear()
+        again = answering.post(image(1), headers=headers)
+        assert (first.status_code, again.status_code) == (503, 200)
+        assert answering.ended(again.json()["data"]["image_id"])["status"] == "completed"
+        assert fleet.counts() == (1, 1, 0)
+
+
+def test_second_row_of_a_job_in_work(fleet: Fleet) -> None:
+    """Further rows of an image that a node works on cost it no try."""
+    answering = fleet.node()
+    number = answering.accepted(image(1))
+    rows = "INSERT INTO pgqueuer (priority, entrypoint, payload, status) SELECT 0, 'imgshrink', payload, 'queued' "
+    for _ in range(2):
+        fleet.sql(rows + "FROM pgqueuer")
+    fleet.node(jobs=4, seconds=1)
+    assert answering.ended(number)["status"] == "completed"
+    assert (fleet.begun(), fleet.counts()) == (1, (1, 1, 0))
 
 
 def test_silent_database(fleet: Fleet) -> None:

@@ -64,6 +64,7 @@ THIRD_PARTY = {
     "pages": {"selectolax"},
     "server": {"anyio", "starlette", "uvicorn", "h11", "python_multipart", "filelock", "sqlalchemy"},
     "server.buckets": {"obstore"},
+    "server.pgdriver": {"pgqueuer", "psycopg", "sqlalchemy"},
     "server.pgqueue": {"pgqueuer", "psycopg", "sqlalchemy"},
     "cli": {"click", "mkdocs"},
     "cli.site_file": {"yaml", "yaml_env_tag"},

@@ -7,8 +7,9 @@ import hmac
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -99,3 +100,40 @@ def _create_container(endpoint: str, container: str) -> None:
     headers = {"x-ms-date": date, "x-ms-version": version, "Authorization": signed}
     reply = httpx.put(f"{endpoint}/{container}?restype=container", headers=headers)
     assert reply.status_code == 201, reply.text
+
+
+@contextmanager
+def cutting_proxy(target: int) -> Iterator[tuple[int, threading.Event]]:
+    """A port that passes on to PostgreSQL's; while the event is set, a COMMIT gets there and no answer comes back."""
+    cut = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", target))
+                committed = threading.Event()
+                threading.Thread(target=there, args=(client, server, committed), daemon=True).start()
+                threading.Thread(target=back, args=(server, client, committed), daemon=True).start()
+
+    def there(client: socket.socket, server: socket.socket, committed: threading.Event) -> None:
+        with suppress(OSError):
+            while data := client.recv(1 << 16):
+                if cut.is_set() and b"COMMIT" in data:
+                    committed.set()
+                server.sendall(data)
+
+    def back(server: socket.socket, client: socket.socket, committed: threading.Event) -> None:
+        with suppress(OSError):
+            while data := server.recv(1 << 16):
+                if committed.is_set():
+                    break
+                client.sendall(data)
+        client.shutdown(socket.SHUT_RDWR)
+        client.close()
+        server.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield int(listener.getsockname()[1]), cut
+        listener.shutdown(socket.SHUT_RDWR)

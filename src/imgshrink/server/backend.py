@@ -83,4 +83,4 @@ def _shared(places: Places, limits: Limits) -> Backend:
     assert database.postgresql is not None
     queue = PgQueue(database.postgresql, limits.lease)
     queue.prepare()
-    return Backend(database, open_blobs(places, limits), queue, lambda: queue.enqueue_orphans(database))
+    return Backend(database, open_blobs(places, limits), queue, lambda: queue.mend(database))

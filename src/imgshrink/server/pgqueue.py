@@ -10,37 +10,45 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import psycopg
 from pgqueuer import Queries
-from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job as Row
-from pgqueuer.ports.driver import NotifyCallback
 from pgqueuer.queries import SyncQueries
 from sqlalchemy import URL, Connection, text
 
-from .database import POSTGRESQL, Database, DatabaseTrouble
+from .database import POSTGRESQL, Database, DatabaseTrouble, UnusableDatabase
 from .dispatch import POLL_SECONDS
 from .jobs import Job
 from .leases import Leases
+from .pgdriver import Driver, Within
 
 log = logging.getLogger("imgshrink.server")
 
 ENTRYPOINT = "imgshrink"
 
 # A job without a row: its node recorded nothing, and another one that had been taken for dead deleted the row.
+# Two nodes that look at once must not both put it back.
+ORPHANS_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 ORPHANS = text(
     "SELECT id FROM jobs WHERE state IN ('queued', 'leased') AND NOT EXISTS"
     " (SELECT FROM pgqueuer WHERE entrypoint = :entrypoint AND payload = convert_to(jobs.id::text, 'UTF8'))"
     " ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED"
 )
-_PREPARE = 0x696D6774
-"""The advisory lock under which one node makes pgqueuer's tables: one more than that for ours."""
+# pgqueuer writes three lines for each job and deletes none.
+OLD_LINES = text(
+    "DELETE FROM pgqueuer_log WHERE id IN"
+    " (SELECT id FROM pgqueuer_log WHERE created < now() - interval '1 hour' ORDER BY id LIMIT 20000)"
+)
+_PREPARE, _MENDING = 0x696D6774, 0x696D6775
+"""The advisory locks under which one node makes pgqueuer's tables, and looks for lost jobs; next to that for ours."""
+
+_TOGETHER = 500
 
 
 class PgQueue:
@@ -55,8 +63,14 @@ class PgQueue:
         self._manager: QueueManager | None = None
 
     def prepare(self) -> None:
-        """Create or upgrade pgqueuer's tables; of several nodes one does it while the others wait."""
-        asyncio.run(self._prepare())
+        """Create or upgrade pgqueuer's tables; of several nodes one does it while the others wait.
+
+        Raises `UnusableDatabase`.
+        """
+        try:
+            asyncio.run(self._prepare())
+        except psycopg.Error as error:
+            raise UnusableDatabase(f"the tables of pgqueuer can't be made: {str(error).splitlines()[0]}") from error
 
     async def _prepare(self) -> None:
         async with await self._connect() as connection:
@@ -69,24 +83,34 @@ class PgQueue:
 
     def enqueue(self, connection: Connection, number: int) -> None:
         """Put a job into pgqueuer's table, within the transaction; its trigger wakes the nodes."""
-        raw = cast("psycopg.Connection", connection.connection.driver_connection)
-        SyncQueries(cast("Any", _Within(raw))).enqueue(ENTRYPOINT, str(number).encode("ascii"))
+        _enqueue(connection, [number])
 
-    def enqueue_orphans(self, database: Database) -> None:
-        """Put jobs into the queue that have no row there: after a rare double failure, or a migration."""
+    def mend(self, database: Database) -> None:
+        """Put jobs into the queue that have no row there, after a rare double failure or a migration; tidy up."""
         with database.transaction() as connection:
-            for number in connection.execute(ORPHANS, {"entrypoint": ENTRYPOINT}).scalars().all():
-                self.enqueue(connection, number)
+            connection.execute(ORPHANS_LOCK, {"key": _MENDING})
+            lost = connection.execute(ORPHANS, {"entrypoint": ENTRYPOINT}).scalars().all()
+            for start in range(0, len(lost), _TOGETHER):
+                _enqueue(connection, lost[start : start + _TOGETHER])
+        with database.transaction() as connection:
+            connection.execute(OLD_LINES)
 
     def notify(self) -> None:
         """Do nothing: the database notifies all nodes."""
 
     def start(self, leases: Leases, work: Callable[[Job], None], jobs: int) -> None:
         """Start the thread that takes jobs; each is worked on in a thread of its own, `jobs` at once."""
+        working: set[int] = set()
 
         def process(number: int) -> None:
-            if job := self._lease(leases, number):
-                work(job)
+            if number in working:  # a second row of it: to lease it again would end the work that goes on
+                raise RetryRequested(self._heartbeat, "it is in work here")
+            working.add(number)
+            try:
+                if job := self._lease(leases, number):
+                    work(job)
+            finally:
+                working.discard(number)
 
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(process, jobs)), name="imgshrink-dispatch", daemon=True
@@ -125,14 +149,17 @@ class PgQueue:
         places = asyncio.Semaphore(jobs)
         while not self._stopping.is_set():
             try:
-                async with await self._connect() as connection, await self._connect() as listening:
-                    await self._dispatch(_Driver(connection, listening), process, jobs, places)
+                driver = Driver(await self._connect(), self._connect, self._stopping)
+                try:
+                    await self._dispatch(driver, process, jobs, places)
+                finally:
+                    await driver.close()
             except Exception:
                 log.exception("the queue can't be read or written")
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _dispatch(
-        self, driver: PsycopgDriver, process: Callable[[int], None], jobs: int, places: asyncio.Semaphore
+        self, driver: Driver, process: Callable[[int], None], jobs: int, places: asyncio.Semaphore
     ) -> None:
         manager = QueueManager(Queries(driver))
 
@@ -152,7 +179,7 @@ class PgQueue:
             batch_size=batch,
             max_concurrent_tasks=max(2 * batch, jobs),
             heartbeat_timeout=self._heartbeat,
-            shutdown_on_listener_failure=True,
+            log_aggregation_interval=timedelta(0),
         )
 
 
@@ -182,39 +209,7 @@ async def _in_thread(process: Callable[[int], None], number: int) -> None:
     await ended
 
 
-class _Driver(PsycopgDriver):
-    """pgqueuer's driver with a connection of its own for notifications.
-
-    Theirs holds the only one for up to a second while it listens, and each query waits for that.
-    """
-
-    def __init__(self, connection: psycopg.AsyncConnection, listening: psycopg.AsyncConnection) -> None:
-        super().__init__(connection)
-        self._listening = PsycopgDriver(listening)
-
-    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        await self._listening.add_listener(channel, callback)
-
-    async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
-        await self._listening.remove_listener(channel, callback)
-
-    async def __aenter__(self) -> Self:
-        await self._listening.__aenter__()
-        return await super().__aenter__()
-
-    async def __aexit__(self, *details: object) -> None:
-        await super().__aexit__(*details)
-        await self._listening.__aexit__(*details)
-
-
-class _Within:
-    """The driver of `SyncQueries` on a connection in a transaction: pgqueuer's own wants one that commits by itself."""
-
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
-
-    def fetch(self, query: str, *values: object) -> list[dict[str, object]]:
-        """Run a query with the values $1, $2, and return its rows."""
-        cursor = psycopg.RawCursor(self._connection, row_factory=psycopg.rows.dict_row)
-        cursor.execute(query.encode(), values or None)
-        return cursor.fetchall()
+def _enqueue(connection: Connection, numbers: Sequence[int]) -> None:
+    raw = cast("psycopg.Connection", connection.connection.driver_connection)
+    payloads: list[bytes | None] = [str(number).encode("ascii") for number in numbers]
+    SyncQueries(cast("Any", Within(raw))).enqueue([ENTRYPOINT] * len(payloads), payloads, [0] * len(payloads))

@@ -64,14 +64,20 @@ class UploadHandler:
             optimized_name=new_name(info.format),
             idempotency=request.idempotency,
         )
-        new = False
+        with _as_api_errors():
+            return self._queued(key, upload, data)
+
+    def _queued(self, key: Key, upload: NewJob, data: bytes) -> tuple[Job, bool]:
+        """Store and queue an image. Its file stays where nobody knows whether the database has taken the job."""
+        unneeded = (QuotaExceeded, IdempotencyKeyReused, CapacityReached, StoreTrouble, OSError)
         try:
-            with _as_api_errors():
-                self._blobs.put(ORIGINALS, original_name, data)
-                job, new = self._queue.accept(key, upload)
-        finally:
-            if not new:
-                discard(self._blobs, ORIGINALS, original_name)
+            self._blobs.put(ORIGINALS, upload.original_name, data)
+            job, new = self._queue.accept(key, upload)
+        except unneeded:
+            discard(self._blobs, ORIGINALS, upload.original_name)
+            raise
+        if not new:
+            discard(self._blobs, ORIGINALS, upload.original_name)
         return job, new
 
 
