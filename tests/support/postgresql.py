@@ -8,7 +8,6 @@ import functools
 import getpass
 import itertools
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -31,11 +30,13 @@ def program(name: str) -> str | None:
 
 def why_not() -> str:
     """Why there is none here, or ""."""
-    if program("initdb") is None:
-        return "PostgreSQL is not installed"
     if os.name != "posix":
         return "PostgreSQL is started as on Debian"
+    if program("initdb") is None:
+        return "PostgreSQL is not installed"
     if os.geteuid() == 0:
+        import pwd
+
         try:
             pwd.getpwnam(OWNER)
         except KeyError:
