@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 
 from image_builder import SAMPLES, chunk, png
 from imgshrink import __version__
+from imgshrink.server.errors import BUSY
 from server_process import Served, until
 
 EXAMPLE = "https://images.example.org/shrink"
@@ -322,8 +324,24 @@ def test_log_holds_no_secrets(server: Served) -> None:
     data = server.ended(server.accepted(png()))
     server.get(f"/api/v1/stats?secret={server.key}")
     fetched(server, data["optimized_url"])
+    name = data["optimized_url"].rpartition("/")[2]
+    for path in (f"//direct-file/optimized/{name}", f"/shrink/Direct-File/{name}", f"/%64irect-file//x/{name.upper()}"):
+        server.get(path, "")
     server.get("/a%1b%5b2Jb%0ac", "")
     lines = ("tests GET /api/v1/stats 200", r"- GET /a\x1b[2Jb\nc 404", "GET /direct-file/optimized/... 200")
     until(lambda: all(line in server.log.read_text() for line in lines))
     log = server.log.read_text()
-    assert not [word for word in (server.key, "secret", data["optimized_url"].rpartition("/")[2]) if word in log]
+    assert not [word for word in (server.key, "secret", name, name.upper()) if word in log]
+
+
+def test_file_that_can_not_be_read(tmp_path: Path) -> None:
+    """A file that the system does not give is 503, and its name is not in the log."""
+    with Served(tmp_path / "data") as server:
+        data = server.ended(server.accepted(png()))
+        name = data["original_url"].rpartition("/")[2]
+        path = tmp_path / "data" / "originals" / name
+        path.unlink()
+        path.symlink_to(path)
+        assert_refused(server.get(f"/direct-file/original/{name}", ""), 503, BUSY)
+        until(lambda: "a request can't be served" in server.log.read_text())
+        assert name not in server.log.read_text()

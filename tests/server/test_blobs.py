@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,34 @@ def test_strays_of_a_folder(tmp_path: Path) -> None:
     assert list(blobs.strays()) == [(RESULTS, "old.png")]
 
 
+def test_strays_of_a_shared_folder(tmp_path: Path) -> None:
+    """A folder that a URL names may hold files of other servers: none is a stray."""
+    blobs = open_blobs(Places(tmp_path, "", tmp_path.as_uri()), Limits())
+    blobs.put(RESULTS, "old.png", b"0")
+    os.utime(tmp_path / RESULTS / "old.png", (0, 0))
+    assert list(blobs.strays()) == []
+
+
+def test_trouble_of_a_folder_without_a_name(tmp_path: Path) -> None:
+    """What can't be read, written or deleted is an error of the system without the name, in the traceback as well."""
+    blobs = open_blobs(Places(tmp_path), Limits())
+    folder, loop = ("secret" + end for end in (".png", "-loop.png"))
+    (tmp_path / RESULTS / folder).mkdir()
+    (tmp_path / RESULTS / loop).symlink_to(loop)
+    calls: list[Callable[[], object]] = [
+        lambda: blobs.put(RESULTS, folder, b"0"),
+        lambda: blobs.get(RESULTS, folder),
+        lambda: blobs.open(RESULTS, loop),
+        lambda: blobs.remove(RESULTS, folder),
+    ]
+    for call in calls:
+        with pytest.raises(OSError) as trouble:
+            call()
+        assert trouble.value.errno in (errno.EISDIR, errno.ELOOP, errno.EPERM, errno.EACCES)
+        assert "secret" not in "".join(traceback.format_exception(trouble.value, chain=True))
+        assert (trouble.value.filename, trouble.value.__suppress_context__) == (None, True)
+
+
 @pytest.mark.parametrize("bucket", ["nowhere", "closed"])
 def test_trouble(
     tmp_path: Path, s3: Program, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, bucket: str
@@ -123,4 +153,11 @@ def test_trouble(
 def test_no_store(tmp_path: Path, url: str) -> None:
     """Other addresses are errors that say what one looks like."""
     with pytest.raises(SettingsError, match=r"--blobs is a URL such as s3://bucket/prefix"):
+        open_blobs(Places(tmp_path, "", url), Limits())
+
+
+@pytest.mark.parametrize("url", ["file:", "file:images", "file://images", "file://host/images", "file:///images?x=1"])
+def test_no_folder(tmp_path: Path, url: str) -> None:
+    """A folder's URL names no host, and the whole path."""
+    with pytest.raises(SettingsError, match="--blobs names a folder as file:///srv/images"):
         open_blobs(Places(tmp_path, "", url), Limits())

@@ -21,7 +21,7 @@ from imgshrink.core.model import Format
 from imgshrink.server.blobs import ORIGINALS, RESULTS, STRAY_SECONDS, FolderBlobs, new_name
 from imgshrink.server.database import Database
 from imgshrink.server.dispatch import Threads
-from imgshrink.server.job_runner import JobRunner
+from imgshrink.server.job_runner import JobRunner, _storable
 from imgshrink.server.jobs import Job, NewJob
 from imgshrink.server.keys import Key, Keys
 from imgshrink.server.leases import Leases
@@ -368,6 +368,42 @@ def test_sweeping(parts: Parts, tmp_path: Path) -> None:
     until(lambda: not files(tmp_path))
     sweeper.stop(60)
     assert (before, parts.queue.expired()) == (2, [])
+
+
+def test_file_that_can_not_be_deleted(parts: Parts, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One file that can't be deleted keeps none of the others; its job stays until it can be."""
+    stuck, *others = [parts.accept(image) for image in images(3)]
+    for job in (stuck, *others):
+        parts.leases.fail(parts.leases.lease(job.id) or job, "no", final=True)
+    parts.now[0] += 2 * 24 * 3600
+    path = tmp_path / "data" / ORIGINALS / stuck.original_name
+    path.unlink()
+    path.mkdir()
+    sweeper = parts.sweeper()
+    sweeper.start()
+    until(lambda: [job.id for job in parts.queue.expired()] == [stuck.id])
+    sweeper.stop(60)
+    assert files(tmp_path) == [stuck.original_name]
+    assert f"image {stuck.id}: its files can't be deleted" in caplog.text
+    assert stuck.original_name not in caplog.text
+
+
+def test_folder_that_can_not_be_written(parts: Parts, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A result that can't be stored costs its image the tries; no name of a file is in the log."""
+    job, runner = parts.accept(images(1)[0]), parts.runner(Trim())
+    (tmp_path / "data" / RESULTS).rmdir()
+    runner.start()
+    until(lambda: parts.state(job) == "failed")
+    runner.stop(1)
+    assert "unexpected error" in caplog.text
+    assert not [name for name in (job.original_name, job.optimized_name) if name in caplog.text]
+
+
+@pytest.mark.parametrize("message", ["a\0b", "a\ud800b", "x" * 999])
+def test_messages_fit_every_database(message: str) -> None:
+    """What PostgreSQL does not store, and what is too long, is left out of a message."""
+    stored = _storable(message)
+    assert stored in ("ab", "a?b", "x" * 300)
 
 
 def test_strays(parts: Parts, tmp_path: Path) -> None:

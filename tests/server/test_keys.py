@@ -140,6 +140,22 @@ def test_no_database(folder: Path) -> None:
         Database(folder)
 
 
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("postgresql://127.0.0.1:1/db?user=u&password=secret", "127.0.0.1:1/db"),
+        ("postgresql://u:secret@127.0.0.1:1/db", "127.0.0.1:1/db"),
+        ("postgresql:///db?host=/nowhere&password=secret", "localhost/db"),
+    ],
+)
+def test_unreachable_database(url: str, address: str) -> None:
+    """A database that is not there is named by its address, without a user or a password, wherever they stand."""
+    with pytest.raises(UnusableDatabase) as trouble:
+        Database(url)
+    assert str(trouble.value).startswith(f"{address} can't be used: ")
+    assert "secret" not in str(trouble.value)
+
+
 def test_failed_transaction_leaves_nothing(database: Database, keys: Keys) -> None:
     """A transaction that raises is rolled back."""
     keys.add("first")

@@ -10,7 +10,7 @@ import pytest
 
 from image_builder import chunk, png
 from imgshrink.core.errors import SettingsError
-from imgshrink.server.backend import Places
+from imgshrink.server.backend import Places, open_database
 from imgshrink.server.data_lock import DataFolderInUse, locked
 from imgshrink.server.database import NAME, Database, UnusableDatabase
 from imgshrink.server.keys import Keys
@@ -21,6 +21,7 @@ from postgresql import needs_postgresql, postgresql
 from server_process import Served
 
 FIRST_VERSION = (Path(__file__).parent / "version1.sql").read_text(encoding="utf-8")
+RESULT = "a2" + "0" * 30 + ".png"
 
 
 def image(number: int) -> bytes:
@@ -35,7 +36,7 @@ def folder_of_version_1(folder: Path) -> None:
         connection.executescript(FIRST_VERSION)
     for name in ("a1.png", "b1.png", "c1.png", "d1.png"):
         (folder / "originals" / name).write_bytes(image(1))
-    (folder / "results" / "a2.png").write_bytes(png())
+    (folder / "results" / RESULT).write_bytes(png())
 
 
 def test_folder_of_version_1(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_folder_of_version_1(tmp_path: Path) -> None:
     folder_of_version_1(tmp_path / "data")
     with Served(tmp_path / "data", key="none") as server:
         key = server.add_key("tests")
-        assert server.get("/direct-file/optimized/a2.png", "").content == png()
+        assert server.get(f"/direct-file/optimized/{RESULT}", "").content == png()
         with closing(Database(tmp_path / "data")) as database:
             assert [known.name for known in Keys(database).all()] == ["docs", "old", "tests"]
         assert server.ended(server.accepted(image(9), key=key), key)["status"] == "completed"
@@ -63,6 +64,32 @@ def test_database_of_the_future(tmp_path: Path) -> None:
         Database(tmp_path)
 
 
+def test_keys_beside_a_server_of_version_1(tmp_path: Path) -> None:
+    """A command of today leaves the database of a server of version 1 as it is while that server runs."""
+    folder_of_version_1(tmp_path)
+    version = "PRAGMA user_version"
+    with closing(sqlite3.connect(tmp_path / NAME)) as connection:
+        with (
+            locked(tmp_path),
+            pytest.raises(SettingsError, match="of an earlier version: restart it with this version"),
+        ):
+            open_database(Places(tmp_path))
+        assert connection.execute(version).fetchone() == (1,)
+        for _ in range(2):
+            open_database(Places(tmp_path)).close()
+        assert connection.execute(version).fetchone() == (2,)
+    with locked(tmp_path), closing(open_database(Places(tmp_path))) as database:
+        assert [known.name for known in Keys(database).all()] == ["docs", "old"]
+
+
+def test_migration_into_itself(tmp_path: Path) -> None:
+    """The folder that is migrated can't be the new store."""
+    folder_of_version_1(tmp_path / "data")
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    with pytest.raises(SettingsError, match="--blobs names the folder that is migrated"):
+        migrate(Places(tmp_path / "data", "postgresql://localhost:1/x", (tmp_path / "link").as_uri()))
+
+
 @pytest.mark.tools
 @needs_postgresql[1]
 def test_migrated(tmp_path: Path) -> None:
@@ -74,7 +101,7 @@ def test_migrated(tmp_path: Path) -> None:
     config = {"database": places.database, "blobs": places.blobs}
     with Served(tmp_path / "node", jobs=1, key="none", **config) as server:  # type: ignore[arg-type]  # a table
         key = server.add_key("tests")
-        assert server.get("/direct-file/optimized/a2.png", "").content == png()
+        assert server.get(f"/direct-file/optimized/{RESULT}", "").content == png()
         number = server.accepted(image(9), key=key)
         assert (number > 7, server.ended(number, key)["status"]) == (True, "completed")
         name = places.database.rpartition("/")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,23 @@ def test_database_that_hangs(node: Served) -> None:
         postgresql().resume()
     until(lambda: node.get("/health/ready", "").status_code == 200)
     until(lambda: "imgshrink_queue_images" in scrape(node))
+
+
+def test_end_beside_a_silent_database(tmp_path: Path) -> None:
+    """SIGTERM ends each node while the database is silent: one with a request given up, one with an image in work."""
+    config = {"database": postgresql().new_database(), "blobs": (tmp_path / "blobs").as_uri()}
+    asked = tmp_path / "asked"
+    with (
+        Served(tmp_path / "api", jobs=0, limits={"answer_seconds": 1.0}, **config) as api,
+        Served(tmp_path / "worker", jobs=1, key=api.key, seconds=3600, asked=str(asked), **config) as worker,
+    ):
+        api.accepted(png())
+        until(asked.exists)
+        with ThreadPoolExecutor(12) as clients:  # so that the pool has connections to hand out
+            assert set(clients.map(lambda _: worker.get("/api/v1/stats").status_code, range(60))) == {200}
+        postgresql().pause()
+        try:
+            assert api.get("/api/v1/stats").status_code == 503
+            assert [api.stop(), worker.stop()] == [0, 0]
+        finally:
+            postgresql().resume()

@@ -50,7 +50,7 @@ INSERT INTO keys VALUES ('aaaaaaaaaaaa', 'docs', 'no digest', 10000, 1795000000,
 INSERT INTO keys VALUES ('bbbbbbbbbbbb', 'old', 'no digest', 10000, 1795000001, 1795000002);
 INSERT INTO jobs (id, key_id, month, accepted, format, quality, body_digest, original_name, optimized_name,
   original_size, optimized_size, state, tries, token, seconds, expires)
-  VALUES (3, 'aaaaaaaaaaaa', '2026-11', 1795000003, 'png', 80, 'a', 'a1.png', 'a2.png', 230, 70, 'completed', 1, 1, 0.5, 99999999999);
+  VALUES (3, 'aaaaaaaaaaaa', '2026-11', 1795000003, 'png', 80, 'a', 'a1.png', 'a2000000000000000000000000000000.png', 230, 70, 'completed', 1, 1, 0.5, 99999999999);
 INSERT INTO jobs (id, key_id, month, accepted, format, quality, body_digest, original_name, optimized_name, original_size)
   VALUES (4, 'aaaaaaaaaaaa', '2026-11', 1795000004, 'png', 80, 'b', 'b1.png', 'b2.png', 230);
 INSERT INTO jobs (id, key_id, month, accepted, format, quality, body_digest, original_name, optimized_name,

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 
 from ..core import tinyjpg
 from .backend import Backend
-from .blobs import ORIGINALS, RESULTS, Blobs, StoreTrouble
+from .blobs import ORIGINALS, RESULTS, Blobs, StoreTrouble, is_name
 from .database import DatabaseTrouble
 from .errors import BUSY, GONE, NO_IMAGE, NO_KEY, RETRY_SECONDS, TOO_MANY, ApiError, invalid
 from .form import declared_size, find_image, opened_form, read_quality
@@ -185,13 +185,13 @@ class Api:
     async def original_file(self, request: Request) -> Response:
         """Return an original; knowing its random name is the permission."""
         name = request.path_params["name"]
-        job = await self._bounded(self._queue.original, name)
+        job = await self._named(self._queue.original, name)
         return await self._file(job, ORIGINALS, name)
 
     async def optimized_file(self, request: Request) -> Response:
         """Return a result; knowing its random name is the permission."""
         name = request.path_params["name"]
-        job = await self._bounded(self._queue.optimized, name)
+        job = await self._named(self._queue.optimized, name)
         return await self._file(job, RESULTS, (job and job.result_name) or name)
 
     async def home(self, _: Request) -> Response:
@@ -219,6 +219,9 @@ class Api:
         if wait := self._rate_limiter.take(key.id):
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY, retry_after=wait)
         return key
+
+    async def _named(self, find: Callable[[str], Job | None], name: str) -> Job | None:
+        return await self._bounded(find, name) if is_name(name) else None
 
     async def _file(self, job: Job | None, kind: str, stored: str) -> Response:
         blob = await self._bounded(self._blobs.open, kind, stored) if job else None

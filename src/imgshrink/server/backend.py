@@ -11,8 +11,8 @@ from urllib.request import url2pathname
 
 from ..core.errors import SettingsError
 from .blobs import Blobs, FolderBlobs
-from .data_lock import locked
-from .database import SCALE_EXTRA, Database, postgresql_url
+from .data_lock import DataFolderInUse, locked
+from .database import SCALE_EXTRA, Database, is_of_earlier_version, postgresql_url
 from .dispatch import Dispatcher, Threads
 from .limits import Limits
 
@@ -54,8 +54,18 @@ def open_backend(places: Places, limits: Limits) -> Iterator[Backend]:
 
 
 def open_database(places: Places) -> Database:
-    """Open the database alone, which a running server may use too."""
-    return Database(places.database or places.data)
+    """Open the database alone, which a running server may use too, unless it is one of an earlier version."""
+    if places.database:
+        return Database(places.database)
+    if not is_of_earlier_version(places.data):
+        return Database(places.data)
+    try:
+        with locked(places.data):
+            return Database(places.data)
+    except DataFolderInUse as error:
+        raise SettingsError(
+            f"the server that uses {places.data} is of an earlier version: restart it with this version first"
+        ) from error
 
 
 def open_blobs(places: Places, limits: Limits) -> Blobs:
@@ -63,12 +73,21 @@ def open_blobs(places: Places, limits: Limits) -> Blobs:
     if not places.blobs:
         return FolderBlobs(places.data, limits)
     if places.blobs.startswith("file:"):
-        return FolderBlobs(Path(url2pathname(urlsplit(places.blobs).path)), limits)
+        return FolderBlobs(folder_of(places.blobs), limits, shared=True)
     try:
         from .buckets import BucketBlobs
     except ModuleNotFoundError as error:
         raise SettingsError(SCALE_EXTRA) from error
     return BucketBlobs(places.blobs)
+
+
+def folder_of(url: str) -> Path:
+    """Return the folder that a `file:` URL names. Raises `SettingsError`."""
+    parts = urlsplit(url)
+    folder = Path(url2pathname(parts.path))
+    if parts.netloc or parts.query or parts.fragment or not folder.is_absolute():
+        raise SettingsError(f"--blobs names a folder as file:///srv/images, with three slashes, not {url!a}")
+    return folder
 
 
 def _shared(places: Places, limits: Limits) -> Backend:

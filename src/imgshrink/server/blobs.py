@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -66,10 +69,14 @@ class Blobs(Protocol):
 
 
 class FolderBlobs:
-    """Two folders of files."""
+    """Two folders of files. `shared` is for one that other servers use: what is not known here may be theirs.
 
-    def __init__(self, data: Path, limits: Limits) -> None:
+    What can't be done is an `OSError` without the file's name.
+    """
+
+    def __init__(self, data: Path, limits: Limits, *, shared: bool = False) -> None:
         self._limits = limits
+        self._shared = shared
         self._data = data
         for kind in (ORIGINALS, RESULTS):
             (data / kind).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,37 +93,43 @@ class FolderBlobs:
     def put(self, kind: str, name: str, data: bytes) -> None:
         """Write a file and sync it to the disk."""
         path = self._path(kind, name)
-        with path.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(path.parent)
+        with _nameless():
+            with path.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _sync_folder(path.parent)
 
     def get(self, kind: str, name: str) -> bytes:
         """Return the bytes of a file; raises `Missing`."""
-        try:
-            return self._path(kind, name).read_bytes()
-        except FileNotFoundError as error:
-            raise Missing("the image is gone") from error
+        with _nameless():
+            try:
+                return self._path(kind, name).read_bytes()
+            except FileNotFoundError:
+                raise Missing("the image is gone") from None
 
     def open(self, kind: str, name: str) -> Blob | None:
         """Open a file."""
-        try:
-            file = self._path(kind, name).open("rb")
-        except FileNotFoundError:
-            return None
+        with _nameless():
+            try:
+                file = self._path(kind, name).open("rb")
+            except FileNotFoundError:
+                return None
         return Blob(os.fstat(file.fileno()).st_size, _pieces(file))
 
     def remove(self, kind: str, name: str) -> None:
         """Delete a file, if it exists."""
-        self._path(kind, name).unlink(missing_ok=True)
+        with _nameless():
+            self._path(kind, name).unlink(missing_ok=True)
 
     def strays(self) -> Iterator[tuple[str, str]]:
-        """Yield the old files."""
+        """Yield the old files, unless other servers may know them."""
+        if self._shared:
+            return
         before = time.time() - STRAY_SECONDS
         for kind in (ORIGINALS, RESULTS):
             for entry in os.scandir(self._data / kind):
-                if entry.stat(follow_symlinks=False).st_mtime < before:
+                if _changed(entry) < before:
                     yield kind, entry.name
 
     def _path(self, kind: str, name: str) -> Path:
@@ -132,9 +145,32 @@ def discard(blobs: Blobs, kind: str, name: str) -> None:
         log.warning("a file of the %s can't be deleted: %s", kind, getattr(error, "strerror", None) or error)
 
 
+@contextmanager
+def _nameless() -> Iterator[None]:
+    """Take the file's name out of an error: whoever reads it in the log could download the image."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or type(error).__name__) from None
+
+
 def new_name(format: Format) -> str:
     """Return an unguessable file name: 128 random bits and the extension of `format`."""
     return secrets.token_hex(16) + format.extension
+
+
+def is_name(text: str) -> bool:
+    """Whether `new_name` may have returned it: other text need not be looked for."""
+    return re.fullmatch(r"[0-9a-f]{32}\.[a-z]+", text) is not None
+
+
+def _changed(entry: os.DirEntry[str]) -> float:
+    """Return when the file was written last; if it is gone meanwhile it is no stray."""
+    with _nameless():
+        try:
+            return entry.stat(follow_symlinks=False).st_mtime
+        except FileNotFoundError:
+            return math.inf
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -14,14 +14,14 @@ NAME = "server.lock"
 
 
 class DataFolderInUse(SettingsError):
-    """Another server uses the data folder, or it can't be locked; the text names the cure."""
+    """Another server uses the data folder; the text names the cure."""
 
 
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
     """Create `data` if needed and hold its lock, which the system releases when the process ends, however it ends.
 
-    Raises `DataFolderInUse`.
+    Raises `DataFolderInUse`, or `SettingsError` where it can't be locked.
     """
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -32,7 +32,7 @@ def locked(data: Path) -> Iterator[None]:
             f"{data} is used by another imgshrink server: stop it first, or choose another --data"
         ) from error
     except (OSError, NotImplementedError) as error:
-        raise DataFolderInUse(f"{data} can't be used: {error}") from error
+        raise SettingsError(f"{data} can't be used: {error}") from error
     try:
         yield
     finally:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..core.errors import SettingsError
+from .connections import Connections
 from .schema import OtherVersion, prepare
+from .tables import VERSION
 
 DatabaseTrouble = SQLAlchemyError
 """Whatever goes wrong with a database: the connection, its time, a statement."""
@@ -47,9 +50,10 @@ class Database:
     def __init__(self, where: Path | str) -> None:
         self.postgresql = postgresql_url(where) if isinstance(where, str) else None
         """The URL for psycopg, with the password; None for SQLite."""
-        name = self.postgresql.render_as_string(hide_password=True) if self.postgresql else str(Path(where) / NAME)
+        name = _address(self.postgresql) if self.postgresql else str(Path(where) / NAME)
         try:
             self._engine = _postgresql(self.postgresql) if self.postgresql else _sqlite(Path(where))
+            self._connections = Connections(self._engine) if self.postgresql else None
             # SQLite has one writer at a time; its own way of waiting is a poll that lets others pass.
             self._writing: Any = nullcontext() if self.postgresql else threading.RLock()
             self._writer = self._engine.execution_options(begin="IMMEDIATE")
@@ -78,8 +82,21 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Close all connections. May be called twice."""
+        """Close all connections; who still waits for PostgreSQL gets `DatabaseTrouble`. May be called twice."""
         self._engine.dispose()
+        if self._connections:
+            self._connections.abort()
+
+
+def is_of_earlier_version(folder: Path) -> bool:
+    """Whether a folder's database is to be upgraded; one that can't be read is not."""
+    path = folder / NAME
+    if not path.is_file():
+        return False
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        return 0 < int(version) < VERSION
+    return False
 
 
 def postgresql_url(text: str) -> URL:
@@ -91,6 +108,12 @@ def postgresql_url(text: str) -> URL:
     if url is None or url.get_backend_name() not in ("postgresql", "postgres") or not url.database:
         raise UnusableDatabase("--database is a URL such as postgresql://user:password@host:5432/imgshrink")
     return url.set(drivername="postgresql+psycopg")
+
+
+def _address(url: URL) -> str:
+    """Return what an operator knows the database by; the rest of a URL may hold a password anywhere."""
+    port = f":{url.port}" if url.port else ""
+    return f"{url.host or 'localhost'}{port}/{url.database}"
 
 
 def _postgresql(url: URL) -> Engine:

@@ -41,5 +41,6 @@ HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Respons
     HTTPException: _http_error,
     DatabaseTrouble: _busy,
     StoreTrouble: _busy,
+    OSError: _busy,
     Exception: _server_error,
 }

@@ -21,6 +21,7 @@ log = logging.getLogger("imgshrink.server")
 
 _POLL_SECONDS = 1.0
 _JOIN_SECONDS = 2.0
+_RELEASE_SECONDS = 5.0
 _MESSAGE_LENGTH = 300
 _FREE_TRIES = 3
 _TRANSIENT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EAGAIN)
@@ -52,15 +53,27 @@ class JobRunner:
             self._dispatcher.start(self._leases, self.process, self._jobs)
 
     def stop(self, grace: float) -> None:
-        """Start no more jobs, wait `grace` seconds for running ones, release the rest and close the engine."""
+        """Start no more jobs, wait `grace` seconds for running ones, release the rest and close the engine.
+
+        Takes no longer than `grace` and some seconds, whatever the database does.
+        """
         self._stopping.set()
         self._dispatcher.stop(grace)
         self._work.close()
         self._dispatcher.stop(_JOIN_SECONDS)
         self._stopped.set()
         self._watcher.join(_JOIN_SECONDS)
+        # A database that is silent may keep the thread for ever.
+        thread = threading.Thread(target=self._release_all, name="imgshrink-release", daemon=True)
+        thread.start()
+        thread.join(_RELEASE_SECONDS)
+
+    def _release_all(self) -> None:
+        """Release what is held until the time is over; what is left goes back to the queue when its lease ends."""
+        end = time.monotonic() + _RELEASE_SECONDS
         for job in [*self._held, *self._unrecorded]:
-            self._try_to_release(job)
+            if time.monotonic() < end:
+                self._try_to_release(job)
 
     def process(self, job: Job) -> None:
         """Do the job and record its end. Raises nothing."""
@@ -117,7 +130,7 @@ class JobRunner:
             self._try_to_release(job)
             return
         try:
-            known = self._leases.fail(job, message[:_MESSAGE_LENGTH], final=final)
+            known = self._leases.fail(job, _storable(message), final=final)
         except DatabaseTrouble as error:
             self._requeue(job, error)
             return
@@ -156,3 +169,8 @@ class JobRunner:
             if self._leases.fail(job, _OVERDUE, final=False):
                 log.warning("image %d: try %d: %s", job.id, job.tries, _OVERDUE)
                 self._dispatcher.notify()
+
+
+def _storable(message: str) -> str:
+    """Return the beginning of the text, without what PostgreSQL does not store: NUL and lone surrogates."""
+    return message.replace("\0", "").encode("utf-8", "replace").decode()[:_MESSAGE_LENGTH]

@@ -20,6 +20,7 @@ LEVELS = {
     "imgshrink.server": logging.INFO,
     "uvicorn.error": logging.WARNING,
     "asyncio": logging.WARNING,
+    "pgqueuer": logging.WARNING,
 }
 _ABOUT_IMAGE = "image %d"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

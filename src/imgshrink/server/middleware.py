@@ -31,7 +31,8 @@ HEADERS = [
     (b"content-security-policy", b"default-src 'none'; sandbox"),
     (b"referrer-policy", b"no-referrer"),
 ]
-_FILE_NAME = re.compile(r"^(/direct-file/[a-z]+/).*")
+# A file's name is the permission to download it, whatever stands before it.
+_FILE_NAME = re.compile(r"(direct-file/+[^/]*/+).*|[0-9a-f]{32}.*", re.IGNORECASE | re.DOTALL)
 
 
 class RequestMiddleware:

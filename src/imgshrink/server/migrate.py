@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, Table, func, insert, select, text
 
 from ..core.errors import SettingsError
-from .backend import Places, open_backend, open_blobs
+from .backend import Places, folder_of, open_backend, open_blobs
 from .blobs import ORIGINALS, RESULTS, Blobs, Missing
 from .data_lock import locked
 from .database import NAME, Database
@@ -42,6 +42,8 @@ def migrate(places: Places) -> Migrated:
         raise SettingsError("migrate needs --database and --blobs: where keys, jobs and images of --data go")
     if not (places.data / NAME).is_file():
         raise SettingsError(f"{places.data} holds no server's data: name its folder with --data")
+    if places.blobs.startswith("file:") and folder_of(places.blobs).resolve() == places.data.resolve():
+        raise SettingsError("--blobs names the folder that is migrated: choose another one, or a bucket")
     limits = Limits()
     with (
         locked(places.data),
