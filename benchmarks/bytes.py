@@ -70,7 +70,7 @@ def _beside(mine: Sequence[Row], theirs: Sequence[Row], name: str) -> Iterator[s
     for format in Format:
         left, right = ([row for row in rows if row.format is format] for rows in (mine, theirs))
         if left and right:
-            seconds = sum(row.seconds for row in left) / sum(row.seconds for row in right)
+            seconds = sum(row.seconds for row in left) / max(0.01, sum(row.seconds for row in right))
             size = sum(row.after for row in left) / sum(row.after for row in right)
             yield f"{format.name} at {SHOWN}: {seconds:.2f} of the time and {size:.2f} of the bytes of {name}"
 
