@@ -52,6 +52,7 @@ def waited(answering: Served, image: bytes) -> tuple[float, float]:
 def run(folder: Path, server: PostgreSQL, workers: int, images: Sequence[bytes]) -> float:
     """Measure one number of workers, print it, and return images a second."""
     database = server.new_database()
+    folder.mkdir()
     with ExitStack() as stack:
         answering = node(folder / "answering", database, 0)
         stack.callback(answering.__exit__)
