@@ -17,6 +17,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from imgshrink.cli.server import server as command
+from imgshrink.server.database import _POOL
 from places import ROOT
 from server_process import Served
 from shell import linter
@@ -47,9 +48,15 @@ def test_services() -> None:
         given = SERVICES[name]["command"]
         named = dict(zip(given[::2], given[1::2], strict=True))
         needed = float(named.get("--drain", 0)) + float(named["--grace"])
-        assert float(SERVICES[name]["stop_grace_period"].removesuffix("s")) > needed
+        assert float(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= needed + 15
         assert set(named) <= OPTIONS
         assert {"IMGSHRINK_DATABASE", "IMGSHRINK_BLOBS", "AWS_ENDPOINT"} <= set(SERVICES[name]["environment"])
+
+
+def test_connections_to_the_database() -> None:
+    """PostgreSQL allows all that the nodes may open: the pool of each, and what the queue of a worker needs."""
+    allowed = int(SERVICES["postgres"]["command"].removeprefix("-c max_connections="))
+    assert allowed >= 4 * (_POOL["pool_size"] + _POOL["max_overflow"]) + 2 * 2 + 3  # three are the superuser's
 
 
 def test_only_the_proxy_is_reachable() -> None:

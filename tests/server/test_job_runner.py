@@ -388,6 +388,26 @@ def test_file_that_can_not_be_deleted(parts: Parts, tmp_path: Path, caplog: pyte
     assert stuck.original_name not in caplog.text
 
 
+def test_store_that_may_be_away(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep ends after some files that can't be deleted, and the next one begins with the files it did not try."""
+    monkeypatch.setattr("imgshrink.server.sweeper.MOST_FAILURES", 2)
+    *stuck, last = [parts.accept(image) for image in images(4)]
+    for job in (*stuck, last):
+        parts.leases.fail(parts.leases.lease(job.id) or job, "no", final=True)
+        parts.now[0] += 1
+    for job in stuck:
+        path = tmp_path / "data" / ORIGINALS / job.original_name
+        path.unlink()
+        path.mkdir()
+    parts.now[0] += 2 * 24 * 3600
+    sweeper = parts.sweeper()
+    left = []
+    for _ in range(2):
+        sweeper._sweep_expired()
+        left.append([job.id for job in parts.queue.expired()])
+    assert left == [[*(job.id for job in stuck), last.id], [job.id for job in stuck]]
+
+
 def test_folder_that_can_not_be_written(parts: Parts, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A result that can't be stored costs its image the tries; no name of a file is in the log."""
     job, runner = parts.accept(images(1)[0]), parts.runner(Trim())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -137,6 +138,21 @@ def test_text_of_any_text(message: str) -> None:
     assert len(line.splitlines()) == 1
     assert line.endswith(" [mine]")
     assert line.encode()
+
+
+def test_queue_of_many_nodes_logs_as_the_rest() -> None:
+    """Warnings of pgqueuer come in the format that is asked for."""
+    program = """
+import logging
+from imgshrink.server.logs import JSON, configure
+from imgshrink.server.request_ids import ImageRequests
+configure(JSON, ImageRequests())
+logging.getLogger("pgqueuer").info("quiet")
+logging.getLogger("pgqueuer.anything").warning("said once")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    (line,) = done.stderr.splitlines()
+    assert (json.loads(line)["level"], json.loads(line)["message"]) == ("warning", "said once")
 
 
 def test_text_of_a_failed_start() -> None:
