@@ -21,6 +21,10 @@ _PALETTE_EXACT_PLACE = ((1, 10.0), (30, 38.0), (60, 54.0), (70, 62.0), (80, 68.0
 
 _ANIMATION = ((1, 20.0), (30, 45.0), (60, 64.0), (70, 74.0), (80, 84.0), (90, 91.0), (99, 96.0))
 
+_MERGING = ((1, 30.0), (30, 56.0), (60, 78.0), (70, 83.5), (80, 88.0), (90, 93.0), (99, 98.0))
+_MERGING_PLACE = ((1, 10.0), (30, 38.0), (60, 60.0), (70, 68.0), (80, 75.0), (90, 86.0), (95, 91.5), (99, 95.0))
+"""SSIMULACRA2 itself, of the frames of a GIF whose near colours are merged, and of each place in them."""
+
 _JPEG = ((1, 20.0), (30, 45.0), (60, 60.0), (70, 67.0), (80, 72.0), (90, 82.5), (95, 87.5), (99, 91.0))
 _PLACE = ((1, 10.0), (30, 38.0), (60, 54.0), (70, 62.0), (80, 68.0), (90, 79.0), (95, 84.5), (99, 89.0))
 _JPEG_ALONE = ((1, 0.0), (30, 25.0), (60, 46.0), (70, 56.0), (80, 64.0), (90, 74.0), (95, 80.5), (99, 86.0))
@@ -42,6 +46,14 @@ class PaletteTarget:
     place: float
     exact: float
     exact_place: float
+
+
+@dataclass(frozen=True)
+class MergingTarget:
+    """What SSIMULACRA2 of a frame with merged colours must be: as a whole, and of each place in it."""
+
+    whole: float
+    place: float
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,11 @@ def palette_target(quality: int) -> PaletteTarget:
 def animation_target(quality: int) -> float:
     """Return the score that the worst frames of a lossy GIF must reach."""
     return between(_ANIMATION, quality)
+
+
+def merging_target(quality: int) -> MergingTarget:
+    """Return the scores that the worst frames of a GIF with merged colours must reach."""
+    return MergingTarget(between(_MERGING, quality), between(_MERGING_PLACE, quality))
 
 
 def between(points: Sequence[tuple[float, float]], quality: float) -> float:

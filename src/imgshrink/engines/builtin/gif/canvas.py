@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, reduce
 
@@ -194,7 +195,7 @@ class Change:
 def compare(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Change:
     """Return where `shown` differs from `wanted` by more than `threshold` in a channel, or in opacity."""
     if shown.opaque.full and wanted.opaque.full:
-        box = _differing(shown, wanted, box)
+        box = differing(shown, wanted, box)
         largest = _differences(shown, wanted, box, threshold)
         return Change(box, mapped(largest, _above(threshold)), None, _slight(largest, threshold))
     before, after = shown.opaque.crop(box), wanted.opaque.crop(box)
@@ -205,11 +206,17 @@ def compare(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Change:
     return Change(box, ImageChops.darker(after, changed), None if cleared is None else placed(cleared, box), left)
 
 
-def _differing(shown: Canvas, wanted: Canvas, box: Box) -> Box:
+def differing(shown: Canvas, wanted: Canvas, box: Box) -> Box:
     """Return the part of `box` in which two opaque screens differ, one pixel of it if they do not."""
-    planes = zip(shown.distinct(box), wanted.distinct(box), strict=True)
-    boxes = [found for one, other in planes if (found := ImageChops.difference(one, other).getbbox())]
+    boxes = [found for pair in _planes(shown, wanted, box) if (found := ImageChops.difference(*pair).getbbox())]
     return placed(reduce(union, boxes) if boxes else (0, 0, 1, 1), box)
+
+
+def _planes(shown: Canvas, wanted: Canvas, box: Box) -> Iterable[tuple[Image.Image, Image.Image]]:
+    """Return pairs of planes that are all equal where colours are."""
+    if shown.colours is wanted.colours:
+        return zip(shown.distinct(box), wanted.distinct(box), strict=True)
+    return zip(shown.rgb(box).split(), wanted.rgb(box).split(), strict=True)
 
 
 def _differences(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Image.Image:
@@ -217,8 +224,7 @@ def _differences(shown: Canvas, wanted: Canvas, box: Box, threshold: int) -> Ima
     if threshold:
         channels = ImageChops.difference(shown.rgb(box), wanted.rgb(box)).split()
         return reduce(ImageChops.lighter, channels)
-    planes = zip(shown.distinct(box), wanted.distinct(box), strict=True)
-    return reduce(ImageChops.lighter, (ImageChops.difference(*pair) for pair in planes))
+    return reduce(ImageChops.lighter, (ImageChops.difference(*pair) for pair in _planes(shown, wanted, box)))
 
 
 def _slight(largest: Image.Image, threshold: int, mask: Image.Image | None = None) -> int:

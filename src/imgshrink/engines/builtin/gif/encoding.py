@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from .canvas import SHARED, Canvas, Change, compare, placed, union
+from .canvas import SHARED, Canvas, Change, compare, differing, placed, union
 from .faults import Faults
 from .reader import Box, Frame
 from .writer import Habits, Pending, write
@@ -49,12 +49,20 @@ class Encoding:
         """Write only a sample of the frames from here on."""
         self.sampled_from = self._number
 
-    def add(self, frame: Frame, wanted: Canvas, box: Box) -> None:
-        """Encode the next frame: `wanted` is the screen after it, which has changed within `box` only."""
+    def add(self, frame: Frame, wanted: Canvas, box: Box, drawn: Canvas | None = None) -> None:
+        """Encode the next frame: `wanted` is the screen after it, which has changed within `box` only.
+
+        Where a pixel must be drawn, its colour is that of the screen `drawn`, if there is one, and of `frame`.
+        """
         self._number += 1
-        if self.sampled_from is not None and not self._in_sample(wanted):
+        if self.sampled_from is not None and not self._in_sample(drawn or wanted):
             return
-        change = compare(self.shown, wanted, box, 0 if _is_full(frame) else self._threshold)
+        if drawn is None or _is_full(frame):
+            change = compare(self.shown, drawn or wanted, box, 0 if _is_full(frame) else self._threshold)
+        else:
+            if self.shown.opaque.full and drawn.opaque.full:
+                box = differing(self.shown, drawn, box)
+            change = compare(self.shown, wanted, box, self._threshold)
         if self._pending is not None and _same(change) and _mergeable(self._pending, frame):
             self._pending = _longer(self._pending, frame.delay)
             self.faults.look(self.shown, wanted, change.left)
@@ -62,17 +70,17 @@ class Encoding:
         if self._pending is not None:
             change = self._written(self._pending, change, wanted)
         self._pending = _pending(change, frame, self._number)
-        self.shown.take(wanted, self._pending.box, self._pending.drawn)
+        self.shown.take(drawn or wanted, self._pending.box, self._pending.drawn)
         self.faults.look(self.shown, wanted, change.left)
         if self.sampled_from is not None and self._number % _EVERY:
             self._pending = None
 
-    def _in_sample(self, wanted: Canvas) -> bool:
+    def _in_sample(self, drawn: Canvas) -> bool:
         """Tell whether the next frame is part of the sample, or tells how one that is must end."""
         if self._pending is not None or self._number % _EVERY == 0:
             return True
         if self._number % _EVERY == _EVERY - 1:
-            self.shown = wanted.copy()
+            self.shown = drawn.copy()
         return False
 
     def _written(self, pending: Pending, change: Change, wanted: Canvas) -> Change:

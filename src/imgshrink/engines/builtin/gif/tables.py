@@ -54,19 +54,20 @@ def from_screen(shown: Canvas, box: Box, drawn: Image.Image, used: list[bytes]) 
     assert shown.high is not None
     low, high = shown.low.crop(box), shown.high.crop(box)
     used = used or _used(shown, low, high, drawn)
-    numbers = [shown.colours.number[colour] for colour in used]
-    if len(numbers) > _MOST or UNNUMBERED in numbers:
+    places = [shown.colours.number[colour] for colour in used]
+    if len(places) > _MOST or UNNUMBERED in places:
         return None
     table = bytearray(2 << 16)
-    for place, number in enumerate(numbers):
+    for place, number in enumerate(places):
         table[2 * number], table[2 * number + 1] = place, 255
     lut = pyvips.Image.new_from_memory(bytes(table), 1 << 16, 1, 2, "uchar")
-    found = _numbers(low, high).maplut(lut).write_to_memory()
+    found = numbers(low, high).maplut(lut).write_to_memory()
     index, drawable = Image.frombytes("LA", low.size, found).split()
     return Local(used, index, drawn, ImageChops.darker(drawable, shown.opaque.crop(box)))
 
 
-def _numbers(low: Image.Image, high: Image.Image) -> pyvips.Image:
+def numbers(low: Image.Image, high: Image.Image) -> pyvips.Image:
+    """Return the numbers of colours as one plane."""
     planes = (low, high) if sys.byteorder == "little" else (high, low)
     return pyvips.Image.new_from_memory(Image.merge("LA", planes).tobytes(), *low.size, 1, "ushort")
 
@@ -74,7 +75,7 @@ def _numbers(low: Image.Image, high: Image.Image) -> pyvips.Image:
 def _used(shown: Canvas, low: Image.Image, high: Image.Image, drawn: Image.Image) -> list[bytes]:
     """Return the colours of the pixels that `drawn` marks: the others get a number that none has."""
     others = ImageChops.invert(drawn)
-    found = _numbers(ImageChops.lighter(low, others), ImageChops.lighter(high, others)).hist_find().write_to_memory()
+    found = numbers(ImageChops.lighter(low, others), ImageChops.lighter(high, others)).hist_find().write_to_memory()
     counts = memoryview(found).cast("I")[:UNNUMBERED].tolist()
     if sum(counts) < drawn.histogram()[255]:
         raise Unusual("more colours than can be numbered")
