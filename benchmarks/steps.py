@@ -21,8 +21,8 @@ from inputs import corpus_images, folder_images
 from measure import ours
 
 from imgshrink.core.model import Format, Recipe
-from imgshrink.engines.builtin import codecs, exact, gif, jpeg, palette, places, png, png_lossless, score, webp
-from imgshrink.engines.builtin.gif import canvas, writer
+from imgshrink.engines.builtin import codecs, exact, jpeg, palette, places, png, png_lossless, score, webp
+from imgshrink.engines.builtin.gif import canvas, inspection, reader, writer
 from imgshrink.image.sniff import sniff
 from imgshrink.pixels.looks import Looks
 from imgshrink.pixels.verify import verify
@@ -30,13 +30,13 @@ from imgshrink.pixels.verify import verify
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
 
 STEPS = {
-    "decode": [png._decoded, jpeg.decoded, webp._decoded, gif.read_frames],
+    "decode": [png._decoded, jpeg.decoded, webp._decoded, reader.read_frames],
     "reference": [score.Reference.__init__],
     "encode": [jpeg.encoded, palette.quantized, palette.quantized_to_sight, webp.encoded],
     "score": [score.Reference.score],
     "places": [places.PlaceScorer.scores],
     "exact": [exact.ExactScorer.scores],
-    "look": [Looks.measure],
+    "look": [Looks.measure, inspection.first_good],
     "recode": [jpeg.transcode, png_lossless.squeeze, png_lossless.rough],
     "compose": [canvas.Player.show, canvas.compare, canvas.Canvas.take],
     "write": [writer.write],
