@@ -92,13 +92,14 @@ Attempt = Callable[[int, bool], Trial]
 class TargetSearch:
     """The search for one image. `profile` is the ICC profile that CMYK is shown with, `encode` makes a JPEG.
 
-    It ends where even what misses the target is `too_large`.
+    It ends where even what misses the target is `too_large`. `before` are the bytes of the original.
     """
 
     def __init__(
         self,
         image: pyvips.Image,
         profile: bytes,
+        before: int,
         quality: int,
         encode: Encode,
         looks: Looks,
@@ -106,7 +107,7 @@ class TargetSearch:
     ) -> None:
         self._image, self._profile, self._quality = image, profile, quality
         self._encode, self._looks, self._too_large = encode, looks, too_large
-        self._target = jpeg_target(quality)
+        self._before, self._target = before, jpeg_target(quality)
         self._shown_image = self._shown(image)
         self._large = image.width * image.height > _SMALL and min(image.width, image.height) >= SIDE
         self._scorer = ExactScorer(self._shown_image)
@@ -156,11 +157,11 @@ class TargetSearch:
     def _trial(self, setting: int, full_chroma: bool) -> Trial:
         data = self._encode(self._image, setting, full_chroma=full_chroma)
         found = self._scorer.scores(self._decoded(data))
-        return Trial(setting, full_chroma, data, len(data), self._margins(found), found)
+        return Trial(setting, full_chroma, data, len(data), self._margins(found, len(data)), found)
 
-    def _margins(self, found: Exact) -> tuple[float, ...]:
-        """Return by how much a candidate is better than each of its targets."""
-        target = self._target
+    def _margins(self, found: Exact, size: float) -> tuple[float, ...]:
+        """Return by how much a candidate of so many bytes is better than each of its targets."""
+        target = self._target.at(size / self._before)
         alone = worst_score(list(found.alone.values())) - target.alone
         return found.whole - target.whole, min(found.places) - target.place, alone
 
@@ -176,13 +177,13 @@ class TargetSearch:
 
         Other trials are as much better or worse than `first` as they are there.
         """
-        before = self._margins(found)
+        before = self._margins(found, first.size)
 
         def attempt(setting: int, full_chroma: bool) -> Trial:
             data = self._encode(stored, setting, full_chroma=full_chroma)
             whole = stored is self._image
             size = len(data) if whole else first.size * (1 + _GROWTH) ** (setting - first.setting)
-            now = self._margins(scorer.scores(self._decoded(data)))
+            now = self._margins(scorer.scores(self._decoded(data)), size)
             every = zip(first.margins, now, before, strict=True)
             margins = tuple(margin + here - there for margin, here, there in every)
             return Trial(setting, full_chroma, data if whole else b"", size, margins, first.found)

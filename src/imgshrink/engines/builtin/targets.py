@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _LOSSY = ((1, 20.0), (30, 45.0), (60, 62.0), (70, 70.0), (80, 74.0), (85, 79.5), (90, 84.0), (99, 92.0))
 _PALETTE = ((1, 40.0), (30, 62.0), (60, 80.0), (70, 84.0), (80, 88.0), (90, 94.0), (99, 98.0))
@@ -29,6 +29,9 @@ _JPEG = ((1, 20.0), (30, 45.0), (60, 60.0), (70, 67.0), (80, 72.0), (90, 82.5), 
 _PLACE = ((1, 10.0), (30, 38.0), (60, 54.0), (70, 62.0), (80, 68.0), (90, 79.0), (95, 84.5), (99, 89.0))
 _JPEG_ALONE = ((1, 0.0), (30, 25.0), (60, 46.0), (70, 56.0), (80, 64.0), (90, 74.0), (95, 80.5), (99, 86.0))
 """SSIMULACRA2 itself: of the whole image, of each place in it, and of each place of a page on its own."""
+
+_SPARED = ((0.28, 5.0), (0.36, 0.0))
+"""Points more for the whole image, by the share of the bytes that is left."""
 
 _WEBP_PLACE = ((1, 1.0), (30, 26.0), (60, 48.0), (70, 56.0), (80, 64.0), (90, 74.0), (95, 79.0), (99, 83.0))
 _PALETTE_PLACE = ((1, 5.0), (30, 30.0), (60, 55.0), (70, 63.0), (80, 70.0), (90, 82.0), (95, 93.5), (99, 96.0))
@@ -63,6 +66,13 @@ class JpegTarget:
     whole: float
     place: float
     alone: float
+
+    def at(self, share: float) -> JpegTarget:
+        """Return the target of a result that takes this share of the original's bytes.
+
+        Where little is left of the bytes, a better look of the whole costs little: it is asked for.
+        """
+        return replace(self, whole=self.whole + between(_SPARED, min(max(share, _SPARED[0][0]), _SPARED[-1][0])))
 
 
 def lossy_target(quality: int) -> float:
