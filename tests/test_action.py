@@ -129,6 +129,7 @@ def test_check_fails_after_it_has_said_everything(job: Job) -> None:
     assert job.step(END, CODE="0").returncode == 0
 
 
+@pytest.mark.slow
 def test_optimize_shrinks_and_reports_a_table(job: Job) -> None:
     """The files are shrunk, with the options given; the report is our Markdown table; the check then passes."""
     _, outputs = job.imgshrink("optimize", args="--quality=70\n  --min-size=1")

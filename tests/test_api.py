@@ -99,6 +99,7 @@ def test_session(project: Path) -> None:
         assert imgshrink.read_seal((project / "docs/a.png").read_bytes()) == 70
 
 
+@pytest.mark.slow
 def test_a_session_ends_its_workers(project: Path) -> None:
     """After the `with` statement no worker runs, also after an exception in it."""
     with pytest.raises(KeyError), imgshrink.Session(imgshrink.load_settings(project)) as session:  # noqa: PT012

@@ -27,6 +27,7 @@ from imgshrink.settings.folders import state_folder
 from patience import PATIENCE
 from places import IMAGES
 from real_tools import WORTH_IT
+from selection import rest_slow
 from server_process import Served
 from shell import UNMEASURED
 
@@ -637,7 +638,9 @@ def test_reader_that_goes_away(project: Path) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">/dev/full", "2>/dev/full"])
+@pytest.mark.parametrize(
+    "closed", rest_slow([">&-", "2>&-", ">/dev/full", "2>/dev/full"], lambda closed: closed == ">/dev/full")
+)
 def test_streams_that_take_nothing(project: Path, closed: str) -> None:
     """Where a stream is closed or full the work is done all the same, and nothing complains."""
     if "full" in closed and not Path("/dev/full").exists():
@@ -663,6 +666,7 @@ def test_explain_takes_one_image(project: Path) -> None:
     assert "docs: a folder: name one image" in run("explain", "docs", cwd=project, code=2).stderr
 
 
+@pytest.mark.slow
 def test_bar_fits_the_terminal(project: Path) -> None:
     """However narrow the terminal is, the bar's line is narrower: one that wraps would not be cleared."""
     main, other = pty.openpty()
@@ -778,6 +782,7 @@ def test_overrides_alone_upload_and_say_so(project: Path, tmp_path: Path) -> Non
     assert f") to {served.url.removeprefix('http://')}; quota left: 10000" in done.stderr
 
 
+@pytest.mark.slow
 def test_dry_run_counts_uploads(project: Path, tmp_path: Path) -> None:
     """A dry run says how many uploads a run would need against the quota, and makes none."""
     with Served(tmp_path / "server") as served:

@@ -152,6 +152,7 @@ def test_nothing_is_offered_that_would_bring_back_something_else(shrunk: Path) -
     assert (page.actions("docs/a.png"), page.actions("docs/b.png")) == ([], ["git restore docs/b.png"])
 
 
+@pytest.mark.slow
 def test_a_revision(shrunk: Path) -> None:
     """A revision alone shows all images that changed since; with files, these; the command to undo names it."""
     shutil.copyfile(SMALL, shrunk / "docs/new.png")
@@ -273,7 +274,8 @@ def test_a_page_that_can_not_be_written(shrunk: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a browser is a script there")
-@pytest.mark.parametrize("starts", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.slow
+@pytest.mark.parametrize("starts", [True, False])
 def test_opening_the_page(shrunk: Path, tmp_path: Path, *, starts: bool) -> None:
     """`--open` opens the page, and says so where no browser starts; without it none is started."""
     script = tmp_path / "browser"

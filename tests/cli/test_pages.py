@@ -45,6 +45,7 @@ def test_pages_are_written_and_put_back(project: Path) -> None:
     assert (project / "site/index.html").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_variants_are_no_new_images(project: Path) -> None:
     """A variant stays as it is when the images of the site are shrunk and checked again: it bears a seal."""
     site = project / "site"

@@ -139,6 +139,7 @@ class TestJson:
 class TestQuiet:
     """`-q` leaves notes and errors only."""
 
+    @pytest.mark.slow
     def test_nothing_to_say(self, project: Path, run: Run) -> None:
         assert run("optimize", "-q", "docs") == (0, "", "")
         assert read_seal((project / "docs/photo.jpg").read_bytes()) == 80
@@ -188,6 +189,7 @@ class TestAnnotations:
 class TestMaxSize:
     """`check --max-size` fails for large files, whatever else they are."""
 
+    @pytest.mark.slow
     def test_shrunk_images_fail_too(self, project: Path, run: Run) -> None:
         run("optimize", "docs")
         assert run("check", "--max-size", "1MB", "docs")[0] == 0
@@ -201,6 +203,7 @@ class TestMaxSize:
         run("check", "--max-size", "2kB", "--write-baseline", "listed", "docs")
         assert run("check", "--max-size", "2kB", "--baseline", "listed", "docs")[0] == 0
 
+    @pytest.mark.slow
     def test_file_too_large_to_read(self, project: Path, run: Run) -> None:
         with (project / "docs" / "huge.png").open("wb") as file:
             file.truncate(2 * 10**9)

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from imgshrink.cli import main
 from imgshrink.cli.server import server
 from places import IMAGES, ROOT
 from server_process import PATIENCE
@@ -29,6 +30,14 @@ def said(*arguments: str, code: int = 0) -> str:
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What the command says that ends with wrong use before it serves; run in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main(["server", *arguments])
+    assert ended.value.code == 2
+    return "".join(capsys.readouterr())
 
 
 @contextmanager
@@ -69,6 +78,7 @@ def test_first_start(home: Path) -> None:
     assert (home / ".state" / "imgshrink" / "server").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.slow
 def test_second_start(home: Path) -> None:
     """Later starts print no key, also when the first one is revoked."""
     with serving():
@@ -132,6 +142,7 @@ def test_key_is_the_last_word(home: Path, tmp_path: Path) -> None:
         assert (reply.json()["data"]["limit"], len(lines)) == (7, 1)
 
 
+@pytest.mark.slow
 def test_keys_list(home: Path) -> None:
     """`keys list` shows names, use and state, and no key."""
     key = said("keys", "add", "ci").split()[-1]
@@ -145,6 +156,7 @@ def test_keys_list(home: Path) -> None:
     assert key not in listed
 
 
+@pytest.mark.slow
 def test_key_problems(home: Path) -> None:
     """Errors with keys are usage errors, in one line."""
     said("keys", "add", "ci")
@@ -154,9 +166,9 @@ def test_key_problems(home: Path) -> None:
     assert said("keys", "revoke", "nobody", code=2).startswith("imgshrink: there is no key named nobody in force")
 
 
-def test_open_to_the_network_without_a_name(home: Path) -> None:
+def test_open_to_the_network_without_a_name(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A server that other machines can reach needs `--public-url`."""
-    assert "needs --public-url" in said("--host", "0.0.0.0", "--port", "0", code=2)
+    assert "needs --public-url" in refused(capsys, "--host", "0.0.0.0", "--port", "0")
 
 
 @pytest.mark.parametrize(
@@ -172,9 +184,9 @@ def test_open_to_the_network_without_a_name(home: Path) -> None:
         "https://x/\x1b",
     ],
 )
-def test_bad_public_url(home: Path, url: str) -> None:
+def test_bad_public_url(home: Path, capsys: pytest.CaptureFixture[str], url: str) -> None:
     """An invalid public URL is refused, with an example."""
-    text = said("--port", "0", "--public-url", url, code=2)
+    text = refused(capsys, "--port", "0", "--public-url", url)
     assert "--public-url is an http or https URL such as https://images.example.org" in text
     assert "\x1b" not in text
 
@@ -187,10 +199,10 @@ def test_port_taken(home: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a path that is no folder on POSIX")
-def test_no_place_for_data(home: Path, tmp_path: Path) -> None:
+def test_no_place_for_data(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A folder that can't be created is named."""
     (tmp_path / "file").write_text("")
-    assert "can't be used" in said("--data", str(tmp_path / "file" / "data"), "--port", "0", code=2)
+    assert "can't be used" in refused(capsys, "--data", str(tmp_path / "file" / "data"), "--port", "0")
 
 
 def test_without_the_extra(home: Path, tmp_path: Path) -> None:
@@ -223,21 +235,23 @@ def test_without_the_extra(home: Path, tmp_path: Path) -> None:
     ],
     ids=["no work", "no store", "mysql", "no name", "nobody there", "no bucket", "migrate"],
 )
-def test_places(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_places(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
     """Places that can't be used are named, without their passwords."""
-    output = said("--data", str(tmp_path), *arguments, code=2)
+    output = refused(capsys, "--data", str(tmp_path), *arguments)
     assert message in output
     assert "secret" not in output
     assert output.count("\n") == 1
 
 
-def test_places_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A password belongs into the environment, and so do the places."""
     monkeypatch.setenv("IMGSHRINK_DATABASE", "postgresql://localhost/x")
-    assert "--database needs --blobs" in said("--data", str(tmp_path), code=2)
+    assert "--database needs --blobs" in refused(capsys, "--data", str(tmp_path))
     monkeypatch.setenv("IMGSHRINK_BLOBS", "s3://")
     monkeypatch.delenv("IMGSHRINK_DATABASE")
-    assert "--blobs is a URL such as" in said("--data", str(tmp_path), code=2)
+    assert "--blobs is a URL such as" in refused(capsys, "--data", str(tmp_path))
 
 
 def test_documented_options() -> None:

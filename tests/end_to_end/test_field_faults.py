@@ -29,6 +29,7 @@ from real_tools import (
     program,
     run,
 )
+from selection import rest_slow
 
 COPYRIGHT = 0x8298
 ORIENTATION = 0x0112
@@ -100,6 +101,7 @@ def test_edited_image_that_gains_nothing_is_published_as_edited(tmp_path):
     assert unseal((site / "site/a.png").read_bytes()) == finished
 
 
+@pytest.mark.slow
 def test_photographs_stay_upright_and_keep_their_profile(tmp_path):
     """Orientation and colour profile of a phone's photograph survive a build."""
     original = phone_photograph()
@@ -214,7 +216,7 @@ def test_orientation_profile_and_copyright_survive_a_commit(here):
         assert after.info["icc_profile"] == before.info["icc_profile"]
 
 
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("format", rest_slow(["PNG", "JPEG", "WEBP"], lambda format: format == "JPEG"))
 def test_image_is_not_worn_down_commit_by_commit(here, monkeypatch, format):
     """A photograph is rewritten once; every later commit, each with an empty cache, leaves it as it is."""
     options = {"PNG": {}, "JPEG": {"quality": 97}, "WEBP": {"quality": 98}}[format]

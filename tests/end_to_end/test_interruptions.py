@@ -76,7 +76,7 @@ def other_home(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def test_once_on_any_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second run on another machine changes no byte and asks no engine."""
-    folder = copies(tmp_path / "images")
+    folder = copies(tmp_path / "images", ["animated.webp", "palette.png", "photo.jpg", "still.png"])
     first = optimize(folder)
     assert any(row["status"] == "optimized" for row in first.values())
     before = contents(folder)
@@ -98,7 +98,7 @@ def test_equal_bytes_from_any_number_of_workers(tmp_path: Path, monkeypatch: pyt
 
 def test_two_processes_encode_each_content_once(tmp_path: Path) -> None:
     """Two processes on one folder with a cold cache share the work: each content is asked for once."""
-    folder = copies(tmp_path / "images")
+    folder = copies(tmp_path / "images", ["palette.png", "photo.jpg", "still.png"])
     reports = [tmp_path / "a.json", tmp_path / "b.json"]
     running = [
         subprocess.Popen(
@@ -230,6 +230,7 @@ class TestKilledWorkers:
         assert run(program("imgshrink-hook"), "still.png", cwd=folder).returncode == 1
         assert read_seal((folder / "still.png").read_bytes()) == 80
 
+    @pytest.mark.slow
     def test_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A worker that is killed once costs time only: the results are the same bytes."""
         names = ["still.png", "photo.jpg"]
@@ -393,6 +394,7 @@ def test_hostile_is_untouched(hostile_run: tuple[Path, Path, object, object]) ->
     assert [name for name in UNTOUCHED if (folder / name).stat().st_mtime != 1_000_000_000] == []
 
 
+@pytest.mark.slow
 def test_hostile_set_is_complete(hostile_run: tuple[Path, Path, dict[str, str], object]) -> None:
     """Nothing appears and nothing goes; links stay links, modes stay modes."""
     made, folder, expected, _ = hostile_run
@@ -406,6 +408,7 @@ def test_hostile_set_is_complete(hostile_run: tuple[Path, Path, dict[str, str], 
             assert stat.S_IMODE(other.stat().st_mode) == stat.S_IMODE(path.stat().st_mode)
 
 
+@pytest.mark.slow
 def test_hostile_never_fails(hostile_run: tuple[Path, Path, object, dict[str, dict[str, object]]]) -> None:
     """No hostile input is a failure of the run; what is left alone says why."""
     rows = hostile_run[3]
@@ -456,6 +459,7 @@ def shown(image: Image.Image) -> list[tuple[float, Image.Image]]:
     return timeline
 
 
+@pytest.mark.slow
 def test_hostile_seals(hostile_run: tuple[Path, Path, object, object]) -> None:
     """A file that is sealed only differs from what it was by its seal alone."""
     made, folder, _, rows = hostile_run

@@ -19,7 +19,7 @@ from real_tools import BIN, git, make_repository
 from transcript import Typist, follow, masked, read, write
 
 JOURNEYS = Path(__file__).parent / "journeys"
-QUICK = {"ci-check", "windows-and-macos"}
+QUICK = {"ci-check"}
 KEPT = ("PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "SYSTEMROOT")
 COPIED = {
     "YOUR_API_KEY": r"shown only now: (\S+)",

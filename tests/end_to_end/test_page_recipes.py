@@ -14,6 +14,7 @@ from imgshrink.image.seal import read_seal
 from imgshrink.settings.load import load
 from real_tools import OTHER_PNG, PNG, git
 from recipes import PAGES, blocks, files, shell
+from selection import rest_slow
 
 
 def smaller(path: Path, original: Path) -> bool:
@@ -31,7 +32,10 @@ def built(repository: Path) -> Path:
     return repository
 
 
-@pytest.mark.parametrize(("page", "folder"), [("sphinx", "build/html/_images"), ("zensical", "site/assets")])
+@pytest.mark.parametrize(
+    ("page", "folder"),
+    rest_slow([("sphinx", "build/html/_images"), ("zensical", "site/assets")], lambda row: row[0] == "sphinx"),
+)
 def test_command_after_the_build(built: Path, page: str, folder: str) -> None:
     """The second line of the page shrinks what the first has built, but for what the page's settings exclude."""
     shutil.copyfile(PNG, built / folder / "a.png")

@@ -64,6 +64,7 @@ def printed(docs: Path) -> list[str]:
     return [measured(f"INFO - imgshrink: {line}") for line in found]
 
 
+@pytest.mark.slow
 def test_plugin_block_and_its_output(docs):
     """The plugin's lines work in an mkdocs.yml, and both builds say what the README shows."""
     (_, config), (_, first), (_, second) = blocks("The MkDocs plugin")
@@ -96,6 +97,7 @@ def test_hook_output(docs):
     assert (docs / "docs/img/toolbar.png").read_bytes() == PNG.read_bytes()
 
 
+@pytest.mark.slow
 def test_command_block_and_its_output(docs):
     """The command says what the README shows, and `restore` as it prints it brings everything back."""
     (_, commands), (_, shown) = blocks("The command line")

@@ -16,7 +16,6 @@ from imgshrink.files.staging import set_aside
 from imgshrink.image.seal import read_seal
 from places import ROOT
 from real_tools import JPEG, OTHER_PNG, PNG, git, make_repository, program, run
-from selection import rest_slow
 
 LOCAL = f"""repos:
   - repo: local
@@ -71,6 +70,7 @@ def test_commit_stops_once_and_passes_the_second_time(repository):
     assert int(git(repository, "cat-file", "-s", "HEAD:docs/a.png")) < PNG.stat().st_size
 
 
+@pytest.mark.slow
 def test_line_to_get_the_originals_back_works(repository):
     """`git restore` as printed brings the staged originals back, byte for byte."""
     git(repository, *printed(commit(repository), "Get the originals back")[1:])
@@ -90,7 +90,8 @@ COMPARE = f"""      - id: imgshrink-compare
 """
 
 
-@pytest.mark.parametrize("configured", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("configured", [True, False])
 def test_line_to_compare_works(repository, *, configured):
     """The line shows what the commit shrank: a hook where it is among the repository's, else the hook's own Python."""
     if configured:
@@ -107,7 +108,8 @@ def test_line_to_compare_works(repository, *, configured):
     shutil.rmtree(page.parent)
 
 
-@pytest.mark.parametrize("words", rest_slow([["-a"], ["docs/a.png"]], lambda words: words == ["-a"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["-a"], ["docs/a.png"]])
 def test_line_to_get_back_what_is_not_in_the_index(repository, words):
     """During `git commit -a` and `git commit FILE` git would bring the old picture back: another line does better."""
     commit(repository, SKIP="imgshrink")
@@ -152,6 +154,7 @@ def test_clone_with_an_empty_cache_passes(repository, tmp_path):
     assert git(clone, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_partly_staged_images_are_reported(repository):
     """Two images with unstaged changes too: pre-commit takes the results back; the hook names both, and the cure."""
     unstaged = {"docs/a.png": OTHER_PNG.read_bytes(), "docs/b.jpg": JPEG.read_bytes() + b"edited"}

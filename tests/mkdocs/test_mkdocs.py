@@ -146,6 +146,7 @@ def on_post_build(config):
 """
 
 
+@pytest.mark.slow
 def test_images_that_other_plugins_made_are_shrunk_too(tmp_path):
     """Images that exist only in memory or only in the site are shrunk, and reported by their place in the site."""
     site = make_site(tmp_path, {}, options="report: r.json", config="hooks: [makes.py]")

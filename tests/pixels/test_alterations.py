@@ -20,8 +20,12 @@ from screenshots import PICTURES
 sys.path.insert(0, str(BENCHMARKS))
 from alterations import ALTERATIONS, TEXT, Alteration, Page, line_erased, pages, visible
 
+from selection import rest_slow
+
 PART = (400, 280)
 QUALITIES = (80, 90)
+PLAIN = {"icon mirrored", "blur", "hue of a part", "part moved", "shadow dropped", "levels left (bands)", "letter"}
+"""Of what changes shapes, sharpness, colours, places, transparency, gradients and texts, one each; others are slow."""
 Pair = tuple[Image.Image, Image.Image]
 
 
@@ -81,21 +85,25 @@ def drawn() -> dict[str, Image.Image]:
     return {name: draw() for name, draw in PICTURES.items()} | {"still": part(IMAGES / "still.png")}
 
 
-@pytest.mark.parametrize("alteration", ALTERATIONS, ids=lambda alteration: alteration.name)
+@pytest.mark.parametrize(
+    "alteration",
+    rest_slow(ALTERATIONS, lambda alteration: alteration.name in PLAIN),
+    ids=lambda alteration: alteration.name,
+)
 def test_every_kind(alteration: Alteration, drawn: dict[str, Image.Image]) -> None:
     """Each kind is refused on an image at the weakest strength that a person notices, at 80 and at 90."""
     _, pair = next(altered(alteration, drawn))
     assert accepted(*pair) == []
 
 
-@pytest.mark.parametrize("kind", TEXT)
+@pytest.mark.parametrize("kind", rest_slow(TEXT, lambda kind: kind in PLAIN))
 def test_every_kind_of_text(kind: str) -> None:
     """Exchanged words and digits of 16 pixels are refused on a light and on a dark page."""
     for dark in (False, True):
         assert accepted(*Page(kind, 16, 160, dark, seed=7).both()) == []
 
 
-@pytest.mark.parametrize("level", [0, 60, 195, 255])
+@pytest.mark.parametrize("level", rest_slow([0, 60, 195, 255], lambda level: level == 255))
 def test_a_line_on_nothing(level: int) -> None:
     """A line erased from a transparent image is seen on whichever background shows it."""
     diagram = PICTURES["transparent_diagram"]()

@@ -44,6 +44,7 @@ def test_a_pair_is_recalled() -> None:
     assert Looks().recall(one, other, LIMITS) is None
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(at=st.integers(0, 40 * 30 * 3 - 1), value=st.integers(1, 255))
 def test_another_pixel_is_another_pair(at: int, value: int) -> None:

@@ -336,6 +336,7 @@ def test_a_report_that_can_not_be_written(tmp_path: Path) -> None:
     assert note.startswith("the report can't be written: ")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warmed")
 def test_report_of_a_build(tmp_path: Path) -> None:
     """A build writes the page and its images, of what it shrank and of nothing that is excluded; also the second."""

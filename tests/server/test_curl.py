@@ -64,6 +64,7 @@ def test_error(server: Served) -> None:
     assert said(server, line) == PUBLISHED_ERROR
 
 
+@pytest.mark.slow
 def test_every_format(server: Served) -> None:
     """Stills and animations of all four formats end as completed, none of them larger."""
     images = [(IMAGES / name).read_bytes() for name in ONE_OF_EACH]

@@ -82,6 +82,7 @@ def test_score_falls_with_quality():
     assert sorted(scores) == scores
 
 
+@pytest.mark.slow
 def test_score_of_a_large_picture():
     """Of a large image strips are compared, which score about what the whole does."""
     image = pyvips.Image.new_from_buffer(saved("code", "png"), "").replicate(4, 4).copy_memory()
@@ -170,6 +171,7 @@ def deep_slope(*chunks: bytes) -> bytes:
     return data[:33] + b"".join(chunks) + data[33:]
 
 
+@pytest.mark.slow
 def test_16_bits_become_8():
     """A PNG of 16 bits keeps its depth at quality 100 only; below, it becomes far smaller and looks the same."""
     data = deep_slope()
@@ -201,6 +203,7 @@ def test_grey_jpeg_stays_grey():
     assert sniff(result).colour == "grey"
 
 
+@pytest.mark.slow
 def test_cmyk_jpeg_to_the_target():
     """A JPEG for print keeps its four inks, and is encoded until it looks as good on screen as any other."""
     out = io.BytesIO()
@@ -221,6 +224,7 @@ def test_one_value_makes_it_unrounded():
     assert not png._is_rounded(image.insert(odd.cast("uchar"), 3, 5))
 
 
+@pytest.mark.slow
 def test_huge_png_gets_the_least_effort(monkeypatch):
     """An image so large that full effort would take minutes gets one palette and no trial of filters."""
     quantizations = []

@@ -65,6 +65,7 @@ DISPOSALS = st.lists(st.sampled_from([0, 1, 2]), min_size=2, max_size=6) | st.li
 """Decoders differ over restoring to an image that was itself disposed of: never both kinds in one animation."""
 
 
+@pytest.mark.slow
 @costly
 @given(st.integers(0, 10**6), st.sampled_from([2, 3, 8]), DISPOSALS, st.booleans())
 def test_gif_timeline(seed, colours, disposals, transparent):
@@ -172,6 +173,7 @@ def test_with_loss_no_animation_is_larger(levels):
     assert isinstance(verify(data, lossy, Recipe(80)), Accept | NotSmaller)
 
 
+@pytest.mark.slow
 def test_of_an_exact_encoding_a_sample_is_enough(monkeypatch):
     """Where it is plain from a fourth of the frames that loss saves bytes, the others are not encoded exactly.
 

@@ -20,6 +20,7 @@ from imgshrink.engines.builtin.weights import LOSSY
 from imgshrink.image.sniff import sniff
 from places import IMAGES
 from screenshots import code
+from selection import rest_slow
 
 LEAST = {80: 66.0, 95: 80.0}
 """SSIMULACRA2 that the photograph must have on its own, by quality."""
@@ -61,7 +62,7 @@ def cut(data: bytes, box: tuple[int, int, int, int], path) -> str:
         pytest.param(LARGE, (800, 520), (6, 1), marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("format", SAVED)
+@pytest.mark.parametrize("format", rest_slow(SAVED, lambda format: format == "png"))
 def test_photograph_on_a_page(tmp_path, format, size, photo, place, quality):
     """A photograph of any size at any place of a page looks as good as its quality says, on its own."""
     out = io.BytesIO()
@@ -107,7 +108,7 @@ def test_a_higher_quality_is_another_result(format):
     assert usual < high
 
 
-@pytest.mark.parametrize("quality", [40, 50, 60, 70])
+@pytest.mark.parametrize("quality", rest_slow([40, 50, 60, 70], lambda quality: quality == 40))
 def test_black_lines_stay_black(quality):
     """In a JPEG of black lines 4 pixels wide no pixel of a line turns white, at any quality."""
     image = Image.new("RGB", (480, 320), (236, 238, 240))

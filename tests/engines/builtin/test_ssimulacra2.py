@@ -115,6 +115,7 @@ def test_every_second_pixel_says_the_same(before, change):
     assert ExactScorer(one).scores(other).whole == pytest.approx(score(one, other), abs=0.6)
 
 
+@pytest.mark.slow
 def test_photographs_of_pages_count_alone():
     """A photograph on a page has scores of its own, its text and photographs that fill an image have none."""
     page = Image.new("RGB", (1000, 640), "white")

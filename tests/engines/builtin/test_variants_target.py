@@ -165,6 +165,7 @@ def test_grey_profile() -> None:
     assert make(None, usual, 80, BOTH, 10) is not None
 
 
+@pytest.mark.slow
 def test_notices() -> None:
     """A variant carries the notices of its image, and nothing else of its EXIF: no place, no camera."""
     exif = Image.Exif()

@@ -53,6 +53,7 @@ def optimized(docs: Path, quality: int, environ: Mapping[str, str] | None = None
     return {Path(row["path"]).name: row for row in json.loads(report.read_text())["images"]}
 
 
+@pytest.mark.slow
 def test_jpegs_get_smaller_at_80(docs, without):
     """A JPEG is encoded anew, and progressive, within a twentieth of what it takes with the package."""
     found = optimized(docs, 80, without)
