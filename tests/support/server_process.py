@@ -1,20 +1,22 @@
-"""A server in its own process, on a real socket, with an engine for tests.
+"""A server in its own process, on a real socket, with an engine for tests: `Served` starts it and sends requests.
 
-`python tests/support/server_process.py CONFIG` is that process; `Served` starts it and sends requests.
+The process is a fork of one that has imported the server already, once for all servers of a run: the imports are most
+of what a start costs.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import multiprocessing
 import os
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,9 @@ from imgshrink.server.keys import Keys
 from imgshrink.server.limits import Limits
 
 PATIENCE = 60.0
+
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload(["httpx", "imgshrink.engines.builtin", "imgshrink.server.run", "imgshrink.worker_tasks"])
 
 
 class Trim:
@@ -154,7 +159,7 @@ class Served:
         self.log = data.parent / f"{data.name}.log"
         self.url = ""
         self._config = {"data": str(data), "engine": engine, "jobs": jobs, **more}
-        self._process: subprocess.Popen[str] | None = None
+        self._process: BaseProcess | None = None
         self.key = key or self.add_key("tests")
 
     def add_key(self, name: str, limit: int = 10_000) -> str:
@@ -180,38 +185,43 @@ class Served:
 
     def start(self, **changed: Any) -> Served:
         self._config |= changed
-        with self.log.open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, __file__, json.dumps(self._config)], stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if "listening on " in line:
-                self.url = line.split("listening on ")[1].split(",")[0]
-                return self
-        raise AssertionError(f"the server did not start: {self.log.read_text()}")
+        said, says = forks.Pipe(duplex=False)
+        shell = {"environ": dict(os.environ), "folder": str(Path.cwd()), "log": str(self.log)}
+        self._process = forks.Process(target=main, args=(self._config, says, shell), daemon=True)
+        self._process.start()
+        says.close()
+        with said:
+            try:
+                while "listening on " not in (line := said.recv()):
+                    pass
+            except EOFError:
+                raise AssertionError(f"the server did not start: {self.log.read_text()}") from None
+        self.url = line.split("listening on ")[1].split(",")[0]
+        return self
 
     @property
     def pid(self) -> int:
         assert self._process is not None
+        assert self._process.pid is not None
         return self._process.pid
 
     def kill(self) -> None:
         """Kill it, as a power cut does."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(PATIENCE)
+        self.exit_code()
 
     def stop(self) -> int:
         """Stop it in order and return its exit code."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(PATIENCE)
+        os.kill(self.pid, signal.SIGTERM)
+        return self.exit_code()
 
     def exit_code(self) -> int:
         """Wait until it exits by itself."""
         assert self._process is not None
-        return self._process.wait(PATIENCE)
+        self._process.join(PATIENCE)
+        assert self._process.exitcode is not None, "the server did not end in time"
+        return self._process.exitcode
 
     def __enter__(self) -> Served:
         return self.start()
@@ -219,11 +229,10 @@ class Served:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             try:
-                self.stop()
+                if self._process.exitcode is None:
+                    self.stop()
             finally:
                 self._process.kill()
-                assert self._process.stdout is not None
-                self._process.stdout.close()
 
     def connected(self, data: bytes = b"") -> socket.socket:
         """Open a connection and send `data`."""
@@ -267,8 +276,14 @@ class Served:
         raise AssertionError(f"image {number} does not end: {self.log.read_text()[-2000:]}")
 
 
-def main(config: dict[str, Any]) -> None:
-    """Serve with this configuration until stopped."""
+def main(config: dict[str, Any], says: Connection, shell: Mapping[str, Any]) -> None:
+    """Serve with this configuration until stopped, in the folder and with the environment of who asks for it."""
+    os.environ.clear()
+    os.environ.update(shell["environ"])
+    os.chdir(shell["folder"])
+    tempfile.tempdir = None
+    with Path(shell["log"]).open("a") as log:
+        os.dup2(log.fileno(), 2)
     from fault_proxy import LIES, Faults
     from imgshrink.server import run
     from imgshrink.server.backend import Places
@@ -300,10 +315,6 @@ def main(config: dict[str, Any]) -> None:
         limits=Limits(**config.get("limits", {})),
         jobs=config["jobs"],
         grace=config.get("grace", 0.2),
-        announce=lambda line: print(line, flush=True),
+        announce=says.send,
         operating=run.Operating(**config.get("operating", {})),
     )
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
