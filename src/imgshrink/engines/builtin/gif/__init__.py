@@ -2,82 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ....core.model import ImageInfo, Recipe
 from ....pixels.looks import Looks
 from ..metadata import carry
 from .encoding import Encoding
 from .faults import looks_well
+from .inspection import Moved
 from .merging import mergeable, merged
 from .reader import Unusual
 from .source import Source
 
 _WORTH_IT = 0.99
 
-_CLEARLY = 0.9
-"""Of the exact encoding's bytes in a sample of its frames: the others are not needed then."""
-
 _FEW = 1000
 """Pixels: if less than one in so many would change its colour, there is nothing to gain."""
 
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe, _looks: Looks) -> bytes:
-    """Return the GIF in fewer bytes, exact in its timeline; `data` itself where it uses unsupported features."""
+    """Return the GIF in fewer bytes, exact in its timeline; `data` itself where it uses unsupported features.
+
+    Colours change only where that saves clearly: the change cannot be taken back.
+    """
     try:
-        result = carry(data, _smallest(data, info, recipe))
+        source = Source(data, alpha=info.alpha)
+        result = carry(data, _lossy(source, recipe.quality) or source.exact)
     except Unusual:
         return data
     return result if len(result) < _WORTH_IT * len(data) else data
 
 
-def _smallest(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    """Return the smallest encoding that looks well: with near colours merged, without small changes, or exact."""
-    source = Source(data, alpha=info.alpha)
-    fewer = _with_fewer_colours(source, recipe.quality)
-    if fewer is None:
-        return _left_out(source, recipe.quality)
-    encoding, whole = fewer
-    again = Source(whole, alpha=info.alpha)
-    whole = min(whole, _left_out(again, recipe.quality), key=len)
-    if encoding.share_of(source.sample()) < _CLEARLY:
-        return whole
-    exact = source.file(source.encode()[0].finish())
-    return whole if len(whole) < _WORTH_IT * len(exact) else _left_out(source, recipe.quality)
+def _lossy(source: Source, quality: int) -> bytes | None:
+    """Return the GIF with near colours merged, or without small changes; None if that saves little or is seen.
 
-
-def _with_fewer_colours(source: Source, quality: int) -> tuple[Encoding, bytes] | None:
-    """Return an encoding with as few colours as still look well, and the file; None if all colours are needed.
-
-    Without small changes too, as long as that looks well.
+    Which sizes are to be had is asked first, as that takes less time. Leaving out alone saves less than both.
     """
     steps = _steps(quality)
     if not steps or not mergeable(source.counts, steps[-1], max(1, source.counts.total() // _FEW)):
+        return _left_out(source, quality)
+    ways = [merged(source.counts, most) for most in steps]
+    smallest = source.encode_merged(ways[0], next(iter(_thresholds(quality)), 0))
+    if not source.clearly_smaller(*smallest):
         return None
-    moved = source.first_good([merged(source.counts, most) for most in steps], quality)
+    return _with_fewer_colours(source, ways, smallest, quality) or _left_out(source, quality)
+
+
+def _with_fewer_colours(
+    source: Source, ways: Sequence[Moved], smallest: tuple[Encoding, bytes], quality: int
+) -> bytes | None:
+    """Return the GIF with as few colours as still look well, None if all are needed or little is saved.
+
+    Without small changes too, as `smallest` with the first of the ways is, as long as that looks well.
+    """
+    moved = source.first_good(ways, quality)
     if moved is None:
         return None
-    for threshold in _thresholds(quality)[:1]:
-        encoding, whole = source.encode_merged(moved, threshold)
-        if looks_well(encoding.faults, quality):
-            return encoding, whole
-    return source.encode_merged(moved, 0)
+    thresholds = _thresholds(quality)[:1]
+    lossy = smallest if moved is ways[0] else source.encode_merged(moved, sum(thresholds))
+    if thresholds and not looks_well(lossy[0].faults, quality):
+        lossy = source.encode_merged(moved, 0)
+    return source.again(lossy[1]) if source.clearly_smaller(*lossy) else None
 
 
-def _left_out(source: Source, quality: int) -> bytes:
-    """Return the first encoding without small changes that looks well if it is worth it, else the exact one."""
-    blocks: bytes | None = None
+def _left_out(source: Source, quality: int) -> bytes | None:
+    """Return the GIF without small changes: the first that looks well, None if little is saved."""
     for threshold in _thresholds(quality):
-        sample, lossy = source.encode(threshold)
-        if lossy is None:
-            return source.file(sample.finish())
-        smaller = lossy.finish()
-        sample.finish()
-        if blocks is None and lossy.share_of(sample) >= _CLEARLY:
-            blocks = source.encode()[0].finish()
-        if blocks is not None and len(smaller) >= _WORTH_IT * len(blocks):
+        lossy = source.leave_out(threshold)
+        if lossy is None or not source.clearly_smaller(*lossy):
             break
-        if looks_well(lossy.faults, quality):
-            return source.file(smaller)
-    return source.file(source.encode()[0].finish() if blocks is None else blocks)
+        if looks_well(lossy[0].faults, quality):
+            return lossy[1]
+    return None
 
 
 def _steps(quality: int) -> tuple[int, ...]:
