@@ -52,6 +52,11 @@ def test_too_large_ends_the_search():
     assert refined(pytest.fail, trial(70, False, -9.0), lambda size: size > 60) is None
 
 
+def test_what_will_be_too_large_is_not_tried():
+    """Far below the target no other is tried: what meets it takes half as many bytes again."""
+    assert refined(pytest.fail, trial(70, False, -30.0), lambda size: size > 100) is None
+
+
 def test_good_enough_is_taken():
     """What is hardly above its target is taken as it is."""
     first = trial(70, False, 0.5)

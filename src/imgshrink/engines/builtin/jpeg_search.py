@@ -44,6 +44,10 @@ so many points above the target."""
 _GROWTH = 0.02
 """By how much a setting makes a JPEG larger."""
 
+_STEEP, _DEAR = 1.6, 0.025
+"""Points that a setting gains, and by how much it makes a JPEG larger, where the target is far: what would be too large
+even so is not tried."""
+
 _LEAST_DETAIL, _MOST_DETAIL = 2.5, 5.1
 """Detail of colours below which 4:4:4 is not tried, and above which 4:2:0 is not."""
 
@@ -84,6 +88,11 @@ class Trial:
         """The bytes where the target is just met."""
         return self.size * float((1 - _GROWTH) ** (self.margin / _SLOPE))
 
+    @property
+    def least_size(self) -> float:
+        """The bytes that the target takes at least, where it is missed."""
+        return self.size * float((1 + _DEAR) ** max(0.0, -self.margin / _STEEP))
+
 
 Attempt = Callable[[int, bool], Trial]
 """Makes the trial of a setting, with or without full chroma."""
@@ -92,7 +101,7 @@ Attempt = Callable[[int, bool], Trial]
 class TargetSearch:
     """The search for one image. `profile` is the ICC profile that CMYK is shown with, `encode` makes a JPEG.
 
-    It ends where even what misses the target is `too_large`. `before` are the bytes of the original.
+    It ends where what meets the target will be `too_large`. `before` are the bytes of the original.
     """
 
     def __init__(
@@ -198,11 +207,11 @@ def refined(attempt: Attempt, first: Trial, too_large: Callable[[float], bool]) 
         if between := _between(trials):
             return between
         setting = _next_setting(trials)
-        if setting is None or (trials[-1].margin < 0 and too_large(trials[-1].size)):
+        if setting is None or (trials[-1].margin < 0 and too_large(trials[-1].least_size)):
             break
         trials.append(attempt(setting, first.full_chroma))
     met = [trial for trial in trials if trial.margin >= 0]
-    if not met and trials[-1].setting < HIGHEST and not too_large(trials[-1].size):
+    if not met and trials[-1].setting < HIGHEST and not too_large(trials[-1].least_size):
         last = attempt(HIGHEST, True)
         met = [last] if last.margin >= 0 else []
     return min(met, key=lambda trial: trial.size, default=None)
