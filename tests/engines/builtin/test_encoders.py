@@ -13,7 +13,7 @@ from PIL import Image
 
 from image_builder import chunk
 from imgshrink.core.model import Recipe
-from imgshrink.engines.builtin import jpeg, png, png_lossless, webp
+from imgshrink.engines.builtin import jpeg, palette_search, png_lossless, rounding, webp
 from imgshrink.engines.builtin.codecs import optimize
 from imgshrink.engines.builtin.palette import quantized, quantized_to_sight
 from imgshrink.engines.builtin.score import SAMPLED, Reference, sample
@@ -218,10 +218,61 @@ def test_cmyk_jpeg_to_the_target():
 
 def test_one_value_makes_it_unrounded():
     """An image counts as rounded only if every pixel is, also those that the first glance leaves out."""
-    image = png._rounded(pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory(), 4)
-    assert png._is_rounded(image)
+    image = rounding.rounded(pyvips.Image.new_from_buffer(saved("photograph", "png"), "").copy_memory(), 4)
+    assert rounding.is_rounded(image)
     odd = pyvips.Image.black(1, 1, bands=3) + 100
-    assert not png._is_rounded(image.insert(odd.cast("uchar"), 3, 5))
+    assert not rounding.is_rounded(image.insert(odd.cast("uchar"), 3, 5))
+
+
+def test_lossless_webp_gets_a_palette():
+    """A screenshot without loss keeps being lossless, with the colours that it needs; a second run changes nothing."""
+    data = _as_webp("code")
+    result = optimize(data, sniff(data), Recipe(80))
+    assert sniff(result).lossless
+    assert len(result) < 0.6 * len(data)
+    assert isinstance(verify(data, result, Recipe(80)), Accept)
+    assert optimize(result, sniff(result), Recipe(80)) == result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quality", [80, 92])
+def test_photograph_in_a_lossless_webp_becomes_lossy(quality):
+    """No palette shows a photograph well, and a lossy one is a fraction of it; a second run changes nothing."""
+    data = _as_webp("photograph")
+    result = optimize(data, sniff(data), Recipe(quality))
+    assert not sniff(result).lossless
+    assert len(result) < 0.3 * len(data)
+    assert isinstance(verify(data, result, Recipe(quality)), Accept)
+    assert optimize(result, sniff(result), Recipe(quality)) == result
+    assert sniff(optimize(data, sniff(data), Recipe(100))).lossless
+
+
+@pytest.mark.slow
+def test_photograph_on_a_page_in_a_lossless_webp():
+    """Where neither a palette nor loss is good enough it gets fewer levels, once."""
+    data = _as_webp("photograph_on_page")
+    result = optimize(data, sniff(data), Recipe(92))
+    assert sniff(result).lossless
+    assert len(result) < 0.7 * len(data)
+    assert isinstance(verify(data, result, Recipe(92)), Accept)
+    assert optimize(result, sniff(result), Recipe(92)) == result
+
+
+def _as_webp(picture: str) -> bytes:
+    image = pyvips.Image.new_from_buffer(saved(picture, "png"), "")
+    return bytes(image.webpsave_buffer(lossless=True, effort=2, keep="none"))
+
+
+def test_soft_gradient_gets_fewer_levels():
+    """Of soft gradients filters make less than a palette does; a second run changes nothing."""
+    ramp = pyvips.Image.xyz(300, 300).cast("float")
+    soft = (ramp[0] * 0.3 + ramp[1] * 0.5).bandjoin([ramp[1] * 0.6 + 20, (ramp[0] + ramp[1]) * 0.4]).cast("uchar")
+    data = bytes(soft.copy(interpretation="srgb").pngsave_buffer())
+    result = optimize(data, sniff(data), Recipe(80))
+    assert isinstance(verify(data, result, Recipe(80)), Accept)
+    assert optimize(result, sniff(result), Recipe(80)) == result
+    palette = bytes(pyvips.Image.pngload_buffer(data).pngsave_buffer(palette=True, Q=99, dither=0, effort=5))
+    assert len(result) < 0.5 * len(palette)
 
 
 @pytest.mark.slow
@@ -230,13 +281,13 @@ def test_huge_png_gets_the_least_effort(monkeypatch):
     quantizations = []
     for quantize in (quantized, quantized_to_sight):
         counted = partial(lambda made, *how: quantizations.append(how) or made(*how), quantize)
-        monkeypatch.setattr(png, quantize.__name__, counted)
+        monkeypatch.setattr(palette_search, quantize.__name__, counted)
     data = saved(Image.blend(photograph(), Image.new("RGB", (480, 320), "white"), 0.7), "png")
     whole = optimize(data, sniff(data), Recipe(80))
     lossless = optimize(data, sniff(data), Recipe(100))
     assert len(quantizations) > 1
     quantizations.clear()
-    for module in (png, png_lossless):
+    for module in (palette_search, png_lossless):
         monkeypatch.setattr(module, "HUGE", 1000)
     hasty = optimize(data, sniff(data), Recipe(80))
     assert len(quantizations) == 1
@@ -286,7 +337,7 @@ def test_huge_lossless_webp(monkeypatch):
 @pytest.mark.parametrize("step", range(2, 7))
 def test_rounding_keeps_black_and_white(step):
     """Fewer levels leave black and white as they are, and rounding twice is rounding once."""
-    table = png._table(step)
+    table = rounding.table(step)
     assert table[0] == 0
     assert table[255] == 255
     assert [table[value] for value in table] == table

@@ -54,7 +54,7 @@ def test_too_large_ends_the_search():
 
 def test_what_will_be_too_large_is_not_tried():
     """Far below the target no other is tried: what meets it takes half as many bytes again."""
-    assert refined(pytest.fail, trial(70, False, -30.0), lambda size: size > 100) is None
+    assert refined(pytest.fail, trial(70, False, -50.0), lambda size: size > 100) is None
 
 
 def test_good_enough_is_taken():

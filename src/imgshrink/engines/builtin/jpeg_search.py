@@ -44,9 +44,8 @@ so many points above the target."""
 _GROWTH = 0.02
 """By how much a setting makes a JPEG larger."""
 
-_STEEP, _DEAR = 1.6, 0.025
-"""Points that a setting gains, and by how much it makes a JPEG larger, where the target is far: what would be too large
-even so is not tried."""
+_OF_A_POINT = 0.01
+"""By how much a point makes a JPEG larger at least: what would be too large even so is not tried."""
 
 _LEAST_DETAIL, _MOST_DETAIL = 2.5, 5.1
 """Detail of colours below which 4:4:4 is not tried, and above which 4:2:0 is not."""
@@ -91,7 +90,7 @@ class Trial:
     @property
     def least_size(self) -> float:
         """The bytes that the target takes at least, where it is missed."""
-        return self.size * float((1 + _DEAR) ** max(0.0, -self.margin / _STEEP))
+        return self.size * float((1 + _OF_A_POINT) ** max(0.0, -self.margin))
 
 
 Attempt = Callable[[int, bool], Trial]

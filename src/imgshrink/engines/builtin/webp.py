@@ -1,8 +1,9 @@
-"""WebP: a lossless one stays nearly so, a lossy one is encoded again to the target where that saves enough."""
+"""WebP: a lossless one gets a palette, or is encoded to the target as a lossy one is, where that saves enough."""
 
 from __future__ import annotations
 
 import pyvips
+from PIL import Image
 
 from ...core.model import Format, ImageInfo, Recipe
 from ...image.sniff import sniff
@@ -10,7 +11,9 @@ from ...pixels.compare import acceptable
 from ...pixels.frames import pairs
 from ...pixels.looks import Looks
 from .metadata import carry
+from .palette_search import PaletteScorer, best_palette, without_opaque_alpha
 from .places import PlaceScorer
+from .rounding import coarsest, is_rounded, rounded
 from .score import Scorer, on, sample
 from .search import Trial, search
 from .targets import HUGE, lossy_target, webp_place_target
@@ -23,6 +26,16 @@ _ALREADY_THERE = 8.0
 
 _CAUTION = 8.5
 """Points that the estimate, fitted on JPEG for the most part, is too kind to WebP."""
+
+_PALETTE = 256
+_CERTAINLY_LESS = 0.6
+"""Of the bytes of a lossless WebP, which another lossless encoding never reduced as much."""
+
+_MANY_COLOURS = 0.05
+"""Of the pixels: a photograph has more colours, a page with text fewer."""
+
+_CLEARLY = 0.7
+"""Of the bytes that a photograph takes without loss or with a palette: what saves less is not worth its loss."""
 
 _MISSED = 6.0
 _ALTERED = 1.0
@@ -37,30 +50,71 @@ _SMALLEST_SIDE = 16
 
 def optimize(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes:
     """Return the WebP in fewer bytes, with its frames and timings; `data` itself where less than a tenth is saved."""
-    candidate = _lossless(data, info, recipe) if info.lossless else _lossy(data, info, recipe, looks)
+    candidate = _lossless(data, info, recipe, looks) if info.lossless else _lossy(data, info, recipe, looks)
     if candidate is None:
         return data
     candidate = carry(data, candidate)
     return candidate if len(candidate) < _WORTH_IT * len(data) else data
 
 
-def _lossless(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    image = _decoded(data)
+def _lossless(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes:
+    """Return the image with a palette or fewer levels where they look well, without loss, or a photograph lossy."""
+    small = min(info.width, info.height) < _SMALLEST_SIDE
+    if recipe.lossless or info.animated or small or info.pixels > HUGE:
+        return _exact(_decoded(data), info, near=info.animated and not recipe.lossless)
+    image = without_opaque_alpha(_decoded(data).copy_memory())
+    if not _has_more_colours(image, _PALETTE) or is_rounded(image):
+        return _exact(image, info)
+    scorer = PaletteScorer(image, recipe.quality, Format.WEBP, looks)
+    best = best_palette(image, scorer)
+    coloured = _exact(pyvips.Image.pngload_buffer(best.data), info) if best.score >= scorer.target.floor else None
+    if coloured and len(coloured) < _CERTAINLY_LESS * len(data):
+        return coloured
+    exact = min([_exact(image, info), *([coloured] if coloured else [])], key=len)
+    if not _has_more_colours(image, int(_MANY_COLOURS * info.pixels)):
+        return exact
+    return _of_photograph(data, info, recipe, looks, exact, coarsest(image, scorer))
+
+
+def _of_photograph(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks, exact: bytes, step: int | None) -> bytes:
+    """Return a photograph lossy, or with values `step` apart, where that saves clearly beside `exact`."""
+    lossy = _to_target(data, info, recipe, looks)
+    if lossy and len(lossy) < _CLEARLY * len(exact):
+        return lossy
+    coarse = _exact(rounded(_decoded(data).copy_memory(), step), info) if step else exact
+    return coarse if len(coarse) < _CLEARLY * len(exact) else exact
+
+
+def _exact(image: pyvips.Image, info: ImageInfo, *, near: bool = False) -> bytes:
+    """Return the image as a lossless WebP, or with `near` changed hardly visibly where that is smaller."""
     effort = _LEAST_EFFORT if info.all_pixels > HUGE else _EFFORT
-    ways: list[dict[str, object]] = [{}] if recipe.lossless else [{}, {"near_lossless": True, "Q": _NEAR_LOSSLESS}]
+    ways: list[dict[str, object]] = [{}]
+    if near:
+        ways.append({"near_lossless": True, "Q": _NEAR_LOSSLESS})
     return min(
         (bytes(image.webpsave_buffer(lossless=True, effort=effort, keep="none", **way)) for way in ways), key=len
     )
 
 
+def _has_more_colours(image: pyvips.Image, most: int) -> bool:
+    """Tell whether an image in memory has more than so many colours."""
+    size, mode = (image.width, image.height), "RGBA" if image.hasalpha() else "RGB"
+    return Image.frombuffer(mode, size, image.write_to_memory(), "raw", mode, 0, 1).getcolors(most) is None
+
+
 def _lossy(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes | None:
     """Return the image encoded to the target; None where it is there already or the target is missed."""
-    target = lossy_target(recipe.quality)
     quality = estimated_quality(data)
     if recipe.lossless or min(info.width, info.height) < _SMALLEST_SIDE:
         return None
-    if quality is None or quality <= target + _ALREADY_THERE:
+    if quality is None or quality <= lossy_target(recipe.quality) + _ALREADY_THERE:
         return None
+    return _to_target(data, info, recipe, looks)
+
+
+def _to_target(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes | None:
+    """Return the image encoded to the target; None where that is missed."""
+    target = lossy_target(recipe.quality)
     image = _decoded(data).copy_memory()
     tried = sample(image) if info.all_pixels > HUGE else image
     highest = max(_LOWEST, min(95, round(target + _ALREADY_THERE) - 1))
