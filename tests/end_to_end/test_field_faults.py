@@ -149,6 +149,7 @@ def test_changed_options_make_new_results(tmp_path):
         assert ImageChops.difference(before.convert("RGBA"), after.convert("RGBA")).getbbox(alpha_only=False) is None
 
 
+@pytest.mark.slow
 def test_neither_a_bad_image_nor_a_missing_program_ends_a_build(tmp_path):
     """With a bad JPEG and no program on PATH a strict build goes through, and everything else is shrunk."""
     bad = JPEG.read_bytes()[:2000] + bytes(3000)
