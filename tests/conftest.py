@@ -23,6 +23,7 @@ from lying_server import LyingServer, lying_server
 from once import once
 from places import IMAGES
 from real_tools import build_twice, make_repository
+from selection import PARTS
 from shell import clean, move_in
 
 PATIENCE = 1800
@@ -36,7 +37,7 @@ hypothesis.settings.load_profile("plain")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run take a part of what takes long: runs with the next numbers take the rest."""
-    parser.addoption("--part", type=int, help="every sixth slow test, and every sixth image of sweeps over the corpus")
+    parser.addoption("--part", type=int, help=f"one in {PARTS} slow tests, and of images of sweeps over the corpus")
 
 
 def pytest_configure() -> None:
@@ -60,10 +61,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _in_part(item: pytest.Item, part: int) -> bool:
-    """Whether a run with `--part` has the test: a sixth of the slow ones, and all that sweep over the corpus."""
+    """Whether a run with `--part` has the test: one in `PARTS` of the slow ones, and all that sweep over the corpus."""
     if item.get_closest_marker("slow") is None or "sweep" in getattr(item, "fixturenames", ()):
         return True
-    return zlib.crc32(item.nodeid.encode()) % 6 == part % 6
+    return zlib.crc32(item.nodeid.encode()) % PARTS == part % PARTS
 
 
 @pytest.fixture(scope="session")
@@ -74,9 +75,9 @@ def corpus() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def sweep(corpus: list[Path], request: pytest.FixtureRequest) -> list[Path]:
-    """The real images that a test tries one after another: all, or every sixth by `--part`."""
+    """The real images that a test tries one after another: all, or one in `PARTS` by `--part`."""
     part = request.config.getoption("--part")
-    return corpus if part is None else corpus[part % 6 :: 6]
+    return corpus if part is None else corpus[part % PARTS :: PARTS]
 
 
 @pytest.fixture(scope="session")
