@@ -182,6 +182,7 @@ def test_result_does_not_depend_on_the_path(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_thirty_warm_builds_never_fail_and_are_identical(tmp_path):
     """Forty tiny images built thirty times with a warm cache: no failure, the same bytes every time."""
     tiny = {f"{number}.png": saved(photograph((40 + number, 40)), "PNG", compress_level=0) for number in range(40)}
