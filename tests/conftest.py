@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from lying_server import LyingServer, lying_server
 from once import once
 from places import IMAGES
 from real_tools import build_twice, make_repository
+from selection import PARTS
 from shell import clean, move_in
 
 PATIENCE = 1800
@@ -35,7 +37,7 @@ hypothesis.settings.load_profile("plain")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run take a part of what takes long: runs with the next numbers take the rest."""
-    parser.addoption("--part", type=int, help="every sixth slow test, and every sixth image of sweeps over the corpus")
+    parser.addoption("--part", type=int, help=f"one in {PARTS} slow tests, and of images of sweeps over the corpus")
 
 
 def pytest_configure() -> None:
@@ -59,10 +61,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _in_part(item: pytest.Item, part: int) -> bool:
-    """Whether a run with `--part` has the test: a sixth of the slow ones, and all that sweep over the corpus."""
+    """Whether a run with `--part` has the test: one in `PARTS` of the slow ones, and all that sweep over the corpus."""
     if item.get_closest_marker("slow") is None or "sweep" in getattr(item, "fixturenames", ()):
         return True
-    return zlib.crc32(item.nodeid.encode()) % 6 == part % 6
+    return zlib.crc32(item.nodeid.encode()) % PARTS == part % PARTS
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +75,9 @@ def corpus() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def sweep(corpus: list[Path], request: pytest.FixtureRequest) -> list[Path]:
-    """The real images that a test tries one after another: all, or every sixth by `--part`."""
+    """The real images that a test tries one after another: all, or one in `PARTS` by `--part`."""
     part = request.config.getoption("--part")
-    return corpus if part is None else corpus[part % 6 :: 6]
+    return corpus if part is None else corpus[part % PARTS :: PARTS]
 
 
 @pytest.fixture(scope="session")
@@ -107,10 +109,18 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The next home's folder, as often as one is asked for: pytest would look through all others for a free name."""
+    base = tmp_path_factory.mktemp("homes")
+    return (base / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder of the test's own, and an environment that no earlier test has filled."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = next(homes)
+    folder.mkdir()
     clean(monkeypatch)
     move_in(monkeypatch, folder)
     return folder

@@ -11,7 +11,7 @@ import pytest
 
 import imgshrink
 from imgshrink.image.seal import seal
-from places import ROOT
+from places import IMAGES, ROOT
 from real_tools import OTHER_PNG, PNG
 
 PAGE = (ROOT / "example_site" / "docs" / "python.md").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "project"
     (folder / "docs").mkdir(parents=True)
     (folder / "docs" / "a.png").write_bytes(PNG.read_bytes())
-    (folder / "docs" / "b.png").write_bytes(OTHER_PNG.read_bytes())
+    (folder / "docs" / "b.png").write_bytes((IMAGES / "still.png").read_bytes())
     monkeypatch.chdir(folder)
     return folder
 

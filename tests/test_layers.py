@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def part_of(name: str, parts: object) -> str:
     return max(held, key=len, default="")
 
 
+@cache
 def imports(path: Path, *, types: bool = True) -> set[tuple[str, bool]]:
     """What a module imports, and whether it lies inside the package; with `types` also for the type checker alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -26,7 +26,7 @@ from imgshrink.image.seal import read_seal, seal
 from imgshrink.settings.folders import state_folder
 from patience import PATIENCE
 from places import IMAGES
-from real_tools import WORTH_IT
+from real_tools import JPEG, WORTH_IT
 from selection import rest_slow
 from server_process import Served
 from shell import UNMEASURED
@@ -142,8 +142,8 @@ def test_another_home_and_no_cache(project: Path, tmp_path: Path) -> None:
 def test_verbose_says_what_became_of_every_file(project: Path) -> None:
     """With -v every file has its line, and every setting that is not a default its source."""
     (project / "imgshrink.toml").write_text("quality = 70\n")
-    done = run("optimize", "-v", "docs", cwd=project)
-    assert sum("   optimized (builtin)" in line for line in done.stdout.splitlines()) >= 1
+    done = run("optimize", "-v", "docs/photo.jpg", "docs/palette.png", cwd=project)
+    assert sum("   optimized (builtin)" in line for line in done.stdout.splitlines()) == 2
     assert f"imgshrink: quality: 70 (quality in {project / 'imgshrink.toml'})" in done.stderr
 
 
@@ -234,7 +234,7 @@ def test_warm_for_a_build(project: Path) -> None:
     (project / "docs" / "index.md").write_text("# Hello\n")
     (project / "mkdocs.yml").write_text(
         "site_name: x\nexclude_docs: still.png\n"
-        "plugins:\n  - imgshrink:\n      quality: 60\n      exclude: [docs/palette.png]\n"
+        "plugins:\n  - imgshrink:\n      quality: 60\n      exclude: [docs/palette.png, animated.webp]\n"
     )
     done = run("warm", "-v", "-f", "mkdocs.yml", cwd=project)
     assert "imgshrink: quality: 60 (quality in mkdocs.yml)" in done.stderr
@@ -280,6 +280,7 @@ def test_hosted_without_a_key(project: Path) -> None:
     assert 'no TINYJPG_API_KEY, and engine is "hosted": 4 new images stay as they are' in done.stderr
 
 
+@pytest.mark.usefixtures("warmed")
 def test_empty_key(project: Path) -> None:
     """An empty key, usual on forks, is one note and no failure."""
     (project / "docs" / "dot.png").unlink()
@@ -478,7 +479,7 @@ def test_restore_from_git(repository: Path, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("warmed")
 def test_an_older_picture_in_git_is_not_the_original(repository: Path, tmp_path: Path) -> None:
     """An older picture of the same name in git is never put in the place of another one."""
-    shutil.copy(IMAGES / "camera.jpg", repository / "a.jpg")
+    shutil.copy(JPEG, repository / "a.jpg")
     run("optimize", "a.jpg", cwd=repository)
     state = (repository / "a.jpg").read_bytes()
     done = run("restore", "a.jpg", cwd=repository, environ=elsewhere(tmp_path / "new"))
@@ -523,9 +524,9 @@ def test_explain(project: Path) -> None:
     """Explain says what a file is, its state, its mark, what is known, its settings, and how to undo."""
     (project / "imgshrink.toml").write_text('quality = 70\nexclude = ["animated.webp"]\n')
     assert "result   none yet: the next run makes one" in run("explain", "docs/photo.jpg", cwd=project).stdout
-    run("warm", "docs", cwd=project)
+    run("warm", "docs/photo.jpg", cwd=project)
     assert " smaller (builtin)" in run("explain", "docs/photo.jpg", cwd=project).stdout
-    run("optimize", "docs", cwd=project)
+    run("optimize", "docs/photo.jpg", cwd=project)
     done = run("explain", "docs/photo.jpg", cwd=project).stdout
     assert "state    shrunk" in done
     assert "seal     shrunk by imgshrink at quality 70, unchanged since" in done
@@ -591,7 +592,7 @@ def test_cache_commands(project: Path, tmp_path: Path) -> None:
 
 def test_pruning_is_said(project: Path) -> None:
     """A run whose results do not fit into the cache says that it removed some."""
-    done = run("warm", "docs", "--cache-size", "1kB", cwd=project)
+    done = run("warm", "docs/photo.jpg", "--cache-size", "1kB", cwd=project)
     assert "was over its size: " in done.stderr
 
 
@@ -689,7 +690,8 @@ def test_bar_fits_the_terminal(project: Path) -> None:
 def test_bar_on_a_terminal(project: Path) -> None:
     """On a terminal a bar shows how far the run is, and is gone at the end."""
     main, other = pty.openpty()
-    subprocess.run([*PROGRAM, "optimize", "docs"], cwd=project, stdout=subprocess.PIPE, stderr=other, check=True)
+    command = [*PROGRAM, "optimize", "docs/photo.jpg", "docs/palette.png"]
+    subprocess.run(command, cwd=project, stdout=subprocess.PIPE, stderr=other, check=True)
     os.close(other)
     shown = b""
     try:
@@ -699,7 +701,7 @@ def test_bar_on_a_terminal(project: Path) -> None:
         pass
     os.close(main)
     assert b"] " in shown
-    assert b"of 4 images" in shown
+    assert b"of 2 images" in shown
 
 
 def test_commands_are_the_documented_ones() -> None:

@@ -19,6 +19,7 @@ import pytest
 from imgshrink import cli
 from imgshrink.image.seal import read_seal
 from places import IMAGES, ROOT
+from real_tools import PNG
 from shell import UNMEASURED
 
 SCHEMAS = ROOT / "example_site/docs/schemas"
@@ -32,8 +33,8 @@ def git(*words: str) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with three committed images, as the working folder."""
+def project(tmp_path: Path, warmed: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with three committed images, as the working folder; their results are in the cache."""
     docs = tmp_path / "project" / "docs"
     docs.mkdir(parents=True)
     monkeypatch.chdir(docs.parent)
@@ -80,6 +81,7 @@ class TestJson:
         assert "left alone" in err
 
     def test_warm_and_its_dry_run(self, project: Path, run: Run) -> None:
+        assert run("cache", "clear", "--yes")[0] == 0
         before = valid(run("warm", "--dry-run", "--json", "docs")[1], "dry-run")
         assert before["summary"]["new"] == 3
         assert {row["state"] for row in before["images"]} == {"new"}
@@ -108,6 +110,7 @@ class TestJson:
         assert (code, valid(out, "check")["passed"]) == (0, True)
 
     def test_cache_info(self, project: Path, run: Run) -> None:
+        assert run("cache", "clear", "--yes")[0] == 0
         assert valid(run("cache", "info", "--json")[1], "cache-info")["oldest"] is None
         run("warm", "docs/photo.jpg")
         document = valid(run("cache", "info", "--json")[1], "cache-info")
@@ -115,6 +118,7 @@ class TestJson:
         assert document["oldest"].startswith("20")
 
     def test_explain(self, project: Path, run: Run) -> None:
+        assert run("cache", "clear", "--yes")[0] == 0
         document = valid(run("explain", "--json", "docs/photo.jpg")[1], "explain")
         assert (document["state"], document["result"], document["undo"]) == ("open", None, "")
         run("warm", "docs/photo.jpg")
@@ -246,8 +250,8 @@ class TestWhichFiles:
         git("add", "docs")
         git("commit", "-qm", "c")
         git("checkout", "-q", "topic")
-        shutil.copy(IMAGES / "drawing.png", project / "docs" / "still.png")
-        shutil.copy(IMAGES / "drawing.png", project / "docs" / "new.png")
+        shutil.copy(PNG, project / "docs" / "still.png")
+        shutil.copy(PNG, project / "docs" / "new.png")
         names = {row["path"] for row in json.loads(run("check", "--json", "--since", "main")[1])["images"]}
         assert names == {"docs/committed.jpg", "docs/still.png", "docs/new.png"}
         code, out, _ = run("optimize", "--since", "main", "docs/new.png")
@@ -342,11 +346,11 @@ class TestStream:
         assert b"left alone: standard input" in done.stderr
         assert self.stream(b"no image", "--strict").returncode == 3
 
-    def test_stands_alone(self, project: Path) -> None:
+    def test_stands_alone(self, project: Path, run: Run) -> None:
         for words in (["docs"], ["--redo"], ["--json"], ["--output", "x"], ["--dry-run"]):
-            done = self.stream(b"", *words)
-            assert (done.returncode, done.stdout) == (2, b"")
-            assert b"- stands alone" in done.stderr
+            code, out, err = run("optimize", *words, "-")
+            assert (code, out) == (2, "")
+            assert "- stands alone" in err
 
     @pytest.mark.parametrize(
         ("words", "closed", "name"),

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,19 +25,21 @@ from server_process import PATIENCE
 COMMAND = [sys.executable, "-m", "imgshrink", "server"]
 
 
-def said(*arguments: str, code: int = 0) -> str:
-    """The output of the command, on both streams."""
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == code, done.stderr
-    return done.stdout + done.stderr
+Said = Callable[..., str]
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What the command says that ends with wrong use before it serves; run in this process."""
-    with pytest.raises(SystemExit) as ended:
-        main(["server", *arguments])
-    assert ended.value.code == 2
-    return "".join(capsys.readouterr())
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    """What the command says on both streams that ends by itself; run in this process."""
+
+    def called(*arguments: str, code: int = 0) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["server", *arguments])
+        printed = "".join(capsys.readouterr())
+        assert ended.value.code == code, printed
+        return printed
+
+    return called
 
 
 @contextmanager
@@ -79,7 +81,7 @@ def test_first_start(home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_second_start(home: Path) -> None:
+def test_second_start(home: Path, said: Said) -> None:
     """Later starts print no key, also when the first one is revoked."""
     with serving():
         pass
@@ -103,6 +105,7 @@ def test_optimizes(home: Path) -> None:
         assert (data["status"], data["optimized_size"] < data["original_size"]) == ("completed", True)
 
 
+@pytest.mark.slow
 def test_public_url(home: Path) -> None:
     """Replies use `--public-url`."""
     with serving("--public-url", "https://images.example.org/") as lines:
@@ -133,7 +136,7 @@ def test_operating(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {json.loads(line)["route"] for line in log.splitlines()} == {"/metrics", "/health/ready"}
 
 
-def test_key_is_the_last_word(home: Path, tmp_path: Path) -> None:
+def test_key_is_the_last_word(home: Path, tmp_path: Path, said: Said) -> None:
     """`keys add` prints the key as its last word; the server with the same data accepts it."""
     data = ("--data", str(tmp_path / "elsewhere"))
     key = said(*data, "keys", "add", "ci", "--limit", "7").split()[-1]
@@ -142,8 +145,7 @@ def test_key_is_the_last_word(home: Path, tmp_path: Path) -> None:
         assert (reply.json()["data"]["limit"], len(lines)) == (7, 1)
 
 
-@pytest.mark.slow
-def test_keys_list(home: Path) -> None:
+def test_keys_list(home: Path, said: Said) -> None:
     """`keys list` shows names, use and state, and no key."""
     key = said("keys", "add", "ci").split()[-1]
     said("keys", "add", "docs", "--limit", "5")
@@ -156,8 +158,7 @@ def test_keys_list(home: Path) -> None:
     assert key not in listed
 
 
-@pytest.mark.slow
-def test_key_problems(home: Path) -> None:
+def test_key_problems(home: Path, said: Said) -> None:
     """Errors with keys are usage errors, in one line."""
     said("keys", "add", "ci")
     assert said("keys", "add", "ci", code=2) == (
@@ -166,9 +167,9 @@ def test_key_problems(home: Path) -> None:
     assert said("keys", "revoke", "nobody", code=2).startswith("imgshrink: there is no key named nobody in force")
 
 
-def test_open_to_the_network_without_a_name(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_open_to_the_network_without_a_name(home: Path, said: Said) -> None:
     """A server that other machines can reach needs `--public-url`."""
-    assert "needs --public-url" in refused(capsys, "--host", "0.0.0.0", "--port", "0")
+    assert "needs --public-url" in said("--host", "0.0.0.0", "--port", "0", code=2)
 
 
 @pytest.mark.parametrize(
@@ -184,14 +185,14 @@ def test_open_to_the_network_without_a_name(home: Path, capsys: pytest.CaptureFi
         "https://x/\x1b",
     ],
 )
-def test_bad_public_url(home: Path, capsys: pytest.CaptureFixture[str], url: str) -> None:
+def test_bad_public_url(home: Path, said: Said, url: str) -> None:
     """An invalid public URL is refused, with an example."""
-    text = refused(capsys, "--port", "0", "--public-url", url)
+    text = said("--port", "0", "--public-url", url, code=2)
     assert "--public-url is an http or https URL such as https://images.example.org" in text
     assert "\x1b" not in text
 
 
-def test_port_taken(home: Path) -> None:
+def test_port_taken(home: Path, said: Said) -> None:
     """A port that is in use is named."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -199,10 +200,10 @@ def test_port_taken(home: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a path that is no folder on POSIX")
-def test_no_place_for_data(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_place_for_data(home: Path, tmp_path: Path, said: Said) -> None:
     """A folder that can't be created is named."""
     (tmp_path / "file").write_text("")
-    assert "can't be used" in refused(capsys, "--data", str(tmp_path / "file" / "data"), "--port", "0")
+    assert "can't be used" in said("--data", str(tmp_path / "file" / "data"), "--port", "0", code=2)
 
 
 def test_without_the_extra(home: Path, tmp_path: Path) -> None:
@@ -235,23 +236,21 @@ def test_without_the_extra(home: Path, tmp_path: Path) -> None:
     ],
     ids=["no work", "no store", "mysql", "no name", "nobody there", "no bucket", "migrate"],
 )
-def test_places(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+def test_places(tmp_path: Path, said: Said, arguments: list[str], message: str) -> None:
     """Places that can't be used are named, without their passwords."""
-    output = refused(capsys, "--data", str(tmp_path), *arguments)
+    output = said("--data", str(tmp_path), *arguments, code=2)
     assert message in output
     assert "secret" not in output
     assert output.count("\n") == 1
 
 
-def test_places_of_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_places_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
     """A password belongs into the environment, and so do the places."""
     monkeypatch.setenv("IMGSHRINK_DATABASE", "postgresql://localhost/x")
-    assert "--database needs --blobs" in refused(capsys, "--data", str(tmp_path))
+    assert "--database needs --blobs" in said("--data", str(tmp_path), code=2)
     monkeypatch.setenv("IMGSHRINK_BLOBS", "s3://")
     monkeypatch.delenv("IMGSHRINK_DATABASE")
-    assert "--blobs is a URL such as" in refused(capsys, "--data", str(tmp_path))
+    assert "--blobs is a URL such as" in said("--data", str(tmp_path), code=2)
 
 
 def test_documented_options() -> None:

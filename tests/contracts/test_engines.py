@@ -42,7 +42,7 @@ def image(format: str) -> bytes:
 
 def part(name: str) -> Image.Image:
     """Return a corner of a drawn image."""
-    return PICTURES[name]().crop((0, 0, 240, 160))
+    return PICTURES[name]().crop((0, 0, 144, 96))
 
 
 def blinking() -> bytes:

@@ -149,6 +149,7 @@ def test_changed_options_make_new_results(tmp_path):
         assert ImageChops.difference(before.convert("RGBA"), after.convert("RGBA")).getbbox(alpha_only=False) is None
 
 
+@pytest.mark.slow
 def test_neither_a_bad_image_nor_a_missing_program_ends_a_build(tmp_path):
     """With a bad JPEG and no program on PATH a strict build goes through, and everything else is shrunk."""
     bad = JPEG.read_bytes()[:2000] + bytes(3000)
@@ -181,6 +182,7 @@ def test_result_does_not_depend_on_the_path(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_thirty_warm_builds_never_fail_and_are_identical(tmp_path):
     """Forty tiny images built thirty times with a warm cache: no failure, the same bytes every time."""
     tiny = {f"{number}.png": saved(photograph((40 + number, 40)), "PNG", compress_level=0) for number in range(40)}

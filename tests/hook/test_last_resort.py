@@ -137,6 +137,7 @@ def test_large_file(tmp_path: Path) -> None:
     assert int(peak) < 300 * 1024
 
 
+@pytest.mark.slow
 @POSIX
 def test_what_is_no_plain_file(tmp_path: Path) -> None:
     """A FIFO, a socket, and symlinks to a device and to a FIFO pass every command, and nobody waits for them."""

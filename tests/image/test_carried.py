@@ -213,7 +213,6 @@ def test_bound(data: bytes, what: str) -> None:
     assert read_carried(data).reason == f"{REASON} ({what})"
 
 
-@settings(deadline=None, max_examples=300)
 @given(damaged() | damaged([row[0] for row in (*COPIED.values(), *BOUND.values())]) | st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     """Whatever the bytes: reading ends, and what is copied onto a result reads back the same."""

@@ -121,7 +121,6 @@ def _printable(said: str) -> str:
     return text("".join(letter for letter in said if letter.isprintable()).replace("&", "+").encode("utf-8", "replace"))
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=120), st.integers(0, 200))
 def test_hostile_packets_and_resources(junk: bytes, at: int) -> None:
     """Whatever stands in XMP or in Photoshop's resources, reading ends, and what is read stays."""

@@ -116,6 +116,7 @@ def test_serve_with_everything_is_silent_from_the_second_build_on(tmp_path):
         assert len(site.get("a.png")) < PNG.stat().st_size
 
 
+@pytest.mark.long
 def test_properdocs_builds_the_same_bytes_without_mkdocs(tmp_path):
     """ProperDocs, with no MkDocs installed, loads the same plugin and publishes the same bytes."""
     config = "theme: {name: null, custom_dir: theme}"

@@ -20,7 +20,7 @@ from screenshots import PICTURES
 sys.path.insert(0, str(BENCHMARKS))
 from alterations import ALTERATIONS, TEXT, Alteration, Page, line_erased, pages, visible
 
-from selection import rest_slow
+from selection import PARTS, rest_slow
 
 PART = (400, 280)
 QUALITIES = (80, 90)
@@ -123,7 +123,7 @@ def test_no_alteration_is_accepted(request: pytest.FixtureRequest) -> None:
     found = images(IMAGES, ROOT / "example_site" / "docs" / "images")
     part = request.config.getoption("--part")
     if part is not None:
-        found = dict(list(found.items())[part % 2 :: 2])
+        found = dict(list(found.items())[part // PARTS % 2 :: 2])
     kinds, wrong = Counter[str](), {}
     for alteration in ALTERATIONS:
         for name, pair in altered(alteration, found):

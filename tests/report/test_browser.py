@@ -16,6 +16,7 @@ from imgshrink.report import advice
 from imgshrink.report.html.page import to_html
 from imgshrink.report.html.previews import Look, Pair, Preview
 from imgshrink.report.summary import summarize
+from once import once
 from real_tools import GIF, JPEG, OTHER_PNG, PNG, SMALL, program, run
 from webdriver import DRIVER, Browser, browser
 
@@ -50,14 +51,20 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def report(tmp_path: Path) -> Path:
-    """The report of a real run over images with names as hostile as names can be."""
-    (tmp_path / "docs").mkdir()
+def reported(folder: Path) -> None:
+    """Shrink images whose names are as hostile as names can be, with a report."""
+    (folder / "docs").mkdir()
     for name, image in NAMES.items():
-        shutil.copyfile(image, tmp_path / "docs" / name)
-    done = run(program("imgshrink"), "optimize", "--report", "a #report%41.html", "docs", cwd=tmp_path)
+        shutil.copyfile(image, folder / "docs" / name)
+    done = run(program("imgshrink"), "optimize", "--report", "a #report%41.html", "docs", cwd=folder)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture
+def report(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a real run, which is made once a session, and its images."""
+    made, _ = once(tmp_path_factory, "browser-report", reported)
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path / "a #report%41.html"
 
 

@@ -356,6 +356,7 @@ def test_report_of_a_build(tmp_path: Path) -> None:
     assert not list(site.glob(".imgshrink*"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warmed")
 def test_build_goes_through_without_its_report(tmp_path: Path) -> None:
     """A build whose report and images can't be written goes through, strict ones too, and says both."""

@@ -19,7 +19,7 @@ WEBP = PICTURES / "coolify" / "terminal-diagram.webp"
 SMALL = PICTURES / "pnp" / "OfficeMono9.png"
 WORTH_IT = [IMAGES / name for name in ("photo.jpg", "still.png", "animated.webp", "palette.png")]
 """Small images that get smaller, in three formats."""
-FIVE = {"a.png": OTHER_PNG, "img/b.PNG": PNG, "img/c.jpg": JPEG, "img/d.gif": GIF, "e.webp": WEBP}
+FIVE = {"a.png": OTHER_PNG, "img/b.PNG": PNG, "img/c.jpg": JPEG, "img/d.gif": GIF, "e.webp": IMAGES / "still.webp"}
 """The images of a site, by name."""
 BIN = Path(sys.executable).parent
 CLOSED = {f"{name}_proxy": "http://127.0.0.1:9" for name in ("http", "https", "all", "HTTP", "HTTPS", "ALL")}

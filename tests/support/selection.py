@@ -8,6 +8,9 @@ from typing import Any
 import hypothesis
 import pytest
 
+PARTS = 6
+"""Runs with `--part` that together run all slow tests."""
+
 costly = hypothesis.settings(max_examples=min(100, hypothesis.settings().max_examples))
 """For properties of what takes milliseconds: at most 100 examples, also where the profile asks for more."""
 

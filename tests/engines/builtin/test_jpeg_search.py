@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from ssimulacra2 import compute_ssimulacra2
 
 from imgshrink.core.model import Recipe
 from imgshrink.engines.builtin.codecs import optimize
@@ -18,6 +17,7 @@ from imgshrink.engines.builtin.jpeg_search import HIGHEST, Trial, refined
 from imgshrink.engines.builtin.targets import jpeg_target
 from imgshrink.image.sniff import sniff
 from places import IMAGES
+from reference_score import reference_score
 
 NOTHING = Exact(100, [], {})
 
@@ -89,4 +89,4 @@ def test_photograph_meets_the_target(tmp_path, name):
     for path, shown in zip(paths, (data, result), strict=True):
         Image.open(io.BytesIO(shown)).save(path)
     assert len(result) < 0.6 * len(data)
-    assert compute_ssimulacra2(*paths) >= jpeg_target(80).whole - 0.3
+    assert reference_score(*paths) >= jpeg_target(80).whole - 0.3

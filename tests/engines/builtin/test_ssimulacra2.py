@@ -9,11 +9,11 @@ import numpy
 import pytest
 import pyvips
 from PIL import Image
-from ssimulacra2 import compute_ssimulacra2
 
 from imgshrink.engines.builtin.exact import ExactScorer
 from imgshrink.engines.builtin.ssimulacra2 import Original, count_scales, score
 from places import IMAGES
+from reference_score import reference_score
 from screenshots import code
 from selection import rest_slow
 
@@ -42,7 +42,7 @@ def package_score(folder, before: Image.Image, after: Image.Image) -> float:
     paths = [str(folder / name) for name in ("before.png", "after.png")]
     for path, image in zip(paths, (before, after), strict=True):
         image.save(path)
-    return float(compute_ssimulacra2(*paths))
+    return reference_score(*paths)
 
 
 CHANGES = {
