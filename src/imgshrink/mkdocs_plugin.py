@@ -256,7 +256,7 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
                 self._excluded += 1
                 continue
             upload = origin.in_docs or self._settings.upload_generated
-            placed = not origin.in_docs or any(map(Path.is_file, paths[:2]))
+            placed = not origin.in_docs or any(map(os.path.isfile, paths[:2]))
             name = relative_name(paths[0], folder)
             yield session.selection.source(path, name, known_by=paths, upload=upload, placed=placed)
 
@@ -270,10 +270,10 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
 def _start(config: MkDocsConfig) -> Path:
     """Return where the search for settings starts: mkdocs.yml, or the working folder if it is read from a pipe."""
     file = Path(config.config_file_path or "").absolute()
-    return file if file.is_file() else Path.cwd()
+    return file if os.path.isfile(file) else Path.cwd()
 
 
 def _folder(config: MkDocsConfig) -> Path:
     """Return the folder of mkdocs.yml, or the working folder."""
     start = _start(config)
-    return start.parent if start.is_file() else start
+    return start.parent if os.path.isfile(start) else start

@@ -115,7 +115,7 @@ def _wanted(session: Session, words: Sequence[str]) -> Wanted:
 
 
 def _images(paths: Sequence[Path]) -> list[Path]:
-    return [path for path in paths if path.name.lower().endswith(ENDINGS) and path.is_file()]
+    return [path for path in paths if path.name.lower().endswith(ENDINGS) and os.path.isfile(path)]
 
 
 def _pairs(session: Session, wanted: Wanted) -> list[Pair]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import click
 
 from ..core.errors import SettingsError
 from ..core.model import Note
-from ..files.paths import absolute
+from ..files.paths import absolute, why_missing
 from ..pages.options import MODERN, OFF, Options, options_for, require
 from ..pages.site import pages_of, rewrite
 from ..report import pages as words
@@ -80,9 +81,10 @@ def pages(
 
 def _require_site(site: Path) -> None:
     """Raise `SettingsError` with the cure for what is no folder of a built site."""
-    if not site.exists():
-        raise SettingsError(f"{shown(str(site))}: no such folder. Build the site first, then name its folder")
-    if not site.is_dir():
+    if not os.path.exists(site):
+        why = why_missing(site, kind="folder")
+        raise SettingsError(f"{shown(str(site))}: {why}. Build the site first, then name its folder")
+    if not os.path.isdir(site):
         raise SettingsError(f"{shown(str(site))} is a file: name the folder of the built site")
     if not pages_of(site):
         raise SettingsError(

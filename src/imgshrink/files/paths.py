@@ -23,3 +23,17 @@ def relative_name(path: Path, folder: Path) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:
         return path.name
+
+
+NO_FILE = "no such file"
+
+
+def why_missing(path: Path, *, kind: str = "file") -> str:
+    """Return why there is no `kind` at `path`: there is none, or the system refuses the name."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return f"no such {kind}"
+    except OSError as error:
+        return error.strerror or str(error)
+    return f"not a {kind}"

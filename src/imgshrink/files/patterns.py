@@ -61,7 +61,7 @@ class Patterns:
 
     def may_match_below(self, line: str, folders: Sequence[Path]) -> bool:
         """Whether the pattern `line` can match an image below one of the `folders`; a file is no folder."""
-        searched = [Path(os.path.abspath(folder)) for folder in folders if folder.is_dir()]  # noqa: PTH100  as above
+        searched = [Path(os.path.abspath(folder)) for folder in folders if os.path.isdir(folder)]  # noqa: PTH100  as above
         literal = _LITERAL.match(line.removeprefix("!").lstrip("/"))
         start = literal[0] if literal and "/" in line.strip().rstrip("/") else ""
         wanted = Path(os.path.abspath(Path(min(self._bases), start.rpartition("/")[0])))  # noqa: PTH100  as above
