@@ -25,6 +25,11 @@ def relative_name(path: Path, folder: Path) -> str:
         return path.name
 
 
+def in_utf8(name: str) -> str:
+    """Return a name from the file system as files of settings hold it, in UTF-8 whatever the locale's encoding is."""
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
+
+
 NO_FILE = "no such file"
 
 
