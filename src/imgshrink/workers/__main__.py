@@ -24,10 +24,11 @@ def main(table: str, memory: int) -> None:
     """Serve the tasks of the module `table` within `memory` bytes."""
     answers = _own_standard_output()
     _limit_memory(memory)
+    # Before there is a thread: an interpreter that ends while one reads standard input aborts, as a crashed codec does.
+    tasks = importlib.import_module(table).TASKS
     requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
     busy = threading.Event()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests, busy), daemon=True).start()
-    tasks = importlib.import_module(table).TASKS
     while _serve(requests.get(), tasks, answers, busy):
         pass
 
@@ -73,6 +74,8 @@ def _answer(
     except BaseException as error:  # noqa: BLE001 - a Rust panic is no Exception; whatever it is, the worker lives on
         if isinstance(error, MemoryError) or "out of memory" in str(error):
             return {"error": "MemoryError"}, ()
+        if isinstance(error, ImportError):
+            return {"error": "Unavailable", "text": _first_line(error)}, ()
         return {"error": "Rejected", "text": _first_line(error)}, ()
 
 
