@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pyvips
 
 from command import called
 from imgshrink import worker_tasks
-from imgshrink.core.errors import Unavailable
+from imgshrink.core.errors import MachineTrouble, Unavailable
 from imgshrink.core.model import Accept, Recipe, Refuse
 from places import IMAGES
 
@@ -94,5 +96,26 @@ def test_no_task_judges_without_its_codec(broken_codec: Path, task: str) -> None
     try:
         with pytest.raises(Unavailable, match="cannot load library libvips"):
             workers.call(task, data, data, **options.get(task, {}))
+    finally:
+        workers.close()
+
+
+@pytest.mark.slow
+def test_no_room_for_pixels_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large image for whose pixels there is no room in the temporary folder is left alone, and not remembered."""
+    rows = (b"\0" + bytes(3 * 6000)) * 5900
+    image = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in (
+            (b"IHDR", struct.pack(">IIBBBBB", 6000, 5900, 8, 2, 0, 0, 0)),
+            (b"IDAT", zlib.compress(rows, 1)),
+            (b"IEND", b""),
+        )
+    )
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "nowhere"))
+    workers = worker_tasks.worker_pool(1)
+    try:
+        with pytest.raises(MachineTrouble, match="system error"):
+            workers.call("optimize", b"\x89PNG\r\n\x1a\n" + image, quality=80)
     finally:
         workers.close()

@@ -79,6 +79,7 @@ def test_no_more_than_jobs(make_workers):
     [
         ("decline", errors.Declined, "not for me"),
         ("unavailable", errors.Unavailable, "not now"),
+        ("not_installed", errors.Unavailable, "No module named 'codec'"),
         ("stumble", errors.Rejected, "first line"),
         ("stumble_silently", errors.Rejected, "KeyboardInterrupt"),
         ("no_such_task", errors.Rejected, "'no_such_task'"),
@@ -140,6 +141,14 @@ def test_killed_from_outside(make_workers, task, text):
     assert (str(caught.value), workers.started) == (text, 2)
     assert isinstance(caught.value, errors.MachineTrouble)
     assert not isinstance(caught.value, errors.Rejected)
+
+
+@pytest.mark.parametrize("task", ["no_room", "no_room_in_libvips"])
+def test_full_disk(make_workers, task):
+    """What the system refuses is trouble of the machine; the line says what it was."""
+    with pytest.raises(errors.MachineTrouble, match="No space left on device") as caught:
+        make_workers().call(task)
+    assert "\n" not in str(caught.value)
 
 
 def test_crash_after_a_kill_is_no_verdict(make_workers, notes):

@@ -18,6 +18,7 @@ from .framing import BrokenFrame, receive, send
 Request = tuple[dict[str, object], tuple[bytes, ...]]
 
 _GRACE = 10
+SYSTEM_ERROR = "system error: "  # https://www.libvips.org/API/current/func.error_system.html
 
 
 def main(table: str, memory: int) -> None:
@@ -76,6 +77,8 @@ def _answer(
             return {"error": "MemoryError"}, ()
         if isinstance(error, ImportError):
             return {"error": "Unavailable", "text": _first_line(error)}, ()
+        if _is_of_the_system(error):
+            return {"error": "MachineTrouble", "text": " ".join(str(error).split())}, ()
         return {"error": "Rejected", "text": _first_line(error)}, ()
 
 
@@ -83,6 +86,11 @@ def _options(header: dict[str, object]) -> dict[str, object]:
     options = header["options"]
     assert isinstance(options, dict)
     return options
+
+
+def _is_of_the_system(error: BaseException) -> bool:
+    """Whether the system refused something, such as room for a temporary file; libvips says so in words alone."""
+    return (isinstance(error, OSError) and error.errno is not None) or SYSTEM_ERROR in str(error)
 
 
 def _first_line(error: BaseException) -> str:

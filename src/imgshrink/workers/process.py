@@ -54,6 +54,7 @@ _RAISED: dict[str, type[errors.EngineError]] = {
     "Declined": errors.Declined,
     "Rejected": errors.Rejected,
     "Unavailable": errors.Unavailable,
+    "MachineTrouble": errors.MachineTrouble,
     "MemoryError": WorkerMemory,
 }
 
