@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from .files.paths import relative_name
 from .files.site_files import SiteFiles, left_to_material
 from .settings.load import load
 from .settings.schema import fields_of
+from .settings.site import for_site
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -74,7 +74,8 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         Wrong settings end the build before it has begun, a wrong API key only a build that uses it.
         """
         try:
-            self._settings = load(_start(config), frontend="plugin", mkdocs=dict(self.config), environ=os.environ)
+            settings = load(_start(config), frontend="plugin", mkdocs=dict(self.config), environ=os.environ)
+            self._settings = for_site(settings, Path(config.docs_dir), serving=self._serving)
             if self._mode():
                 self._require_account()
             if self._rewrites():
@@ -83,8 +84,6 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
                 require(self._settings)
         except SettingsError as error:
             raise PluginError(f"imgshrink: {error}") from error
-        if self._serving and self._settings.html_report:  # too slow for each save
-            self._settings = dataclasses.replace(self._settings, report=None)
         self._files = SiteFiles(_folder(config), Path(config.docs_dir))
 
     @event_priority(-100)
