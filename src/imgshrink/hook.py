@@ -89,7 +89,7 @@ def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
             if flag not in fields:
                 raise SettingsError(f"{flag} is not known: {USAGE}")
             _add(given, fields[flag], value if equals else _next(flag, words))
-    return given, names
+    return given, [name for name in names if name]
 
 
 def _next(flag: str, words: Iterator[str]) -> str:

@@ -23,7 +23,7 @@ from ..session import Session
 from ..settings.credentials import API_URL
 from ..variants import known_variant
 from .explain_json import to_json, waits
-from .options import build_from, build_option, examples, json_option, settings_of
+from .options import PathName, build_from, build_option, examples, json_option, settings_of
 from .output import info, print_result
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ NO_KEY = " (no API key: cached results only)"
 @click.command(epilog=examples("explain docs/photo.jpg", "explain --json docs/photo.jpg"))
 @build_option
 @json_option
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PathName(path_type=Path))
 def explain(file: Path, config_file: Path | None, *, as_json: bool) -> int:
     """Show everything that is known about one image."""
     if not os.path.isfile(file):

@@ -19,7 +19,7 @@ from ..report import pages as words
 from ..report.messages import in_order
 from ..report.quoting import shown
 from ..session import Session
-from .options import examples, json_option, quiet_option, settings_of, settings_options
+from .options import PathName, examples, json_option, quiet_option, settings_of, settings_options
 from .output import info, print_result
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _root(context: click.Context, parameter: click.Parameter, value: str) -> str
 @click.option("--dry-run", is_flag=True, help="Show what would be done to pages; write nothing, make no variants.")
 @json_option
 @quiet_option
-@click.argument("site", required=False, callback=_folder)
+@click.argument("site", required=False, type=PathName(), callback=_folder)
 def pages(
     site: Path, base_path: str, *, undo: bool, dry_run: bool, as_json: bool, quiet: bool, **options: object
 ) -> int:

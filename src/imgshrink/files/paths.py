@@ -6,10 +6,15 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..core.errors import SettingsError
+
 
 def as_paths(paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> list[Path]:
-    """Return one path or many as a list."""
-    return [Path(paths)] if isinstance(paths, str | os.PathLike) else [Path(path) for path in paths]
+    """Return one path or many as a list; raises `SettingsError` for an empty name, the current folder to `Path`."""
+    found = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if "" in found:
+        raise SettingsError("an empty name names no file and no folder")
+    return [Path(path) for path in found]
 
 
 def absolute(path: Path) -> Path:
