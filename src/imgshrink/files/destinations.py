@@ -138,8 +138,11 @@ class Elsewhere:
 def mirror(folder: Path, paths: Sequence[Path]) -> Elsewhere:
     """Return what writes the images at `paths` below `folder`, each at its path relative to their common folder.
 
-    Raises `SettingsError` where `folder` lies inside one of `paths` or contains one, so that no image is overwritten.
+    Raises `SettingsError` where `folder` is something else, and where it lies inside one of `paths` or contains one, so
+    that no image is overwritten.
     """
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise SettingsError(f"{shown(folder)} is not a folder: name one, or a file with the ending of an image")
     for path in paths:
         if os.path.isdir(path) and _within(folder, path):
             raise SettingsError(
