@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -262,8 +263,9 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
     def _note_origins(self, files: Files, config: MkDocsConfig) -> None:
         """Read `File` objects here, in the main thread, and never again: other plugins change and remove them."""
         for file in files:
-            path = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
-            self._files.note(file.dest_uri, path, file.src_uri, Path(config.docs_dir))
+            with suppress(Exception):  # what another plugin made stand for a file; it has no origin then
+                path = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
+                self._files.note(file.dest_uri, path, file.src_uri, Path(config.docs_dir))
 
 
 def _start(config: MkDocsConfig) -> Path:
