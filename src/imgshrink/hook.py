@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .core.errors import SettingsError
 from .core.model import Recipe, Source
+from .files.paths import NO_FILE, why_missing
 from .pipeline.inspection import Inspected, State, inspect
 from .settings.load import load
 from .settings.schema import fields_of
@@ -81,14 +82,14 @@ def parse(arguments: Iterable[str]) -> tuple[dict[str, object], list[str]]:
     for word in words:
         if word == "--":
             names += words
-        elif not word.startswith("-") or Path(word).is_file():  # pre-commit puts no `--` before its names
+        elif not word.startswith("-") or os.path.isfile(word):  # pre-commit puts no `--` before its names
             names.append(word)
         else:
             flag, equals, value = word.partition("=")
             if flag not in fields:
                 raise SettingsError(f"{flag} is not known: {USAGE}")
             _add(given, fields[flag], value if equals else _next(flag, words))
-    return given, names
+    return given, [name for name in names if name]
 
 
 def _next(flag: str, words: Iterator[str]) -> str:
@@ -127,8 +128,9 @@ def _shrink(settings: Settings, names: Sequence[str], baseline: str, rewritten: 
 
 def _sources(session: Session, names: Sequence[str]) -> Iterator[Source]:
     paths = [Path(name) for name in names]
-    if not all(path.is_file() and not path.is_symlink() for path in paths):
-        paths = session.discover(paths).found
+    if not all(os.path.isfile(path) and not os.path.islink(path) for path in paths):
+        refused = [path for path in paths if not os.path.lexists(path) and why_missing(path) != NO_FILE]
+        paths = [*session.discover([path for path in paths if path not in refused]).found, *refused]
     return (
         session.selection.source(path, path.as_posix())
         for path in paths

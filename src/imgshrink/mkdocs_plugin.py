@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from .files.paths import relative_name
 from .files.site_files import SiteFiles, left_to_material
 from .settings.load import load
 from .settings.schema import fields_of
+from .settings.site import for_site
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -74,7 +75,8 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
         Wrong settings end the build before it has begun, a wrong API key only a build that uses it.
         """
         try:
-            self._settings = load(_start(config), frontend="plugin", mkdocs=dict(self.config), environ=os.environ)
+            settings = load(_start(config), frontend="plugin", mkdocs=dict(self.config), environ=os.environ)
+            self._settings = for_site(settings, Path(config.docs_dir), serving=self._serving)
             if self._mode():
                 self._require_account()
             if self._rewrites():
@@ -83,8 +85,6 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
                 require(self._settings)
         except SettingsError as error:
             raise PluginError(f"imgshrink: {error}") from error
-        if self._serving and self._settings.html_report:  # too slow for each save
-            self._settings = dataclasses.replace(self._settings, report=None)
         self._files = SiteFiles(_folder(config), Path(config.docs_dir))
 
     @event_priority(-100)
@@ -256,24 +256,25 @@ class ImgshrinkPlugin(BasePlugin[LegacyConfig]):  # type: ignore[no-untyped-call
                 self._excluded += 1
                 continue
             upload = origin.in_docs or self._settings.upload_generated
-            placed = not origin.in_docs or any(map(Path.is_file, paths[:2]))
+            placed = not origin.in_docs or any(map(os.path.isfile, paths[:2]))
             name = relative_name(paths[0], folder)
             yield session.selection.source(path, name, known_by=paths, upload=upload, placed=placed)
 
     def _note_origins(self, files: Files, config: MkDocsConfig) -> None:
         """Read `File` objects here, in the main thread, and never again: other plugins change and remove them."""
         for file in files:
-            path = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
-            self._files.note(file.dest_uri, path, file.src_uri, Path(config.docs_dir))
+            with suppress(Exception):  # what another plugin made stand for a file; it has no origin then
+                path = None if file.generated_by or not file.abs_src_path else Path(file.abs_src_path)
+                self._files.note(file.dest_uri, path, file.src_uri, Path(config.docs_dir))
 
 
 def _start(config: MkDocsConfig) -> Path:
     """Return where the search for settings starts: mkdocs.yml, or the working folder if it is read from a pipe."""
     file = Path(config.config_file_path or "").absolute()
-    return file if file.is_file() else Path.cwd()
+    return file if os.path.isfile(file) else Path.cwd()
 
 
 def _folder(config: MkDocsConfig) -> Path:
     """Return the folder of mkdocs.yml, or the working folder."""
     start = _start(config)
-    return start.parent if start.is_file() else start
+    return start.parent if os.path.isfile(start) else start

@@ -6,7 +6,8 @@ A task takes blobs and options and returns blobs; its imports happen in the work
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from types import MappingProxyType
 
@@ -19,11 +20,22 @@ _RESULTS = 256
 """Whose looks are kept, half a kilobyte each: more than a run holds between a codec and verify."""
 
 
+@contextmanager
+def _loading() -> Iterator[None]:
+    """Raise `Unavailable` where a codec can't be loaded, whatever its package raises: no verdict on any image."""
+    try:
+        yield
+    except Exception as error:
+        words = str(error).strip() or type(error).__name__
+        raise errors.Unavailable(f"the built-in codecs can't be loaded: {words.splitlines()[0]}") from error
+
+
 def optimize(data: bytes, *, quality: int) -> tuple[bytes, bytes]:
     """Return the smaller image, or `data` itself, and the looks at it that `verify` need not repeat."""
-    from .engines.builtin.codecs import optimize as encode
-    from .image.sniff import sniff
-    from .pixels.looks import Looks
+    with _loading():
+        from .engines.builtin.codecs import optimize as encode
+        from .image.sniff import sniff
+        from .pixels.looks import Looks
 
     info, looks = sniff(data), Looks()
     if info is None:
@@ -37,10 +49,10 @@ def optimize_verified(data: bytes, *, quality: int) -> bytes:
     An image whose seal is valid is finished, unless only the seal is lossless. Raises `Declined`, or `EngineError` for
     pixels that can't be read.
     """
-    from .image.seal import read_seal, unseal
-    from .pixels.looks import Looks
-    from .pixels.verify import verify as judge
-
+    with _loading():
+        from .image.seal import read_seal, unseal
+        from .pixels.looks import Looks
+        from .pixels.verify import verify as judge
     sealed = read_seal(data)
     if sealed is not None and (sealed != LOSSLESS or quality == LOSSLESS):
         return data
@@ -64,9 +76,9 @@ def verify(
 
     `looks` are those that `optimize` returned with the candidate.
     """
-    from .pixels.looks import Looks
-    from .pixels.verify import verify as judge
-
+    with _loading():
+        from .pixels.looks import Looks
+        from .pixels.verify import verify as judge
     judgement = judge(original, candidate, Recipe(quality, embedded), Looks(looks))
     if isinstance(judgement, Accept):
         return b"accept", judgement.data
@@ -80,8 +92,8 @@ def preview(before: bytes, after: bytes) -> tuple[bytes, bytes, bytes, bytes]:
 
     The parts are empty where every pixel is the same. The facts are the fields of `previews.Preview` without bytes.
     """
-    from .pixels.previews import preview as draw
-
+    with _loading():
+        from .pixels.previews import preview as draw
     drawn = draw(before, after)
     facts: dict[str, object] = {name: getattr(drawn, name) for name in ("width", "height", "size", "animated")}
     part = None
@@ -98,8 +110,8 @@ def variant(original: bytes, published: bytes, *, quality: int, formats: str, sa
 
     `original` is b"" where it is not known, `formats` are names between spaces. The score of an exact one is b"".
     """
-    from .engines.builtin.variants.make import make
-
+    with _loading():
+        from .engines.builtin.variants.make import make
     made = make(original or None, published, quality, formats.split(), saving)
     if made is None:
         return ()

@@ -188,6 +188,15 @@ def test_output_over_the_images_themselves(project: Path, folder: str, words: li
 
 
 @pytest.mark.usefixtures("warmed")
+def test_output_where_no_folder_can_be(project: Path) -> None:
+    """An output that is a file, or lies below one, is an error: whoever publishes the folder must hear of it."""
+    (project / "file").touch()
+    done = run("optimize", "docs", "--output", "file", cwd=project, code=2)
+    assert "file is not a folder: name one, or a file with the ending of an image" in done.stderr
+    done = run("optimize", "docs/photo.jpg", "--output", "file/out", cwd=project, code=3)
+    assert "docs/photo.jpg can't be copied: can't make" in done.stderr
+
+
 def test_output_of_paths_that_lead_upward(project: Path, tmp_path: Path) -> None:
     """However paths are named, no file but those in the output folder is written."""
     (project / "img").mkdir()

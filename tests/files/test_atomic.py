@@ -190,6 +190,26 @@ def test_the_owner_stays(image: Path) -> None:
     assert (image.stat().st_uid, image.stat().st_gid) == (65534, 65534)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="user namespaces are Linux")
+def test_an_owner_without_a_number_is_not_kept(image: Path) -> None:
+    """In a container that has no number for a file's owner and group, the file is replaced all the same."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("needs another user's file, and a user namespace")
+    os.chown(image, 1, 2)
+    image.chmod(0o666)
+    image.parent.chmod(0o777)
+    code = (
+        f"from pathlib import Path; from imgshrink.files.atomic import replace; replace(Path({str(image)!r}), b'new', "
+    )
+    script = [sys.executable, "-c", f"{code}Path({str(image)!r}).read_bytes())"]
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", *script], capture_output=True, text=True, check=False
+    )
+    if done.stderr.startswith("unshare"):
+        pytest.skip("user namespaces are off")
+    assert (done.stderr, image.read_bytes()) == ("", b"new")
+
+
 @POSIX
 def test_the_group_stays_where_it_is_one_of_ours() -> None:
     """Where only the owner can't be kept, the group is: its members go on reading."""

@@ -641,3 +641,24 @@ def test_names_are_shown_on_one_line() -> None:
     """A name in a message has no control character, no line break and no byte of another encoding."""
     assert shown(Path("a\nb\x1b[31m\udcff\u202ec.png")) == "a\\nb\\x1b[31m\\udcff\\u202ec.png"
     assert shown(Path("Bild ä.png")) == "Bild ä.png"
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
+def test_patterns_of_a_file_hold_in_any_locale(tmp_path: Path) -> None:
+    """A pattern with a letter beyond ASCII excludes its image where the locale is not UTF-8; an argument too."""
+    (tmp_path / "dübel.png").write_bytes(b"x")
+    code = (
+        "import sys; from pathlib import Path; from imgshrink.files.patterns import Patterns;"
+        "name = Path(next(Path(sys.argv[1]).glob('*.png')));"
+        "lines = 'd\\xfcbel.png', sys.argv[2], 'other.png';"
+        "print([Patterns(Path(sys.argv[1]), [line]).match(name) for line in lines])"
+    )
+    locale = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "POSIX", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), "dübel.png"],
+        env={**os.environ, **locale},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[True, True, False]"

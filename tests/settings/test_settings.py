@@ -292,6 +292,25 @@ def test_variables_of_the_server_are_no_settings(repository):
     assert loaded(repository, environ={f"IMGSHRINK_{name}": "x" for name in server}).quality == 80
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_8080_TCP", "PORT_8080_TCP_PROTO"),
+        *("PORT_8080_TCP_PORT", "PORT_8080_TCP_ADDR", "SERVER_SERVICE_HOST", "SERVER_PORT_443_UDP", "BLOBS_PORT"),
+    ],
+)
+def test_a_service_called_imgshrink_is_no_setting(repository, name):
+    """What Kubernetes tells every container of a service called imgshrink is passed over."""
+    assert loaded(repository, environ={f"IMGSHRINK_{name}": "tcp://10.0.0.1:8080"}).quality == 80
+
+
+@pytest.mark.parametrize("name", ["PORTS", "REPORTS", "PORT_TCP", "SERVICE"])
+def test_names_like_those_of_a_service_are_errors(repository, name):
+    """A name that only looks like one of them is an error as any other."""
+    with pytest.raises(SettingsError, match=f"IMGSHRINK_{name} is not a setting"):
+        loaded(repository, environ={f"IMGSHRINK_{name}": "x"})
+
+
 def test_overrides(repository: Path) -> None:
     """Overrides are a list of tables in the project file."""
     toml = '[[overrides]]\npaths = ["photos/**"]\nquality = 90\n[[overrides]]\npaths = "logo.png"\nengine = "builtin"\n'

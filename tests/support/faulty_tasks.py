@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -81,6 +82,23 @@ def unavailable(*blobs: bytes) -> tuple[bytes, ...]:
 
 def stumble(*blobs: bytes) -> tuple[bytes, ...]:
     raise ValueError("\n  first line\nsecond line")
+
+
+def no_room(*blobs: bytes) -> tuple[bytes, ...]:
+    """Fail as Python does on a full disk."""
+    raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x")
+
+
+def no_room_in_libvips(*blobs: bytes) -> tuple[bytes, ...]:
+    """Fail as libvips does on a full disk."""
+    raise RuntimeError(
+        "unable to call avg\n  VipsImage: unable to write to /tmp/x\nsystem error: No space left on device"
+    )
+
+
+def not_installed(*blobs: bytes) -> tuple[bytes, ...]:
+    """Import what is not there."""
+    raise ImportError("No module named 'codec'")
 
 
 def stumble_silently(*blobs: bytes) -> tuple[bytes, ...]:
@@ -171,7 +189,21 @@ def alone_after_a_kill(*blobs: bytes, notes: str) -> tuple[bytes, ...]:
     return (f"{workers} worker".encode(),)
 
 
-FAULTS = (echo, crash, hang, hang_locked, eat, abort_for_memory, decline, unavailable, stumble, stumble_silently)
+FAULTS = (
+    echo,
+    crash,
+    hang,
+    hang_locked,
+    eat,
+    abort_for_memory,
+    decline,
+    unavailable,
+    stumble,
+    stumble_silently,
+    no_room,
+    no_room_in_libvips,
+    not_installed,
+)
 ENDS = (abort, killed, terminated, exits, garbage, killed_then_crash, alone_after_a_kill)
 ONCE = {
     f"{name}_once": _once(trouble)

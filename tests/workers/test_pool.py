@@ -23,7 +23,7 @@ from imgshrink.workers.framing import BrokenFrame, receive, send
 from imgshrink.workers.pool import WorkerCrashed, WorkerKilled, WorkerMemory, WorkerPool, WorkerTimeout
 from imgshrink.workers.process import Watchdog
 from patience import ENDLESS, PATIENCE, gone, until
-from places import SUPPORT
+from places import SRC, SUPPORT
 from poison import SECRETS
 from shell import UNMEASURED
 
@@ -79,6 +79,7 @@ def test_no_more_than_jobs(make_workers):
     [
         ("decline", errors.Declined, "not for me"),
         ("unavailable", errors.Unavailable, "not now"),
+        ("not_installed", errors.Unavailable, "No module named 'codec'"),
         ("stumble", errors.Rejected, "first line"),
         ("stumble_silently", errors.Rejected, "KeyboardInterrupt"),
         ("no_such_task", errors.Rejected, "'no_such_task'"),
@@ -140,6 +141,14 @@ def test_killed_from_outside(make_workers, task, text):
     assert (str(caught.value), workers.started) == (text, 2)
     assert isinstance(caught.value, errors.MachineTrouble)
     assert not isinstance(caught.value, errors.Rejected)
+
+
+@pytest.mark.parametrize("task", ["no_room", "no_room_in_libvips"])
+def test_full_disk(make_workers, task):
+    """What the system refuses is trouble of the machine; the line says what it was."""
+    with pytest.raises(errors.MachineTrouble, match="No space left on device") as caught:
+        make_workers().call(task)
+    assert "\n" not in str(caught.value)
 
 
 def test_crash_after_a_kill_is_no_verdict(make_workers, notes):
@@ -464,3 +473,54 @@ def test_wrong_headers(header):
     """A header that is not an object with the lengths of the blobs is no frame."""
     with pytest.raises(BrokenFrame):
         receive(io.BytesIO(len(header).to_bytes(4, "big") + header))
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A folder that holds imgshrink and a table, found by nobody who does not add it to `sys.path`."""
+    folder = tmp_path / "vendor"
+    folder.mkdir()
+    (folder / "imgshrink").symlink_to(SRC)
+    (folder / "table.py").write_text("import json\nTASKS = {'name': lambda: (json.__name__.encode(),)}\n")
+    return folder
+
+
+def started_apart(script: str, *flags: str, cwd: Path) -> str:
+    """Run a script in an interpreter that finds no installed package, and return what it prints."""
+    code = f"{script}\nworkers = WorkerPool(1, table='table')\nprint(workers.call('name'))\nworkers.close()\n"
+    command = [sys.executable, "-S", *flags, "-c", code]
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | UNMEASURED
+    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("flags", [(), ("-I",)])
+def test_installed_where_only_this_program_looks(installed: Path, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """A script that adds the folder of imgshrink to `sys.path` itself has workers that find it too."""
+    script = f"import sys; sys.path.append({str(installed)!r}); from imgshrink.workers.pool import WorkerPool"
+    assert started_apart(script, *flags, cwd=tmp_path) == "(b'json',)\n"
+
+
+def test_modules_of_the_working_folder_are_not_imported(installed: Path, tmp_path: Path) -> None:
+    """A module in the working folder takes the place of none in a worker, though the caller's `sys.path` has it."""
+    (tmp_path / "json.py").write_text("raise SystemExit(1)\n")
+    script = (
+        "import sys; own = sys.path.pop(0); import json; sys.path.insert(0, own)\n"
+        f"sys.path.append({str(installed)!r}); from imgshrink.workers.pool import WorkerPool"
+    )
+    assert started_apart(script, cwd=tmp_path) == "(b'json',)\n"
+
+
+def test_a_worker_that_can_not_start_says_why(installed: Path, tmp_path: Path) -> None:
+    """Where a package of the codecs is broken, the reason is in the line, not only that a process has ended."""
+    (installed / "table.py").write_text("import no_such_codec\n")
+    script = f"import sys; sys.path.append({str(installed)!r}); from imgshrink.workers.pool import WorkerPool"
+    said = started_apart(script, cwd=tmp_path).splitlines()[-1]
+    assert "Unavailable: a worker process failed: ModuleNotFoundError: No module named 'no_such_codec'" in said
+
+
+def test_python_inside_of_another_program(make_workers, monkeypatch):
+    """Where Python is part of another program and has none of its own, the codecs are unavailable."""
+    monkeypatch.setattr(sys, "executable", "")
+    with pytest.raises(errors.Unavailable, match="does not know its own program"):
+        make_workers().call("echo")

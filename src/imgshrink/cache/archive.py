@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -53,7 +54,8 @@ def export(records: Iterable[tuple[str, bytes]], path: Path) -> int:
     except (OSError, sqlite3.Error) as error:
         raise Unwritable(f"can't write {shown(path)}: {error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
     return count
 
 

@@ -115,7 +115,7 @@ class StrictDisk(diskcache.Disk):  # type: ignore[misc]  # an untyped base
         if found is None:
             raise Foreign("a file name that is not a value's")
         folder = Path(self._directory, found[1])
-        if folder.is_symlink():
+        if os.path.islink(folder):
             raise Foreign("a symlink among the cache's folders")
         return folder / found[2]
 

@@ -50,7 +50,7 @@ def inspect(folder: Path, *, mode: str = "rw", thorough: bool = False) -> None:
 
     A database whose creation was cut off by a killed process passes: diskcache completes it.
     """
-    if (folder / NAME).is_symlink():
+    if os.path.islink(folder / NAME):
         raise Broken("it is a symlink")
     if os.path.lexists(folder / JOURNAL):
         # SQLite would roll it back, and delete the file that it names as its master. In WAL mode there is none.
@@ -88,7 +88,7 @@ def is_unfinished(folder: Path) -> bool:
 
     The change to WAL mode, which comes before the tables, uses a journal too; a table does not fit into one page.
     """
-    if not os.path.lexists(folder / JOURNAL) or (folder / NAME).is_symlink():
+    if not os.path.lexists(folder / JOURNAL) or os.path.islink(folder / NAME):
         return False
     with (folder / NAME).open("rb") as database:
         start = database.read(PAGE + 1)
@@ -98,7 +98,7 @@ def is_unfinished(folder: Path) -> bool:
 def move_aside(folder: Path) -> None:
     """Move the database's files into a subfolder, replacing those moved there before; raises `OSError`."""
     aside = folder / ASIDE
-    if aside.is_symlink():
+    if os.path.islink(aside):
         aside.unlink()
     aside.mkdir(exist_ok=True)
     for name in PARTS:

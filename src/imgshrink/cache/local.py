@@ -186,8 +186,7 @@ class LocalCache:
     def _opened(self, *, create: bool) -> Any:  # noqa: ANN401  a store of an untyped library
         if self._store is None and not self._bypassed:
             with self._lock:
-                # Path.exists raises where a folder above may not be entered.
-                if self._store is None and (create or os.path.exists(self._place / "cache.db")):  # noqa: PTH110
+                if self._store is None and (create or os.path.exists(self._place / "cache.db")):
                     self._store = self._open()
         return self._store
 

@@ -177,6 +177,6 @@ def empty(folder: Path) -> Removed:
     _sweep(folder, disk)
     for name in (*inspection.PARTS, last_used.NAME):
         (folder / inspection.ASIDE / name).unlink(missing_ok=True)
-    if (folder / inspection.ASIDE).is_dir():
+    if os.path.isdir(folder / inspection.ASIDE):
         os.rmdir(folder / inspection.ASIDE)  # noqa: PTH106  raises only if somebody put something there
     return Removed(len(rows), sum(row.bytes for row in rows), 0)

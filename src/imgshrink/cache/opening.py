@@ -81,4 +81,7 @@ def open_shared(
 
 def believed_folders(folder: Path) -> Sequence[Path]:
     """Return the folders below a cache's that hold what came from shared caches, one for each key id."""
-    return sorted(path for path in (folder / FOLDER).glob("*") if path.is_dir())
+    try:
+        return sorted(path for path in (folder / FOLDER).glob("*") if os.path.isdir(path))
+    except OSError:  # a cache that can't be read is an empty one, and says so itself
+        return []

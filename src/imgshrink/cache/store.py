@@ -61,7 +61,7 @@ def open_store(folder: Path, *, writable: bool, note: Note) -> Store | Reader:
     try:
         return _open_writable(folder, note)
     except (OSError, sqlite3.OperationalError) as error:
-        if not (folder / inspection.NAME).is_file():
+        if not os.path.isfile(folder / inspection.NAME):
             raise
         try:
             reader = Reader(folder)
@@ -141,9 +141,9 @@ def _replace(folder: Path, broken: Broken, note: Note) -> None:
 
 def _make(folder: Path) -> None:
     """Create the folders, for this user only, and keep them out of git and backups."""
-    if folder.is_symlink():
+    if os.path.islink(folder):
         raise OSError(f"{folder} is a symlink")
-    if folder.is_dir():
+    if os.path.isdir(folder):
         return
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.mkdir(exist_ok=True, mode=0o700)

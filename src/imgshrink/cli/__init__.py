@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ import click
 from .. import __version__
 from ..core.errors import ImgshrinkError, SettingsError
 from ..report.console import occupy_standard_streams
+from ..report.quoting import shown
 from .output import info
 
 FINE, WRONG_USE, FAILURES, INTERRUPTED = 0, 2, 3, 130
@@ -79,9 +81,17 @@ def _run(arguments: Sequence[str] | None) -> int:
         done = str(error.__cause__ or error)  # click raises its own error from the interrupt
         info(f"imgshrink: interrupted; no file is damaged. {done}".rstrip(". "))
         return INTERRUPTED
+    except OSError as error:
+        info(f"imgshrink: {_where(error)}{error.strerror or error}")
+        return FAILURES
     except Exception:  # noqa: BLE001  an internal error must not end with the exit code of a failed check
         import traceback
 
         if sys.stderr is not None:
             traceback.print_exc()
         return FAILURES
+
+
+def _where(error: OSError) -> str:
+    """Return what the system names in an error, with a colon, "" where it names no file."""
+    return "" if error.filename is None else f"{shown(os.fsdecode(error.filename))}: "

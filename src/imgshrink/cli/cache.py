@@ -17,14 +17,14 @@ from ..report.units import counted, size
 from ..session import Session
 from ..settings.shared import SECRET
 from ..shared_tier import wanted_tier
-from .options import json_option, settings_of, size_of_option
+from .options import PathName, json_option, settings_of, size_of_option
 from .output import info, print_result
 
 if TYPE_CHECKING:
     from ..cache.local import LocalCache
     from ..cache.maintenance import CacheInfo, Removed
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = PathName(path_type=Path, dir_okay=False)
 VERDICTS = {
     "better": "results that are smaller",
     "done": "known as outputs of imgshrink",

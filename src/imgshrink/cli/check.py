@@ -26,6 +26,7 @@ from ..session import Session
 from ..settings.project import OWN, SHARED
 from ..settings.schema import Settings
 from .options import (
+    PathName,
     build_from,
     build_option,
     examples,
@@ -43,7 +44,7 @@ from .path_options import choose, list_options
 from .run import Images, find_images
 
 FINE, FAILING, WRONG_USE, FAILURES = 0, 1, 2, 3
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = PathName(path_type=Path, dir_okay=False)
 
 
 @click.command(

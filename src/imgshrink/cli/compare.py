@@ -24,7 +24,7 @@ from ..report.quoting import shown
 from ..report.summary import summarize
 from ..report.units import counted
 from ..session import Session
-from .options import examples, settings_of
+from .options import PathName, examples, settings_of
 from .output import info, print_result
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ class Wanted:
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PathName(path_type=Path),
     metavar="FILE.html",
     help="Write the page to this file, with a folder of images beside it. [a new temporary folder]",
 )
 @click.option("--open", "open_page", is_flag=True, help="Also open the page in the browser.")
-@click.argument("words", nargs=-1, metavar="FILE... | REF")
+@click.argument("words", nargs=-1, type=PathName(), metavar="FILE... | REF")
 def compare(words: tuple[str, ...], output: Path | None, *, open_page: bool) -> int:
     """Show shrunk images beside their originals on one page.
 
@@ -115,7 +115,7 @@ def _wanted(session: Session, words: Sequence[str]) -> Wanted:
 
 
 def _images(paths: Sequence[Path]) -> list[Path]:
-    return [path for path in paths if path.name.lower().endswith(ENDINGS) and path.is_file()]
+    return [path for path in paths if path.name.lower().endswith(ENDINGS) and os.path.isfile(path)]
 
 
 def _pairs(session: Session, wanted: Wanted) -> list[Pair]:

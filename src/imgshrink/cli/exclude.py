@@ -10,7 +10,7 @@ from typing import Any
 from ..core.errors import SettingsError
 from ..core.text import shown
 from ..files.atomic import write
-from ..files.paths import absolute
+from ..files.paths import absolute, in_utf8
 from ..report.quoting import double_quoted, literal_pattern
 from ..settings.project import OWN, Project
 from ..settings.toml import parse_toml, read, text_of
@@ -24,7 +24,7 @@ def pattern_of(path: Path, base: Path) -> str:
     file, folder = absolute(path), absolute(base)
     if not file.is_relative_to(folder):
         raise SettingsError(f"{shown(path)} lies outside of {shown(folder)}, whose settings can't exclude it")
-    return literal_pattern(file.relative_to(folder).as_posix())
+    return literal_pattern(in_utf8(file.relative_to(folder).as_posix()))
 
 
 def add_excludes(project: Project, patterns: Iterable[str]) -> Path:

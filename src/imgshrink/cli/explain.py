@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 
 from ..core.errors import SettingsError, Unreadable
 from ..core.model import Entry, Status, Verdict
-from ..files.paths import absolute
+from ..files.paths import absolute, why_missing
 from ..files.reader import read
 from ..image.seal import read_seal, why_not_sealable
 from ..pipeline.inspection import Inspected, State
@@ -22,7 +23,7 @@ from ..session import Session
 from ..settings.credentials import API_URL
 from ..variants import known_variant
 from .explain_json import to_json, waits
-from .options import build_from, build_option, examples, json_option, settings_of
+from .options import PathName, build_from, build_option, examples, json_option, settings_of
 from .output import info, print_result
 
 if TYPE_CHECKING:
@@ -42,11 +43,12 @@ NO_KEY = " (no API key: cached results only)"
 @click.command(epilog=examples("explain docs/photo.jpg", "explain --json docs/photo.jpg"))
 @build_option
 @json_option
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PathName(path_type=Path))
 def explain(file: Path, config_file: Path | None, *, as_json: bool) -> int:
     """Show everything that is known about one image."""
-    if not file.is_file():
-        raise SettingsError(f"{shown(file)}: {'a folder: name one image' if file.is_dir() else 'no such file'}")
+    if not os.path.isfile(file):
+        why = "a folder: name one image" if os.path.isdir(file) else why_missing(file)
+        raise SettingsError(f"{shown(file)}: {why}")
     settings, problem = _readable(settings_of({}, build=build_from(config_file)))
     with Session(settings) as session:
         for line in [to_json(file, session)] if as_json else describe(file, session):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from ..core.errors import SettingsError
 from ..core.text import shown
-from ..files.paths import absolute
+from ..files.paths import absolute, why_missing
 from .site_file import INSTALL
 
 
@@ -26,8 +27,8 @@ class Build:
 
 def build_of(file: Path) -> Build:
     """Load the mkdocs.yml at `file`; raises `SettingsError` where MkDocs is missing or does not accept it."""
-    if not file.is_file():
-        raise SettingsError(f"{shown(file)}: no such file")
+    if not os.path.isfile(file):
+        raise SettingsError(f"{shown(file)}: {why_missing(file)}")
     _prefer(file)
     try:
         from mkdocs.config import load_config

@@ -12,6 +12,7 @@ from ..report.quoting import quoted
 from ..session import Session
 from .dry_run import dry_run_of
 from .options import (
+    PathName,
     build_from,
     build_option,
     examples,
@@ -32,7 +33,7 @@ SETTINGS = (
     "engine", "quality", "min_saving", "min_size", "embedded", "include", "exclude", "jobs", "max_uploads",
     "max_time", "cache_dir", "cache_size", "shared_url", "shared_key", "strict", "report",
 )  # fmt: skip
-EXISTING = click.Path(path_type=Path)
+EXISTING = PathName(path_type=Path)
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done; write and upload nothing.")
 

@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from .mkdocs_config import Build
     from .site_file import SiteFile
 
+
+class PathName(click.Path):
+    """A path. An empty word, as a variable leaves that is not set, is none: it would mean the working folder."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path; an empty word is wrong use."""
+        if not value:
+            self.fail("the name is empty; is a variable not set?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 LISTS = ("include", "exclude", "pages_exclude")
@@ -101,7 +114,7 @@ def examples(*lines: str) -> str:
 def build_option(command: F) -> F:
     """Add `-f`, the site's file; the command gets it as `config_file`."""
     text = "Use the docs folder and the settings of this mkdocs.yml or properdocs.yml."
-    return click.option("-f", "--config-file", type=click.Path(path_type=Path), is_eager=True, help=text)(command)
+    return click.option("-f", "--config-file", type=PathName(path_type=Path), is_eager=True, help=text)(command)
 
 
 def build_from(config_file: Path | None) -> Build | None:
@@ -134,7 +147,7 @@ def paths_argument(example: str, *, all_tracked: bool = False) -> Callable[[F], 
             raise click.UsageError(f"Name files or folders, for example: imgshrink {example}", context)
         return tuple(map(Path, value))
 
-    return click.argument("paths", nargs=-1, type=click.Path(), callback=required)
+    return click.argument("paths", nargs=-1, type=PathName(), callback=required)
 
 
 def size_of_option(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -11,14 +12,14 @@ import click
 
 from ..core.errors import SettingsError
 from ..core.model import Note
-from ..files.paths import absolute
+from ..files.paths import absolute, why_missing
 from ..pages.options import MODERN, OFF, Options, options_for, require
 from ..pages.site import pages_of, rewrite
 from ..report import pages as words
 from ..report.messages import in_order
 from ..report.quoting import shown
 from ..session import Session
-from .options import examples, json_option, quiet_option, settings_of, settings_options
+from .options import PathName, examples, json_option, quiet_option, settings_of, settings_options
 from .output import info, print_result
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _root(context: click.Context, parameter: click.Parameter, value: str) -> str
 @click.option("--dry-run", is_flag=True, help="Show what would be done to pages; write nothing, make no variants.")
 @json_option
 @quiet_option
-@click.argument("site", required=False, callback=_folder)
+@click.argument("site", required=False, type=PathName(), callback=_folder)
 def pages(
     site: Path, base_path: str, *, undo: bool, dry_run: bool, as_json: bool, quiet: bool, **options: object
 ) -> int:
@@ -80,9 +81,10 @@ def pages(
 
 def _require_site(site: Path) -> None:
     """Raise `SettingsError` with the cure for what is no folder of a built site."""
-    if not site.exists():
-        raise SettingsError(f"{shown(str(site))}: no such folder. Build the site first, then name its folder")
-    if not site.is_dir():
+    if not os.path.exists(site):
+        why = why_missing(site, kind="folder")
+        raise SettingsError(f"{shown(str(site))}: {why}. Build the site first, then name its folder")
+    if not os.path.isdir(site):
         raise SettingsError(f"{shown(str(site))} is a file: name the folder of the built site")
     if not pages_of(site):
         raise SettingsError(

@@ -78,7 +78,9 @@ def choose(
 def _listed(source: str) -> tuple[Path, ...]:
     """Return the images and folders of a list; other files, and files that are gone, are passed over."""
     names = [Path(os.fsdecode(name)) for name in _lines(_read(source))]
-    return tuple(path for path in names if path.is_dir() or (path.suffix.lower() in ENDINGS and path.exists()))
+    return tuple(
+        path for path in names if os.path.isdir(path) or (path.suffix.lower() in ENDINGS and os.path.exists(path))
+    )
 
 
 def _read(source: str) -> bytes:

@@ -45,7 +45,8 @@ def restore(paths: tuple[Path, ...], *, keep: bool) -> int:
         project = _project()
         patterns = {original.path: pattern_of(original.path, project.folder) for original in originals if keep}
         done = [original for original in originals if _put_back(original)]
-    for note in (*images.notes, *images.hints):
+        unread = session.originals.notes()
+    for note in (*images.notes, *images.hints, *unread):
         info(f"imgshrink: {note}")
     for line in _table(done):
         print_result(line)

@@ -87,8 +87,8 @@ def run_over(
     """Run the pipeline over `images`, print the result, and return the exit code.
 
     `unkept` holds after the run the names of replaced files without a backup. `complete` copies what no result was
-    written for. `redo` is the command that starts again from the originals, "" where none does. An interrupt is raised
-    again with the number of images that are done as its text.
+    written for; what it could not copy is a failure of the command. `redo` is the command that starts again from the
+    originals, "" where none does. An interrupt is raised again with the number of images that are done as its text.
     """
     settings = session.settings
     if shown.verbose:
@@ -112,7 +112,7 @@ def run_over(
         info_line(line)
     if shown.as_json:
         print_result(to_json(outcomes, summary, [note.text for note in notes]).rstrip())
-    return FAILURES if settings.strict and any(note.failure for note in notes) else FINE
+    return FAILURES if others or (settings.strict and any(note.failure for note in notes)) else FINE
 
 
 def _collect(run: Iterable[Outcome], count: int, shown: Shown) -> list[Outcome]:

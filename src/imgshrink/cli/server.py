@@ -16,7 +16,7 @@ from ..server.limits import MONTHLY_LIMIT, Limits
 from ..settings.folders import state_folder
 from ..settings.machine import processors
 from ..shared_tier import wanted_tier
-from .options import settings_of
+from .options import PathName, settings_of
 
 if TYPE_CHECKING:
     from ..server.backend import Places
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NO_EXTRA = 'the server needs more packages: pip install "imgshrink[server]"'
 
 OPTIONS = (
-    click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Folder of keys, jobs and images."),
+    click.option("--data", type=PathName(file_okay=False, path_type=Path), help="Folder of keys, jobs and images."),
     click.option(
         "--database", default="", envvar="IMGSHRINK_DATABASE", help="PostgreSQL that many nodes share: postgresql://..."
     ),

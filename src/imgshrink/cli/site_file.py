@@ -6,6 +6,7 @@ other people too. `-f` loads the file as a build does.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def find_site(folder: Path) -> SiteFile | None:
     Raises `NoReader` where the file names the plugin and can't be read here, and `SettingsError` for a file that
     MkDocs would not accept either.
     """
-    file = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    file = next((folder / name for name in NAMES if os.path.isfile(folder / name)), None)
     return None if file is None else read_site(file)
 
 

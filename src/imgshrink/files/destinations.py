@@ -138,10 +138,13 @@ class Elsewhere:
 def mirror(folder: Path, paths: Sequence[Path]) -> Elsewhere:
     """Return what writes the images at `paths` below `folder`, each at its path relative to their common folder.
 
-    Raises `SettingsError` where `folder` lies inside one of `paths` or contains one, so that no image is overwritten.
+    Raises `SettingsError` where `folder` is something else, and where it lies inside one of `paths` or contains one, so
+    that no image is overwritten.
     """
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise SettingsError(f"{shown(folder)} is not a folder: name one, or a file with the ending of an image")
     for path in paths:
-        if path.is_dir() and _within(folder, path):
+        if os.path.isdir(path) and _within(folder, path):
             raise SettingsError(
                 f"{shown(folder)} lies inside of {shown(path)}, so that the next run would take its own results: "
                 "choose a folder beside it"
@@ -160,9 +163,9 @@ def destination_at(output: Path, paths: Sequence[Path]) -> Elsewhere:
 
     Raises `SettingsError` where such a file is meant for more than one image, or is the image itself.
     """
-    if output.suffix.lower() not in ENDINGS or output.is_dir():
+    if output.suffix.lower() not in ENDINGS or os.path.isdir(output):
         return mirror(output, paths)
-    if len(paths) != 1 or paths[0].is_dir():
+    if len(paths) != 1 or os.path.isdir(paths[0]):
         raise SettingsError(f"{shown(output)} is a file for one image, and more are named: name a folder")
     if _within(output, paths[0]):
         raise SettingsError(f"{shown(output)} is the image itself: leave --output out to shrink it in place")
@@ -181,7 +184,7 @@ def _same_format(suffix: str) -> tuple[str, ...]:
 
 
 def _base(paths: Sequence[Path]) -> Path:
-    folders = [absolute(path) if path.is_dir() else absolute(path).parent for path in paths]
+    folders = [absolute(path) if os.path.isdir(path) else absolute(path).parent for path in paths]
     try:
         return Path(os.path.commonpath(folders))
     except ValueError:  # two drives of Windows

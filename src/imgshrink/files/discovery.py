@@ -79,7 +79,7 @@ def discover(paths: Sequence[Path], *, include: Rule | None = None, exclude: Rul
 def _below(named: Path, result: Discovery) -> list[Path]:
     try:
         status = named.lstat()
-        folder = named.is_dir()
+        folder = os.path.isdir(named)
     except OSError as error:
         reason = "no such file or folder" if isinstance(error, FileNotFoundError) else str(error.strerror)
         raise SettingsError(f"{shown(named)}: {reason}") from error

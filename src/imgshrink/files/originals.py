@@ -133,7 +133,7 @@ class Originals:
                 f"the {self._dropped} oldest in {shown(self._folder)} were removed"
             )
         for record, kept in self._all():
-            if not self._file(kept.original).exists():
+            if not os.path.exists(self._file(kept.original)):
                 record.unlink(missing_ok=True)
         return held
 
@@ -144,16 +144,24 @@ class Originals:
         return next((data for _, kept in records if (data := self.get(kept.original)) is not None), None)
 
     def _all(self, pattern: str = "*.json") -> Iterator[tuple[Path, Backup]]:
-        for record in self._records.glob(pattern):
+        for record in self._listed(self._records, pattern):
             kept = _decode(record)
             if kept is not None:
                 yield record, kept
 
     def _files(self) -> Iterator[tuple[float, int, Path]]:
-        for file in self._folder.glob("*.original"):
+        for file in self._listed(self._folder, "*.original"):
             with contextlib.suppress(FileNotFoundError):  # another process removes backups too
                 status = file.stat()
                 yield status.st_mtime, status.st_size, file
+
+    def _listed(self, folder: Path, pattern: str) -> list[Path]:
+        """Return what a folder of the backups holds; nothing, with a note, where it may not be entered."""
+        try:
+            return list(folder.glob(pattern))
+        except OSError as error:
+            self._notes["unreadable"] = f"originals in {shown(self._folder)} can't be read: {error.strerror}"
+            return []
 
     def _file(self, original: str) -> Path:
         return self._folder / f"{original}.original"

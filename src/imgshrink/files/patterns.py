@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import SettingsError
+from .paths import in_utf8
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -55,13 +57,13 @@ class Patterns:
             names += _relative(places, self._tops)
             if not _relative(places, self._bases):
                 outside.append(_below_common_folder(places[0], min(self._bases)))
-        names, outside = ([unicodedata.normalize("NFC", name) for name in group] for group in (names, outside))
+        names, outside = _readings(names), _readings(outside)
         self._note(names, outside)
         return any(map(self._spec.match_file, names)) or any(map(self._outside.match_file, outside))
 
     def may_match_below(self, line: str, folders: Sequence[Path]) -> bool:
         """Whether the pattern `line` can match an image below one of the `folders`; a file is no folder."""
-        searched = [Path(os.path.abspath(folder)) for folder in folders if folder.is_dir()]  # noqa: PTH100  as above
+        searched = [Path(os.path.abspath(folder)) for folder in folders if os.path.isdir(folder)]  # noqa: PTH100  as above
         literal = _LITERAL.match(line.removeprefix("!").lstrip("/"))
         start = literal[0] if literal and "/" in line.strip().rstrip("/") else ""
         wanted = Path(os.path.abspath(Path(min(self._bases), start.rpartition("/")[0])))  # noqa: PTH100  as above
@@ -93,6 +95,16 @@ class Patterns:
             end = min(ends, key=len)
             return end[: end.index(wanted) + len(wanted)]
         return next(iter(get_close_matches(wanted, inner, n=1, cutoff=_CLOSE)), "")
+
+
+def _readings(names: Sequence[str]) -> list[str]:
+    """Return names in composed form; where the locale's encoding is not UTF-8, as read in UTF-8 too, before them.
+
+    Patterns in files are UTF-8, those of an argument have the encoding of the locale.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        names = [*map(in_utf8, names), *names]
+    return [unicodedata.normalize("NFC", name) for name in names]
 
 
 def _spec(lines: Sequence[str]) -> GitIgnoreSpec:

@@ -49,7 +49,7 @@ class SiteFiles:
         Without `variants`, none that lies beside the image that it is named after: `a.png.webp` beside `a.png`.
         """
         found = (Path(folder, name) for folder, _, names in os.walk(self.site) for name in names)
-        images = sorted(path for path in found if path.name.lower().endswith(ENDINGS) and not path.is_symlink())
+        images = sorted(path for path in found if path.name.lower().endswith(ENDINGS) and not os.path.islink(path))
         return images if variants else [path for path in images if not _is_variant(path)]
 
     def names(self, inside: PurePath) -> list[Path]:
@@ -70,7 +70,7 @@ class SiteFiles:
 
 
 def _is_variant(path: Path) -> bool:
-    return path.stem.lower().endswith(ENDINGS) and path.with_suffix("").is_file()
+    return path.stem.lower().endswith(ENDINGS) and os.path.isfile(path.with_suffix(""))
 
 
 def left_to_material(plugins: Mapping[str, Any]) -> set[str]:

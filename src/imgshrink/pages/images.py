@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -49,7 +50,7 @@ class SiteImages:
 
     def _read(self, file: PurePosixPath) -> Image | None:
         path = self._site / file
-        if not path.is_file() or not path.resolve().is_relative_to(self._real) or self._excluded(file):
+        if not os.path.isfile(path) or not path.resolve().is_relative_to(self._real) or self._excluded(file):
             return None
         try:
             data = read(path, follow=False)

@@ -58,7 +58,7 @@ def _walk(site: Path) -> Iterator[PurePosixPath]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             path = Path(folder, name)
-            if name.lower().endswith(ENDINGS) and not path.is_symlink():
+            if name.lower().endswith(ENDINGS) and not os.path.islink(path):
                 yield PurePosixPath(path.relative_to(site).as_posix())
 
 
@@ -137,7 +137,7 @@ class _Run:
         path = self._site / name
         try:
             if os.path.lexists(path):
-                if not path.is_symlink() and path.is_file() and path.read_bytes() == variant.data:
+                if not os.path.islink(path) and os.path.isfile(path) and path.read_bytes() == variant.data:
                     return variant
                 if name not in self._ours:
                     return None
@@ -168,7 +168,7 @@ class _Run:
         for file in sorted(files.difference(*kept)):
             try:
                 path = self._site / file
-                if path.is_file() and not path.is_symlink():
+                if os.path.isfile(path) and not os.path.islink(path):
                     path.unlink()
             except OSError as error:
                 self._failed[str(file)] = str(error.strerror)

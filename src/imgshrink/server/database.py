@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -91,7 +92,7 @@ class Database:
 def is_of_earlier_version(folder: Path) -> bool:
     """Whether a folder's database is to be upgraded; one that can't be read is not."""
     path = folder / NAME
-    if not path.is_file():
+    if not os.path.isfile(path):
         return False
     with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()

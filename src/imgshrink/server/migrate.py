@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -40,7 +41,7 @@ def migrate(places: Places) -> Migrated:
     """
     if not (places.database and places.blobs):
         raise SettingsError("migrate needs --database and --blobs: where keys, jobs and images of --data go")
-    if not (places.data / NAME).is_file():
+    if not os.path.isfile(places.data / NAME):
         raise SettingsError(f"{places.data} holds no server's data: name its folder with --data")
     if places.blobs.startswith("file:") and folder_of(places.blobs).resolve() == places.data.resolve():
         raise SettingsError("--blobs names the folder that is migrated: choose another one, or a bucket")

@@ -82,7 +82,7 @@ def _problem(key: str, source: str) -> str:
 
 
 def _values(file: Path) -> Mapping[str, object]:
-    if not _exists(file):
+    if not os.path.isfile(file):
         return {}
     if os.name == "posix" and file.stat().st_mode & 0o077:
         raise SettingsError(f"others can read {file}, which may hold the API key: chmod 600 {file}")
@@ -90,13 +90,6 @@ def _values(file: Path) -> Mapping[str, object]:
     for key in values:
         _require_known(file, key)
     return {_plain(key): value for key, value in values.items()}
-
-
-def _exists(file: Path) -> bool:
-    try:
-        return file.is_file()
-    except OSError:  # a folder without permission holds no settings
-        return False
 
 
 def _require_known(file: Path, key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -46,13 +47,13 @@ def load(
     `docs` is the docs folder of a site: patterns may be written relative to it too.
     Raises `SettingsError` that names the source, the setting and the cure.
     """
-    folder = (start.parent if start.is_file() else start).absolute()
+    folder = (start.parent if os.path.isfile(start) else start).absolute()
     project = find_project(near or folder, home(environ))
     account = read_account(environ)
     sources = (
         Source(OWN, account.shared, account.file.parent, str(account.file)),
         Source(PROJECT, project.values, project.folder, str(project.file)),
-        Source(MKDOCS, _given(mkdocs), folder, str(start) if start.is_file() else "mkdocs.yml"),
+        Source(MKDOCS, _given(mkdocs), folder, str(start) if os.path.isfile(start) else "mkdocs.yml"),
         *_in_person(environ, arguments, here or folder),
     )
     resolved = {name: Resolved(value, source) for source in sources for name, value in read(source, project.folder)}

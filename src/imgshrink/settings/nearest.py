@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ class NearestSettings:
 
     def _find(self, folder: Path) -> Settings:
         root = self._root
-        if root.near is None or not folder.is_dir():
+        if root.near is None or not os.path.isdir(folder):
             return root
         file = find_project(folder, root.home).file
         if file is None or file == root.project_file:

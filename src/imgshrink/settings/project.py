@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,13 +41,13 @@ def find_project(start: Path, home: Path) -> Project:
 def _upward(start: Path, home: Path) -> Iterator[Path]:
     yield start
     for inner, folder in zip((start, *start.parents), start.parents, strict=False):
-        if (inner / ".git").exists() or folder == home or folder == folder.parent:
+        if os.path.exists(inner / ".git") or folder == home or folder == folder.parent:
             return
         yield folder
 
 
 def _own(file: Path) -> Mapping[str, object] | None:
-    if not file.is_file():
+    if not os.path.isfile(file):
         return None
     values = read_toml(file)
     if "tool" in values or "imgshrink" in values:
@@ -58,7 +59,7 @@ def _own(file: Path) -> Mapping[str, object] | None:
 
 def _shared(file: Path) -> Mapping[str, object] | None:
     # Most pyproject.toml hold no settings of imgshrink, and a broken one is another tool's problem: don't parse those.
-    data = read(file) if file.is_file() else b""
+    data = read(file) if os.path.isfile(file) else b""
     if b"imgshrink" not in data:
         return None
     tools = parse_toml(file, data).get("tool")

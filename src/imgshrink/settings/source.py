@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ from .shared import belongs_to_shared, is_private
 
 SERVER = ("log_format", "metrics_token", "database", "blobs")
 """Variables of `imgshrink server`, which are no settings."""
+
+# Kubernetes sets them in every container beside a service called imgshrink or imgshrink-..., Docker for linked ones:
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_OF_A_SERVICE = re.compile(r"(?:.+_)?(?:service_host|service_port(?:_.+)?|port(?:_\d+_(?:tcp|udp|sctp)(?:_[a-z]+)?)?)")
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,11 @@ class Source:
 
 def given_in_environment(environ: Mapping[str, str]) -> dict[str, object]:
     """Return the values of the variables IMGSHRINK_* by setting; an empty one counts as not set."""
+    given = {name.removeprefix(PREFIX).lower(): name for name in environ if name.startswith(PREFIX)}
     return {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environ.items()
-        if name.startswith(PREFIX)
-        and value.strip()
-        and not is_private(name)
-        and name.removeprefix(PREFIX).lower() not in SERVER
+        name: environ[variable]
+        for name, variable in given.items()
+        if environ[variable].strip() and not (is_private(variable) or name in SERVER or _OF_A_SERVICE.fullmatch(name))
     }
 
 

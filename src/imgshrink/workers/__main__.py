@@ -18,16 +18,18 @@ from .framing import BrokenFrame, receive, send
 Request = tuple[dict[str, object], tuple[bytes, ...]]
 
 _GRACE = 10
+SYSTEM_ERROR = "system error: "  # https://www.libvips.org/API/current/func.error_system.html
 
 
 def main(table: str, memory: int) -> None:
     """Serve the tasks of the module `table` within `memory` bytes."""
     answers = _own_standard_output()
     _limit_memory(memory)
+    # Before there is a thread: an interpreter that ends while one reads standard input aborts, as a crashed codec does.
+    tasks = importlib.import_module(table).TASKS
     requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
     busy = threading.Event()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests, busy), daemon=True).start()
-    tasks = importlib.import_module(table).TASKS
     while _serve(requests.get(), tasks, answers, busy):
         pass
 
@@ -73,6 +75,10 @@ def _answer(
     except BaseException as error:  # noqa: BLE001 - a Rust panic is no Exception; whatever it is, the worker lives on
         if isinstance(error, MemoryError) or "out of memory" in str(error):
             return {"error": "MemoryError"}, ()
+        if isinstance(error, ImportError):
+            return {"error": "Unavailable", "text": _first_line(error)}, ()
+        if _is_of_the_system(error):
+            return {"error": "MachineTrouble", "text": " ".join(str(error).split())}, ()
         return {"error": "Rejected", "text": _first_line(error)}, ()
 
 
@@ -80,6 +86,11 @@ def _options(header: dict[str, object]) -> dict[str, object]:
     options = header["options"]
     assert isinstance(options, dict)
     return options
+
+
+def _is_of_the_system(error: BaseException) -> bool:
+    """Whether the system refused something, such as room for a temporary file; libvips says so in words alone."""
+    return (isinstance(error, OSError) and error.errno is not None) or SYSTEM_ERROR in str(error)
 
 
 def _first_line(error: BaseException) -> str:

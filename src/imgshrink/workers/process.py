@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -13,17 +12,17 @@ from contextlib import suppress
 from typing import IO
 
 from ..core import errors
-from ..core.environment import PYTHON, inherited
+from .environment import program, variables
 from .framing import BrokenFrame, receive, send
 
 LEAVE = 1.0
 """Seconds that a process is given to end."""
 
-_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(128 << 20)}
-"""glibc: one heap that keeps buffers of up to 32 MB; without it a twentieth of the time goes into new pages."""
+FAILED = 1
+"""The exit code of an interpreter that an exception ended; its traceback says which."""
 
-_SINGLE = {"VIPS_CONCURRENCY": "1", "RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_WARNING": "0"}
-"""One thread a codec: the workers are the parallelism."""
+LONGEST = 200
+"""Characters of its last line that are shown."""
 
 _OUT_OF_MEMORY = (b"alloc", b"out of memory", b"MemoryError")
 _FAULTS = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS")
@@ -55,6 +54,7 @@ _RAISED: dict[str, type[errors.EngineError]] = {
     "Declined": errors.Declined,
     "Rejected": errors.Rejected,
     "Unavailable": errors.Unavailable,
+    "MachineTrouble": errors.MachineTrouble,
     "MemoryError": WorkerMemory,
 }
 
@@ -98,11 +98,11 @@ class WorkerProcess:
         self._memory = memory
         self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", "imgshrink.workers", table, str(memory)],
+            [program(), "-P", "-m", "imgshrink.workers", table, str(memory)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._printed,
-            env=inherited(os.environ, PYTHON) | _SINGLE | _MALLOC,
+            env=variables(os.environ),
             start_new_session=True,
         )
 
@@ -165,11 +165,18 @@ class WorkerProcess:
         if watchdog.fired or _is(code, "SIGALRM"):
             return WorkerTimeout(self._too_long())
         self._printed.seek(0)
-        if any(word in self._printed.read() for word in _OUT_OF_MEMORY):
+        printed = self._printed.read()
+        if any(word in printed for word in _OUT_OF_MEMORY):
             return WorkerMemory(self._too_much())
         if code is None or code in CRASHES or (code >= _FAILURES and code not in _FROM_OUTSIDE):
             return WorkerCrashed("the codec crashed")
+        if code == FAILED and printed.strip():
+            return errors.Unavailable(f"a worker process failed: {_last_line(printed)}")
         return WorkerKilled(f"its worker process was killed ({_named(code)})")
+
+
+def _last_line(printed: bytes) -> str:
+    return printed.decode("utf-8", "replace").strip().splitlines()[-1][:LONGEST]
 
 
 def _is(code: int | None, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -40,7 +41,7 @@ def neighbours(session: Session, folder: Path, environ: Mapping[str, str]) -> It
 
 
 def _hooks(folder: Path) -> Iterator[str]:
-    text = _text(next((place / HOOKS for place in (folder, *folder.parents) if (place / HOOKS).is_file()), None))
+    text = _text(next((place / HOOKS for place in (folder, *folder.parents) if os.path.isfile(place / HOOKS)), None))
     text = "\n".join(_split(line) for line in text.splitlines())
     found = list(HOOK.finditer(text))
     ends = [match.start() for match in found] + [len(text)]
@@ -70,7 +71,7 @@ def _sites(folder: Path) -> Iterator[str]:
 
 def _has_both(file: Path) -> bool:
     """Return whether our plugin and Material's optimize are on in the site's file."""
-    plugins = plugins_of(file) if file.is_file() else {}
+    plugins = plugins_of(file) if os.path.isfile(file) else {}
     if plugins is None:
         text = _text(file)
         match = MATERIAL.search(text)
@@ -81,8 +82,8 @@ def _has_both(file: Path) -> bool:
 
 
 def _zensical(folder: Path) -> Iterator[str]:
-    named = any(PLUGIN in (plugins_of(folder / name) or {}) for name in NAMES if (folder / name).is_file())
-    if (folder / ZENSICAL).is_file() or (named and find_spec("zensical") is not None):
+    named = any(PLUGIN in (plugins_of(folder / name) or {}) for name in NAMES if os.path.isfile(folder / name))
+    if os.path.isfile(folder / ZENSICAL) or (named and find_spec("zensical") is not None):
         yield (
             "! Zensical runs no plugins of others, and ignores imgshrink without a word: run imgshrink optimize site/ "
             "after each build"

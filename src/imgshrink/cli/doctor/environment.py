@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.errors import ImgshrinkError
+from ...core.errors import ImgshrinkError, Unavailable
 from ...files.git import program
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def codecs(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterat
     try:
         session.workers.call("optimize", PIXEL, quality=80)
         session.workers.call("verify", PIXEL, PIXEL, quality=80)
+    except Unavailable as error:
+        yield f"! {error}: pip install --force-reinstall imgshrink"
     except ImgshrinkError as error:
         yield f"! the built-in codecs don't work: {error}"
     else:

@@ -38,8 +38,8 @@ def cache(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterato
 
 def _writable(folder: Path) -> bool:
     """Return whether `folder`, or the nearest existing folder above it, can be written."""
-    place = next((place for place in (folder, *folder.parents) if place.exists()), folder)
-    return place.is_dir() and os.access(place, os.W_OK)
+    place = next((place for place in (folder, *folder.parents) if os.path.exists(place)), folder)
+    return os.path.isdir(place) and os.access(place, os.W_OK)
 
 
 def images(session: Session, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001  the signature of a section

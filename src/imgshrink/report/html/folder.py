@@ -60,6 +60,6 @@ class ImagesFolder:
 
 def _ours(folder: Path) -> bool:
     """Return whether the folder was made by a report and holds nothing else."""
-    if folder.is_symlink() or not (folder / REPORT_MARK).is_file():
+    if os.path.islink(folder) or not os.path.isfile(folder / REPORT_MARK):
         return False
     return all(OURS.fullmatch(path.name) for path in folder.iterdir())

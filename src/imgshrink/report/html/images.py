@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,7 +108,7 @@ class ReportImages:
         if self._copies is None:
             self._copies = tempfile.TemporaryDirectory(prefix="imgshrink-", ignore_cleanup_errors=True)
         path = Path(self._copies.name, content_hash(data))
-        if not path.exists():
+        if not os.path.exists(path):
             path.write_bytes(data)
         return path
 
