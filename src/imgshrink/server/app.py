@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
-from typing import TypeVar, TypeVarTuple
 
-from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -25,8 +22,9 @@ from starlette.types import ASGIApp
 from ..core import tinyjpg
 from .backend import Backend
 from .blobs import ORIGINALS, RESULTS, Blobs, StoreTrouble, is_name
+from .bounded_calls import BoundedCalls
 from .database import DatabaseTrouble
-from .errors import BUSY, GONE, NO_IMAGE, NO_KEY, RETRY_SECONDS, TOO_MANY, ApiError, invalid
+from .errors import GONE, NO_IMAGE, NO_KEY, TOO_MANY, ApiError, invalid
 from .form import declared_size, find_image, opened_form, read_quality
 from .handlers import HANDLERS
 from .job_runner import JobRunner
@@ -46,9 +44,6 @@ from .sweeper import Sweeper
 from .upload_slots import UploadSlots
 from .uploads import UploadHandler, UploadRequest
 from .work import Work
-
-Values = TypeVarTuple("Values")
-Answer = TypeVar("Answer")
 
 log = logging.getLogger("imgshrink.server")
 
@@ -124,7 +119,8 @@ class Api:
         self._public_url = public_url
         self._rate_limiter = RateLimiter(limits.rate, limits.burst)
         self._slots = UploadSlots(limits)
-        self._storing = asyncio.Semaphore(limits.storing)
+        self._bounded = BoundedCalls(limits.calls, limits.answer_seconds).run
+        self._storing = BoundedCalls(limits.storing, limits.answer_seconds)
         self._document = document(public_url, limits)
         self._page, self._policy = page(public_url)
 
@@ -154,12 +150,13 @@ class Api:
         return JSONResponse(tinyjpg.accepted(self._described(job, tinyjpg.PROCESSING)), headers=NO_STORE)
 
     async def _received(self, request: Request, key: Key, idempotency: str | None) -> tuple[Job, bool]:
-        async with self._slots.slot(key.id), opened_form(request, self._limits) as form:
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(self._slots.slot(key.id))
+            form = await held.enter_async_context(opened_form(request, self._limits))
             image = find_image(form)
             file = image.file if isinstance(image, UploadFile) else image
             upload = UploadRequest(file, *read_quality(form), idempotency)
-            async with self._storing:
-                return await self._bounded(self._handler.accept, key, upload)
+            return await self._storing.run(self._handler.accept, key, upload, held=held)
 
     async def status(self, request: Request) -> Response:
         """Return the state of one image."""
@@ -201,14 +198,6 @@ class Api:
     async def openapi(self, _: Request) -> Response:
         """Return the OpenAPI document."""
         return JSONResponse(self._document)
-
-    async def _bounded(self, call: Callable[[*Values], Answer], *values: *Values) -> Answer:
-        """Call in a thread; a database or a store that is silent costs a request no more than `answer_seconds`."""
-        try:
-            async with asyncio.timeout(self._limits.answer_seconds):
-                return await to_thread.run_sync(call, *values, abandon_on_cancel=True)
-        except TimeoutError as error:
-            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=RETRY_SECONDS) from error
 
     async def _authorized(self, request: Request) -> Key:
         secret = request.headers.get(tinyjpg.KEY_HEADER, "")

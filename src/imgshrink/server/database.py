@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..core.errors import SettingsError
 from .connections import Connections
+from .limits import Limits
 from .schema import OtherVersion, prepare
 from .tables import VERSION
 
@@ -24,7 +25,7 @@ NAME = "server.sqlite3"
 SCALE_EXTRA = 'a PostgreSQL database needs more packages: pip install "imgshrink[server-scale]"'
 
 _BUSY_SECONDS = 30.0
-_READERS = 40
+_READERS = Limits().calls
 """Connections for reading a SQLite file: as many as requests that may be in a thread."""
 
 # A server that is gone or silent is an error within seconds, of the connection and of each statement.

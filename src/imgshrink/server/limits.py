@@ -28,6 +28,8 @@ class Limits:
     """Uploads of one key that may wait for a slot; more are refused at once."""
     storing: int = 8
     """Uploads checked and stored at the same time, each wholly in memory."""
+    calls: int = 40
+    """Other questions of requests to the database and the store at the same time, each in a thread."""
     answer_seconds: float = 30
     """Longest wait of a request for the database or the store; each has shorter bounds of its own, where it can."""
     slot_wait_seconds: float = 10
