@@ -413,6 +413,34 @@ def test_release_does_not_count(queue: Queue) -> None:
     assert queue.begun().tries == 1
 
 
+def test_requeued(queue: Queue) -> None:
+    """Trouble that is not its own puts a job back as often as it comes, at no cost of a try, for a day."""
+    job = queue.accept()
+    for _ in range(Limits().requeues):
+        assert queue.leases.requeue(queue.begun())
+    queue.clock.now += DAY - 1
+    assert queue.leases.requeue(queue.begun())
+    queue.clock.now += 1
+    assert not queue.leases.requeue(queue.begun())
+    ended = queue.jobs.find(queue.key, job.id)
+    assert ended is not None
+    assert (ended.state, ended.message, queue.used()) == (
+        "failed",
+        "the image could not be optimized within 24 hours",
+        0,
+    )
+
+
+def test_old_job_meets_trouble(queue: Queue) -> None:
+    """A job that waited in a long queue for a day is put back like any other: age alone ends none."""
+    queue.accept()
+    queue.clock.now += 2 * DAY
+    assert queue.leases.requeue(queue.begun())
+    late = queue.begun()
+    assert queue.leases.lease(late.id)
+    assert (late.tries, queue.leases.requeue(late)) == (1, True)
+
+
 def test_forgotten_after_a_day(queue: Queue) -> None:
     """A day after its end a job is not known any more, its files are free to go, and the statistics stay."""
     job = queue.accept()

@@ -25,6 +25,8 @@ STRAY_SECONDS = 3600.0
 ORIGINALS, RESULTS = "originals", "results"
 
 _CHUNK = 1 << 16
+_NO_FOLDER = "the store of images: the folder {} is not there: mount it, or start the server again"
+_GONE = "folder {}: a file of the {} was deleted: nothing but the server may delete what is younger than three days"
 
 
 class StoreTrouble(Unavailable):
@@ -32,7 +34,11 @@ class StoreTrouble(Unavailable):
 
 
 class Missing(EngineError):
-    """What should be in the store is not there."""
+    """What should be in the store is not there; `where` says for the log where, and what to do."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__("the image is gone")
+        self.where = where
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,8 @@ class Blobs(Protocol):
 class FolderBlobs:
     """Two folders of files. `shared` is for one that other servers use: what is not known here may be theirs.
 
-    What can't be done is an `OSError` without the file's name.
+    What can't be done is an `OSError` without the file's name; a folder that is not there, such as one that is not
+    mounted, is `StoreTrouble`.
     """
 
     def __init__(self, data: Path, limits: Limits, *, shared: bool = False) -> None:
@@ -94,6 +101,7 @@ class FolderBlobs:
         """Write a file and sync it to the disk."""
         path = self._path(kind, name)
         with _nameless():
+            self._require_folder(kind)
             with path.open("wb") as file:
                 file.write(data)
                 file.flush()
@@ -106,7 +114,8 @@ class FolderBlobs:
             try:
                 return self._path(kind, name).read_bytes()
             except FileNotFoundError:
-                raise Missing("the image is gone") from None
+                self._require_folder(kind)
+                raise Missing(_GONE.format(self._data, kind)) from None
 
     def open(self, kind: str, name: str) -> Blob | None:
         """Open a file."""
@@ -114,6 +123,7 @@ class FolderBlobs:
             try:
                 file = self._path(kind, name).open("rb")
             except FileNotFoundError:
+                self._require_folder(kind)
                 return None
         return Blob(os.fstat(file.fileno()).st_size, _pieces(file))
 
@@ -131,6 +141,10 @@ class FolderBlobs:
             for entry in os.scandir(self._data / kind):
                 if _changed(entry) < before:
                     yield kind, entry.name
+
+    def _require_folder(self, kind: str) -> None:
+        if not (self._data / kind).is_dir():
+            raise StoreTrouble(_NO_FOLDER.format(self._data / kind)) from None
 
     def _path(self, kind: str, name: str) -> Path:
         return self._data / kind / name

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
+from ..core.errors import ImgshrinkError
+
 log = logging.getLogger("imgshrink.server")
 
 KEPT_SECONDS = 1.0
@@ -56,7 +58,7 @@ class Probe(Generic[Answer]):
         try:
             answer = self._ask()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
-            failure = type(error).__name__
+            failure = str(error) if isinstance(error, ImgshrinkError) else type(error).__name__
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(self._end, answer, failure)
 

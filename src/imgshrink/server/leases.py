@@ -15,6 +15,7 @@ from .limits import Limits
 from .tables import jobs
 
 NO_TRIES_LEFT = "the image could not be optimized in {} tries"
+TOO_LATE = "the image could not be optimized within {:g} hours"
 
 
 class Leases:
@@ -94,8 +95,30 @@ class Leases:
         """Return a job to the queue; the try does not count."""
         with self._database.transaction() as connection:
             if row := self._held(connection, job):
-                _set(connection, job, state="queued", tries=row["tries"] - 1)
-                self._enqueue(connection, job.id)
+                self._put_back(connection, row)
+
+    def requeue(self, job: Job) -> bool:
+        """Release a job after trouble that is not its own, and return whether it may be leased again.
+
+        One that was accepted longer ago than results are kept, and was released many times, fails instead.
+        """
+        with self._database.transaction() as connection:
+            row = self._held(connection, job)
+            if row is None:
+                return True
+            if row["token"] - row["tries"] < self._limits.requeues or not self._is_late(row):
+                self._put_back(connection, row)
+                return True
+            self._fail(connection, row, TOO_LATE.format(self._limits.kept / 3600))
+            return False
+
+    def _put_back(self, connection: Connection, row: RowMapping) -> None:
+        queued = update(jobs).where(jobs.c.id == row["id"]).values(state="queued", tries=row["tries"] - 1)
+        connection.execute(queued)
+        self._enqueue(connection, row["id"])
+
+    def _is_late(self, row: RowMapping) -> bool:
+        return bool(row["accepted"] <= self._clock() - self._limits.kept)
 
     def _begin(self, connection: Connection, row: RowMapping) -> Job | None:
         if row["tries"] >= self._limits.tries:

@@ -54,5 +54,7 @@ class Limits:
     """Time after which the jobs of a server that died are leased again."""
     tries: int = 3
     """How often an image is tried before it counts as failed."""
+    requeues: int = 100
+    """How often an image waits again after trouble that is not its own, at the least, before it counts as failed."""
     kept: float = 24 * 3600
     """How long results are kept after completion, and an `Idempotency-Key` after upload."""
