@@ -31,6 +31,7 @@ from imgshrink.server.queue import JobQueue
 from imgshrink.server.sweeper import Sweeper
 from imgshrink.server.work import Work
 from server_process import Served, Trim, judge, until
+from timed_database import TimedDatabase
 
 
 @pytest.fixture
@@ -349,10 +350,10 @@ class Parts:
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Parts]:
     limits, now = Limits(), [time.time()]
-    database = Database(tmp_path / "data")
+    database = TimedDatabase(tmp_path / "data", lambda: now[0])
     key = Keys(database).check(Keys(database).add("first"))
     assert key is not None
-    queue, leases = (kind(database, limits, lambda: now[0]) for kind in (JobQueue, Leases))
+    queue, leases = (kind(database, limits) for kind in (JobQueue, Leases))
     yield Parts(queue, leases, FolderBlobs(tmp_path / "data", limits), key, limits, now, database)
     database.close()
 
@@ -450,7 +451,7 @@ def test_trouble_that_does_not_end(
     """An image that waits again and again for a day fails, and does not count; a younger one waits on."""
     monkeypatch.setattr(job_runner, "_POLL_SECONDS", 0.01)
     parts.limits = replace(parts.limits, requeues=5)
-    parts.leases = Leases(parts.database, parts.limits, lambda: parts.now[0])
+    parts.leases = Leases(parts.database, parts.limits)
     old = parts.accept(images(1)[0])
     parts.now[0] += 24 * 3600
     young, runner = parts.accept(images(2)[1]), parts.runner(Trim())

@@ -19,6 +19,7 @@ from imgshrink.server.limits import Limits
 from imgshrink.server.queue import CapacityReached, IdempotencyKeyReused, JobQueue, QuotaExceeded
 from imgshrink.server.tables import metadata, versions
 from postgresql import needs_postgresql, postgresql
+from timed_database import TimedDatabase
 
 DAY = 24 * 3600
 NOVEMBER = 1_795_000_000.0  # 2026-11-18
@@ -88,14 +89,14 @@ def opened(where: str | None, tmp_path: Path) -> Iterator[Callable[..., Queue]]:
     databases: list[Database] = []
 
     def open_queue(monthly_limit: int = 5, limits: Limits | None = None) -> Queue:
-        database = Database(where or tmp_path / "server")
+        database = TimedDatabase(where or tmp_path / "server", clock)
         databases.append(database)
-        keys = Keys(database, clock)
+        keys = Keys(database)
         secret = keys.add(f"key {len(databases)}", monthly_limit)
         key = keys.check(secret)
         assert key is not None
         bounds = limits or Limits()
-        return Queue(database, JobQueue(database, bounds, clock), Leases(database, bounds, clock), key, clock)
+        return Queue(database, JobQueue(database, bounds), Leases(database, bounds), key, clock)
 
     yield open_queue
     for database in databases:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import formatdate
@@ -62,7 +61,6 @@ def create_app(
     limits: Limits | None = None,
     jobs: int = 2,
     grace: float = 10,
-    clock: Callable[[], float] = time.time,
     operations: Operations | None = None,
 ) -> ASGIApp:
     """Return the API as an ASGI application; the end of its lifespan stops all work and closes `work` and `backend`.
@@ -73,9 +71,9 @@ def create_app(
     limits, operations = limits or Limits(), operations or Operations()
     database, dispatcher = backend.database, backend.dispatcher
     broken, away = (partial(operations.metrics.error, part) for part in (DATABASE, STORE))
-    keys = counted(Keys(database, clock), broken, DatabaseTrouble)
-    queue = counted(JobQueue(database, limits, clock, dispatcher.enqueue), broken, DatabaseTrouble)
-    leases = counted(Leases(database, limits, clock, dispatcher.enqueue), broken, DatabaseTrouble)
+    keys = counted(Keys(database), broken, DatabaseTrouble)
+    queue = counted(JobQueue(database, limits, dispatcher.enqueue), broken, DatabaseTrouble)
+    leases = counted(Leases(database, limits, dispatcher.enqueue), broken, DatabaseTrouble)
     blobs = counted(backend.blobs, away, OSError, StoreTrouble)
     runner = JobRunner(work, leases, blobs, dispatcher, limits, jobs)
     sweeper = Sweeper(queue, blobs, backend.mend)

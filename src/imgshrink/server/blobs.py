@@ -156,7 +156,12 @@ def discard(blobs: Blobs, kind: str, name: str) -> None:
         blobs.remove(kind, name)
     except (StoreTrouble, OSError) as error:
         # The name would let everybody who reads the log download the image.
-        log.warning("a file of the %s can't be deleted: %s", kind, getattr(error, "strerror", None) or error)
+        log.warning("a file of the %s can't be deleted: %s", kind, why(error))
+
+
+def why(error: StoreTrouble | OSError) -> str:
+    """Return the words for the log."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 @contextmanager

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, ColumnElement, Connection, Double, Engine, create_engine, event, literal, make_url, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..core.errors import SettingsError
 from .connections import Connections
 from .limits import Limits
 from .schema import OtherVersion, prepare
-from .tables import VERSION
+from .tables import POSTGRESQL_TIME, VERSION
 
 DatabaseTrouble = SQLAlchemyError
 """Whatever goes wrong with a database: the connection, its time, a statement."""
@@ -81,6 +82,17 @@ class Database:
         """Give a connection for reading, which waits for no writer; with SQLite it sees one consistent snapshot."""
         with self._engine.connect() as connection:
             yield connection
+
+    def moment(self) -> ColumnElement[float]:
+        """Return the time of a statement, in seconds since the epoch, by the one clock that all nodes share.
+
+        It is that of PostgreSQL when the transaction began; a SQLite file has one server, whose clock it is.
+        """
+        return POSTGRESQL_TIME if self.postgresql else literal(time.time(), Double)
+
+    def now(self, connection: Connection) -> float:
+        """Return `moment` as a number."""
+        return float(connection.scalar(select(self.moment())) or 0)
 
     def close(self) -> None:
         """Close all connections; who still waits for PostgreSQL gets `DatabaseTrouble`. May be called twice."""
