@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
@@ -23,7 +24,7 @@ from imgshrink.server.keys import Keys
 from imgshrink.server.limits import Limits
 from imgshrink.server.work import Work
 from patience import ENDLESS, PATIENCE
-from server_process import Trim, judge
+from server_process import Served, Trim, judge
 
 SHORT = 0.05
 
@@ -139,3 +140,16 @@ def test_uploads_to_a_silent_store(tmp_path: Path) -> None:
 
     with closing(Database(tmp_path)) as database:
         asyncio.run(body(database))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a file that nobody answers for is a FIFO")
+def test_end_beside_a_call_that_never_returns(tmp_path: Path) -> None:
+    """A call that a silent store never answers costs its request a bounded time, and keeps the server from no end."""
+    with Served(tmp_path / "data", limits={"answer_seconds": 0.3}) as server:
+        original = server.ended(server.accepted(png()))["original_url"]
+        file = server.data / "originals" / original.rpartition("/")[2]
+        file.unlink()
+        os.mkfifo(file)
+        assert server.get(original, "").status_code == 503
+        assert server.get("/health/live", "").status_code == 200
+        assert server.stop() == 0

@@ -9,8 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TypeVar, TypeVarTuple
 
-from anyio import CapacityLimiter, to_thread
-
+from .daemon_thread import in_daemon_thread
 from .errors import BUSY, RETRY_SECONDS, ApiError
 
 Values = TypeVarTuple("Values")
@@ -52,7 +51,7 @@ class BoundedCalls:
 
     async def _in_thread(self, call: Callable[[], Answer], held: AsyncExitStack) -> Answer:
         async with held:
-            return await to_thread.run_sync(call, abandon_on_cancel=True, limiter=CapacityLimiter(1))
+            return await in_daemon_thread(call, "imgshrink-call")
 
     def _end(self, task: asyncio.Task[object]) -> None:
         self.running.discard(task)
