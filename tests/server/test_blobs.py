@@ -138,6 +138,7 @@ def test_trouble_of_a_folder_without_a_name(tmp_path: Path) -> None:
         with pytest.raises(OSError) as trouble:
             call()
         assert trouble.value.errno in (errno.EISDIR, errno.ELOOP, errno.EPERM, errno.EACCES)
+        assert str(trouble.value).endswith(f"(in {tmp_path / RESULTS})")
         assert "secret" not in "".join(traceback.format_exception(trouble.value, chain=True))
         assert (trouble.value.filename, trouble.value.__suppress_context__) == (None, True)
 
@@ -243,6 +244,7 @@ def test_folder_that_is_not_there(tmp_path: Path) -> None:
         lambda: blobs.put(ORIGINALS, "a.png", b"0"),
         lambda: blobs.get(ORIGINALS, "a.png"),
         lambda: blobs.open(ORIGINALS, "a.png"),
+        lambda: blobs.remove(ORIGINALS, "a.png"),
     ]
     for call in calls:
         with pytest.raises(StoreTrouble, match=f"the folder {tmp_path / ORIGINALS} is not there: mount it"):

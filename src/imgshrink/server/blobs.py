@@ -100,7 +100,7 @@ class FolderBlobs:
     def put(self, kind: str, name: str, data: bytes) -> None:
         """Write a file and sync it to the disk."""
         path = self._path(kind, name)
-        with _nameless():
+        with _nameless(path.parent):
             self._require_folder(kind)
             with path.open("wb") as file:
                 file.write(data)
@@ -110,7 +110,7 @@ class FolderBlobs:
 
     def get(self, kind: str, name: str) -> bytes:
         """Return the bytes of a file; raises `Missing`."""
-        with _nameless():
+        with _nameless(self._data / kind):
             try:
                 return self._path(kind, name).read_bytes()
             except FileNotFoundError:
@@ -119,7 +119,7 @@ class FolderBlobs:
 
     def open(self, kind: str, name: str) -> Blob | None:
         """Open a file."""
-        with _nameless():
+        with _nameless(self._data / kind):
             try:
                 file = self._path(kind, name).open("rb")
             except FileNotFoundError:
@@ -129,7 +129,8 @@ class FolderBlobs:
 
     def remove(self, kind: str, name: str) -> None:
         """Delete a file, if it exists."""
-        with _nameless():
+        with _nameless(self._data / kind):
+            self._require_folder(kind)
             self._path(kind, name).unlink(missing_ok=True)
 
     def strays(self) -> Iterator[tuple[str, str]]:
@@ -165,12 +166,12 @@ def why(error: StoreTrouble | OSError) -> str:
 
 
 @contextmanager
-def _nameless() -> Iterator[None]:
-    """Take the file's name out of an error: whoever reads it in the log could download the image."""
+def _nameless(folder: Path) -> Iterator[None]:
+    """Name the folder in an error, not the file: whoever reads that in the log could download the image."""
     try:
         yield
     except OSError as error:
-        raise OSError(error.errno, error.strerror or type(error).__name__) from None
+        raise OSError(error.errno, f"{error.strerror or type(error).__name__} (in {folder})") from None
 
 
 def new_name(format: Format) -> str:
@@ -185,7 +186,7 @@ def is_name(text: str) -> bool:
 
 def _changed(entry: os.DirEntry[str]) -> float:
     """Return when the file was written last; if it is gone meanwhile it is no stray."""
-    with _nameless():
+    with _nameless(Path(entry.path).parent):
         try:
             return entry.stat(follow_symlinks=False).st_mtime
         except FileNotFoundError:
