@@ -15,12 +15,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from image_builder import chunk, png
+from imgshrink.core.errors import Unavailable
 from imgshrink.core.model import Format
 from imgshrink.server import job_runner
 from imgshrink.server.blobs import ORIGINALS, RESULTS, STRAY_SECONDS, FolderBlobs, new_name
-from imgshrink.server.database import Database
+from imgshrink.server.database import Database, first_line
 from imgshrink.server.dispatch import Threads
 from imgshrink.server.job_runner import JobRunner, _storable
 from imgshrink.server.jobs import Job, NewJob
@@ -486,6 +488,20 @@ def test_messages_fit_every_database(message: str) -> None:
     """What PostgreSQL does not store, and what is too long, is left out of a message."""
     stored = _storable(message)
     assert stored in ("ab", "a?b", "x" * 300)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (Unavailable("one\ntwo"), "one"),
+        (Unavailable(), "Unavailable"),
+        (OperationalError("SELECT 1", {}, TimeoutError("no answer\nfrom it")), "no answer"),
+        (OperationalError("SELECT 1", {}, TimeoutError()), "TimeoutError"),
+    ],
+)
+def test_errors_in_one_line(error: Exception, line: str) -> None:
+    """An error is one line of the log, and never none, without the statement that met it."""
+    assert first_line(error) == line
 
 
 def test_strays(parts: Parts, tmp_path: Path) -> None:

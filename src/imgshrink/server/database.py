@@ -69,7 +69,7 @@ class Database:
         except ModuleNotFoundError as error:
             raise UnusableDatabase(SCALE_EXTRA) from error
         except (DatabaseTrouble, OSError) as error:
-            raise UnusableDatabase(f"{name} can't be used: {_first_line(error)}") from error
+            raise UnusableDatabase(f"{name} can't be used: {first_line(error)}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -161,6 +161,7 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error, or the driver's error in it, says; its class if it says nothing."""
     cause = getattr(error, "orig", None) or error
     return next(iter(str(cause).strip().splitlines()), type(cause).__name__)

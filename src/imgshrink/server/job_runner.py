@@ -10,7 +10,7 @@ from collections import Counter
 
 from ..core.errors import Declined, EngineError, MachineTrouble, Unavailable
 from .blobs import ORIGINALS, RESULTS, Blobs, Missing, discard
-from .database import DatabaseTrouble
+from .database import DatabaseTrouble, first_line
 from .dispatch import Dispatcher
 from .jobs import Job
 from .leases import Leases
@@ -147,7 +147,7 @@ class JobRunner:
         again = self._try_to_release(job, trouble=True)
         if not self._stopping.wait(_POLL_SECONDS):
             end = "requeued" if again else "failed, after it was requeued for too long"
-            log.warning("image %d: %s: %s", job.id, end, next(iter(str(error).splitlines()), ""))
+            log.warning("image %d: %s: %s", job.id, end, first_line(error))
 
     def _try_to_release(self, job: Job, *, trouble: bool = False) -> bool:
         """Release the job, or remember that it is to be released; return whether it may be leased again."""

@@ -24,7 +24,7 @@ from pgqueuer.queries import SyncQueries
 from sqlalchemy import URL, Connection, text
 
 from .daemon_thread import in_daemon_thread
-from .database import POSTGRESQL, Database, DatabaseTrouble, UnusableDatabase
+from .database import POSTGRESQL, Database, DatabaseTrouble, UnusableDatabase, first_line
 from .dispatch import POLL_SECONDS
 from .jobs import Job
 from .leases import Leases
@@ -72,7 +72,7 @@ class PgQueue:
         try:
             asyncio.run(self._prepare())
         except psycopg.Error as error:
-            raise UnusableDatabase(f"the tables of pgqueuer can't be made: {str(error).splitlines()[0]}") from error
+            raise UnusableDatabase(f"the tables of pgqueuer can't be made: {first_line(error)}") from error
 
     async def _prepare(self) -> None:
         async with await self._connect() as connection:
