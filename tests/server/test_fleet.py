@@ -165,6 +165,21 @@ def test_stopped_worker_wakes(fleet: Fleet) -> None:
     assert answering.ended(again)["status"] == "completed"
 
 
+def test_clocks_that_differ(fleet: Fleet) -> None:
+    """Nodes whose clocks are an hour wrong neither lease what another works on nor let what another made expire."""
+    limits = {"lease": LEASE, "kept": 1800.0}
+    answering = [fleet.node(limits=limits, clock_ahead=shift) for shift in (3600, -3600)]
+    working = [fleet.node(jobs=1, seconds=2 * LEASE, limits=limits, clock_ahead=-3600)]
+    number = answering[0].accepted(image(1))
+    until(lambda: fleet.begun() == 1)
+    working.append(fleet.node(jobs=1, limits=limits, clock_ahead=3600))
+    for node in (*answering, *working):
+        data = node.ended(number)
+        path = "/direct-file/" + data["optimized_url"].partition("/direct-file/")[2]
+        assert (data["status"], node.get(path, "").content) == ("completed", png())
+    assert (fleet.begun(), fleet.counts()) == (1, (1, 1, 0))
+
+
 def test_node_that_ends_in_order(fleet: Fleet) -> None:
     """A node that is told to end gives its images back at once, and the tries do not count."""
     answering, leaving = fleet.node(), fleet.node(jobs=2, seconds=600, grace=0.5, limits={"lease": 600.0})

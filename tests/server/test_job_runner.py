@@ -10,16 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from image_builder import chunk, png
+from imgshrink.core.errors import Unavailable
 from imgshrink.core.model import Format
+from imgshrink.server import job_runner
 from imgshrink.server.blobs import ORIGINALS, RESULTS, STRAY_SECONDS, FolderBlobs, new_name
-from imgshrink.server.database import Database
+from imgshrink.server.database import Database, first_line
 from imgshrink.server.dispatch import Threads
 from imgshrink.server.job_runner import JobRunner, _storable
 from imgshrink.server.jobs import Job, NewJob
@@ -30,6 +33,7 @@ from imgshrink.server.queue import JobQueue
 from imgshrink.server.sweeper import Sweeper
 from imgshrink.server.work import Work
 from server_process import Served, Trim, judge, until
+from timed_database import TimedDatabase
 
 
 @pytest.fixture
@@ -323,6 +327,7 @@ class Parts:
     key: Key
     limits: Limits
     now: list[float]
+    database: Database
 
     def runner(self, engine: Trim) -> JobRunner:
         return JobRunner(Work(engine, judge), self.leases, self.blobs, Threads(), self.limits, 1)
@@ -339,15 +344,19 @@ class Parts:
         found = self.queue.find(self.key, job.id)
         return found.state if found else None
 
+    def tries(self, job: Job) -> int:
+        found = self.queue.find(self.key, job.id)
+        return found.tries if found else 0
+
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Parts]:
     limits, now = Limits(), [time.time()]
-    database = Database(tmp_path / "data")
+    database = TimedDatabase(tmp_path / "data", lambda: now[0])
     key = Keys(database).check(Keys(database).add("first"))
     assert key is not None
-    queue, leases = (kind(database, limits, lambda: now[0]) for kind in (JobQueue, Leases))
-    yield Parts(queue, leases, FolderBlobs(tmp_path / "data", limits), key, limits, now)
+    queue, leases = (kind(database, limits) for kind in (JobQueue, Leases))
+    yield Parts(queue, leases, FolderBlobs(tmp_path / "data", limits), key, limits, now, database)
     database.close()
 
 
@@ -411,7 +420,8 @@ def test_store_that_may_be_away(parts: Parts, tmp_path: Path, monkeypatch: pytes
 def test_folder_that_can_not_be_written(parts: Parts, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A result that can't be stored costs its image the tries; no name of a file is in the log."""
     job, runner = parts.accept(images(1)[0]), parts.runner(Trim())
-    (tmp_path / "data" / RESULTS).rmdir()
+    for token in (1, 2, 3):
+        (tmp_path / "data" / RESULTS / f"{job.optimized_name}.{token}").mkdir()
     runner.start()
     until(lambda: parts.state(job) == "failed")
     runner.stop(1)
@@ -419,11 +429,79 @@ def test_folder_that_can_not_be_written(parts: Parts, tmp_path: Path, caplog: py
     assert not [name for name in (job.original_name, job.optimized_name) if name in caplog.text]
 
 
+@pytest.mark.parametrize("kind", [ORIGINALS, RESULTS])
+def test_folder_that_is_not_mounted(
+    parts: Parts, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """While the folder of images is away an image waits and loses no try, however often; then it is completed."""
+    monkeypatch.setattr(job_runner, "_POLL_SECONDS", 0.01)
+    job, runner = parts.accept(images(1)[0]), parts.runner(Trim())
+    folder = tmp_path / "data" / kind
+    folder.rename(tmp_path / "away")
+    runner.start()
+    until(lambda: caplog.text.count(f"requeued: the store of images: the folder {folder} is not there: mount it") > 3)
+    (tmp_path / "away").rename(folder)
+    until(lambda: parts.state(job) == "completed")
+    runner.stop(60)
+    assert parts.tries(job) == 1
+    assert job.original_name not in caplog.text
+
+
+def test_trouble_that_does_not_end(
+    parts: Parts, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image that waits again and again for a day fails, and does not count; a younger one waits on."""
+    monkeypatch.setattr(job_runner, "_POLL_SECONDS", 0.01)
+    parts.limits = replace(parts.limits, requeues=5)
+    parts.leases = Leases(parts.database, parts.limits)
+    old = parts.accept(images(1)[0])
+    parts.now[0] += 24 * 3600
+    young, runner = parts.accept(images(2)[1]), parts.runner(Trim())
+    (tmp_path / "data" / ORIGINALS).rename(tmp_path / "away")
+    runner.start()
+    until(lambda: caplog.text.count(f"image {young.id}: requeued") > 5)
+    runner.stop(60)
+    assert caplog.text.count(f"image {old.id}: requeued") == 5
+    assert f"image {old.id}: failed, after it was requeued for too long: the store of images" in caplog.text
+    ended = parts.queue.find(parts.key, old.id)
+    assert ended is not None
+    assert (ended.state, ended.message) == ("failed", "the image could not be optimized within 24 hours")
+    assert (parts.state(young), parts.queue.stats(parts.key)["used"]) == ("queued", 1)
+
+
+def test_original_that_is_gone(parts: Parts, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says in which folder a file is missing, and why it may be; not its name."""
+    job, runner = parts.accept(png()), parts.runner(Trim())
+    (tmp_path / "data" / ORIGINALS / job.original_name).unlink()
+    runner.start()
+    until(lambda: parts.state(job) == "failed")
+    runner.stop(60)
+    told = (
+        f"image {job.id}: folder {tmp_path / 'data'}: a file of the originals was deleted: nothing but the server may"
+    )
+    assert caplog.text.count(told) == 3
+    assert job.original_name not in caplog.text
+
+
 @pytest.mark.parametrize("message", ["a\0b", "a\ud800b", "x" * 999])
 def test_messages_fit_every_database(message: str) -> None:
     """What PostgreSQL does not store, and what is too long, is left out of a message."""
     stored = _storable(message)
     assert stored in ("ab", "a?b", "x" * 300)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (Unavailable("one\ntwo"), "one"),
+        (Unavailable(), "Unavailable"),
+        (OperationalError("SELECT 1", {}, TimeoutError("no answer\nfrom it")), "no answer"),
+        (OperationalError("SELECT 1", {}, TimeoutError()), "TimeoutError"),
+    ],
+)
+def test_errors_in_one_line(error: Exception, line: str) -> None:
+    """An error is one line of the log, and never none, without the statement that met it."""
+    assert first_line(error) == line
 
 
 def test_strays(parts: Parts, tmp_path: Path) -> None:

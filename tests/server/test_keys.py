@@ -15,6 +15,7 @@ from imgshrink.server.database import Database, UnusableDatabase
 from imgshrink.server.keys import KeyAdminError, Keys
 from imgshrink.server.limits import MONTHLY_LIMIT
 from imgshrink.server.tables import keys as keys_table
+from timed_database import TimedDatabase
 
 
 @pytest.fixture
@@ -24,14 +25,14 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def database(folder: Path) -> Iterator[Database]:
-    database = Database(folder)
+    database = TimedDatabase(folder, lambda: 1_800_000_000.0)
     yield database
     database.close()
 
 
 @pytest.fixture
 def keys(database: Database) -> Keys:
-    return Keys(database, clock=lambda: 1_800_000_000.0)
+    return Keys(database)
 
 
 def test_key_opens(keys: Keys) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, Engine, Row, RowMapping, event
 
+import imgshrink.server.migrate as migrate_module
 from image_builder import chunk, png
 from imgshrink.core.errors import SettingsError
 from imgshrink.server.backend import Places, open_database
+from imgshrink.server.blobs import FolderBlobs
 from imgshrink.server.data_lock import DataFolderInUse, locked
 from imgshrink.server.database import NAME, Database, UnusableDatabase
 from imgshrink.server.keys import Keys
+from imgshrink.server.limits import Limits
 from imgshrink.server.migrate import Migrated, migrate
 from imgshrink.server.usage import stored
 from patience import until
@@ -109,6 +115,79 @@ def test_migrated(tmp_path: Path) -> None:
         until(lambda: postgresql().sql(states, name) == [("completed", 4), ("failed", 1)])
     with pytest.raises(SettingsError, match="has keys already: migrate into a new one"):
         migrate(places)
+
+
+def folder_of_many_jobs(folder: Path, count: int) -> None:
+    """A data folder of version 1 with `count` further jobs that wait, each with an original."""
+    folder_of_version_1(folder)
+    columns = "key_id, month, accepted, format, quality, body_digest, original_name, optimized_name, original_size"
+    rows = [("0123456789ab", "2026-11", 1.0, "png", 80, "", f"m{n}.png", f"n{n}.png", 1) for n in range(count)]
+    with closing(sqlite3.connect(folder / NAME)) as connection:
+        connection.executemany(f"INSERT INTO jobs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.commit()
+    for row in rows:
+        (folder / "originals" / row[6]).write_bytes(b"1")
+
+
+def rows_in_memory() -> int:
+    """How many rows of a database the process holds."""
+    gc.collect()
+    return sum(isinstance(held, Row | RowMapping) for held in gc.get_objects())
+
+
+@contextmanager
+def each_insertion(table: str, call: Callable[[], None]) -> Iterator[None]:
+    """Call at each statement that inserts into a table, before it is executed."""
+
+    def executed(_: object, __: object, statement: str, *___: object) -> None:
+        if statement.startswith(f"INSERT INTO {table} "):
+            call()
+
+    event.listen(Engine, "before_cursor_execute", executed)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", executed)
+
+
+@pytest.mark.tools
+@needs_postgresql[1]
+def test_rows_are_copied_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many jobs a folder has, no more rows than those of a batch are in memory."""
+    monkeypatch.setattr(migrate_module, "ROWS", 20)
+    folder_of_many_jobs(tmp_path / "data", 96)
+    places = Places(tmp_path / "data", postgresql().new_database(), (tmp_path / "shared").as_uri())
+    held: list[int] = []
+    before = rows_in_memory()
+    with each_insertion("jobs", lambda: held.append(rows_in_memory() - before)):
+        assert migrate(places).jobs == 100
+    assert (len(held), max(held) <= 21) == (5, True)  # one more is the row of another query
+    name = places.database.rpartition("/")[2]
+    assert postgresql().sql("SELECT COUNT(*), COUNT(DISTINCT original_name) FROM jobs", name) == [(100, 100)]
+
+
+def test_images_are_copied_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of images are read as they are copied, a batch at a time."""
+    monkeypatch.setattr(migrate_module, "ROWS", 20)
+    folder_of_many_jobs(tmp_path / "data", 60)
+    read, ahead, names = 0, [], migrate_module._images
+
+    def counted(old: Connection) -> Iterator[tuple[str, str]]:
+        nonlocal read
+        for image in names(old):
+            read += 1
+            yield image
+
+    class Target(FolderBlobs):
+        def put(self, kind: str, name: str, data: bytes) -> None:
+            ahead.append(read - len(ahead))
+            super().put(kind, name, data)
+
+    monkeypatch.setattr(migrate_module, "_images", counted)
+    source, target = (kind(tmp_path / where, Limits()) for kind, where in ((FolderBlobs, "data"), (Target, "new")))
+    with closing(Database(tmp_path / "data")) as database, database.reading() as old:
+        assert migrate_module._copy_images(old, source, target) == (65, 0)
+    assert max(ahead) <= 20
 
 
 @pytest.mark.tools

@@ -19,6 +19,7 @@ from imgshrink.server.limits import Limits
 from imgshrink.server.queue import CapacityReached, IdempotencyKeyReused, JobQueue, QuotaExceeded
 from imgshrink.server.tables import metadata, versions
 from postgresql import needs_postgresql, postgresql
+from timed_database import TimedDatabase
 
 DAY = 24 * 3600
 NOVEMBER = 1_795_000_000.0  # 2026-11-18
@@ -88,14 +89,14 @@ def opened(where: str | None, tmp_path: Path) -> Iterator[Callable[..., Queue]]:
     databases: list[Database] = []
 
     def open_queue(monthly_limit: int = 5, limits: Limits | None = None) -> Queue:
-        database = Database(where or tmp_path / "server")
+        database = TimedDatabase(where or tmp_path / "server", clock)
         databases.append(database)
-        keys = Keys(database, clock)
+        keys = Keys(database)
         secret = keys.add(f"key {len(databases)}", monthly_limit)
         key = keys.check(secret)
         assert key is not None
         bounds = limits or Limits()
-        return Queue(database, JobQueue(database, bounds, clock), Leases(database, bounds, clock), key, clock)
+        return Queue(database, JobQueue(database, bounds), Leases(database, bounds), key, clock)
 
     yield open_queue
     for database in databases:
@@ -411,6 +412,34 @@ def test_release_does_not_count(queue: Queue) -> None:
     for _ in range(5):
         queue.leases.release(queue.begun())
     assert queue.begun().tries == 1
+
+
+def test_requeued(queue: Queue) -> None:
+    """Trouble that is not its own puts a job back as often as it comes, at no cost of a try, for a day."""
+    job = queue.accept()
+    for _ in range(Limits().requeues):
+        assert queue.leases.requeue(queue.begun())
+    queue.clock.now += DAY - 1
+    assert queue.leases.requeue(queue.begun())
+    queue.clock.now += 1
+    assert not queue.leases.requeue(queue.begun())
+    ended = queue.jobs.find(queue.key, job.id)
+    assert ended is not None
+    assert (ended.state, ended.message, queue.used()) == (
+        "failed",
+        "the image could not be optimized within 24 hours",
+        0,
+    )
+
+
+def test_old_job_meets_trouble(queue: Queue) -> None:
+    """A job that waited in a long queue for a day is put back like any other: age alone ends none."""
+    queue.accept()
+    queue.clock.now += 2 * DAY
+    assert queue.leases.requeue(queue.begun())
+    late = queue.begun()
+    assert queue.leases.lease(late.id)
+    assert (late.tries, queue.leases.requeue(late)) == (1, True)
 
 
 def test_forgotten_after_a_day(queue: Queue) -> None:

@@ -62,7 +62,7 @@ THIRD_PARTY = {
     "files.patterns": {"pathspec"},
     "settings": {"platformdirs"},
     "pages": {"selectolax"},
-    "server": {"anyio", "starlette", "uvicorn", "h11", "python_multipart", "filelock", "sqlalchemy"},
+    "server": {"starlette", "uvicorn", "h11", "python_multipart", "filelock", "sqlalchemy"},
     "server.buckets": {"obstore"},
     "server.pgdriver": {"pgqueuer", "psycopg", "sqlalchemy"},
     "server.pgqueue": {"pgqueuer", "psycopg", "sqlalchemy"},

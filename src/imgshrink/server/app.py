@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
-import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
-from typing import TypeVar, TypeVarTuple
 
-from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -25,8 +21,9 @@ from starlette.types import ASGIApp
 from ..core import tinyjpg
 from .backend import Backend
 from .blobs import ORIGINALS, RESULTS, Blobs, StoreTrouble, is_name
+from .bounded_calls import BoundedCalls
 from .database import DatabaseTrouble
-from .errors import BUSY, GONE, NO_IMAGE, NO_KEY, RETRY_SECONDS, TOO_MANY, ApiError, invalid
+from .errors import GONE, NO_IMAGE, NO_KEY, TOO_MANY, ApiError, invalid
 from .form import declared_size, find_image, opened_form, read_quality
 from .handlers import HANDLERS
 from .job_runner import JobRunner
@@ -47,9 +44,6 @@ from .upload_slots import UploadSlots
 from .uploads import UploadHandler, UploadRequest
 from .work import Work
 
-Values = TypeVarTuple("Values")
-Answer = TypeVar("Answer")
-
 log = logging.getLogger("imgshrink.server")
 
 HOME = "/"
@@ -67,7 +61,6 @@ def create_app(
     limits: Limits | None = None,
     jobs: int = 2,
     grace: float = 10,
-    clock: Callable[[], float] = time.time,
     operations: Operations | None = None,
 ) -> ASGIApp:
     """Return the API as an ASGI application; the end of its lifespan stops all work and closes `work` and `backend`.
@@ -78,9 +71,9 @@ def create_app(
     limits, operations = limits or Limits(), operations or Operations()
     database, dispatcher = backend.database, backend.dispatcher
     broken, away = (partial(operations.metrics.error, part) for part in (DATABASE, STORE))
-    keys = counted(Keys(database, clock), broken, DatabaseTrouble)
-    queue = counted(JobQueue(database, limits, clock, dispatcher.enqueue), broken, DatabaseTrouble)
-    leases = counted(Leases(database, limits, clock, dispatcher.enqueue), broken, DatabaseTrouble)
+    keys = counted(Keys(database), broken, DatabaseTrouble)
+    queue = counted(JobQueue(database, limits, dispatcher.enqueue), broken, DatabaseTrouble)
+    leases = counted(Leases(database, limits, dispatcher.enqueue), broken, DatabaseTrouble)
     blobs = counted(backend.blobs, away, OSError, StoreTrouble)
     runner = JobRunner(work, leases, blobs, dispatcher, limits, jobs)
     sweeper = Sweeper(queue, blobs, backend.mend)
@@ -124,7 +117,8 @@ class Api:
         self._public_url = public_url
         self._rate_limiter = RateLimiter(limits.rate, limits.burst)
         self._slots = UploadSlots(limits)
-        self._storing = asyncio.Semaphore(limits.storing)
+        self._bounded = BoundedCalls(limits.calls, limits.answer_seconds).run
+        self._storing = BoundedCalls(limits.storing, limits.answer_seconds)
         self._document = document(public_url, limits)
         self._page, self._policy = page(public_url)
 
@@ -154,12 +148,13 @@ class Api:
         return JSONResponse(tinyjpg.accepted(self._described(job, tinyjpg.PROCESSING)), headers=NO_STORE)
 
     async def _received(self, request: Request, key: Key, idempotency: str | None) -> tuple[Job, bool]:
-        async with self._slots.slot(key.id), opened_form(request, self._limits) as form:
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(self._slots.slot(key.id))
+            form = await held.enter_async_context(opened_form(request, self._limits))
             image = find_image(form)
             file = image.file if isinstance(image, UploadFile) else image
             upload = UploadRequest(file, *read_quality(form), idempotency)
-            async with self._storing:
-                return await self._bounded(self._handler.accept, key, upload)
+            return await self._storing.run(self._handler.accept, key, upload, held=held)
 
     async def status(self, request: Request) -> Response:
         """Return the state of one image."""
@@ -201,14 +196,6 @@ class Api:
     async def openapi(self, _: Request) -> Response:
         """Return the OpenAPI document."""
         return JSONResponse(self._document)
-
-    async def _bounded(self, call: Callable[[*Values], Answer], *values: *Values) -> Answer:
-        """Call in a thread; a database or a store that is silent costs a request no more than `answer_seconds`."""
-        try:
-            async with asyncio.timeout(self._limits.answer_seconds):
-                return await to_thread.run_sync(call, *values, abandon_on_cancel=True)
-        except TimeoutError as error:
-            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, retry_after=RETRY_SECONDS) from error
 
     async def _authorized(self, request: Request) -> Key:
         secret = request.headers.get(tinyjpg.KEY_HEADER, "")

@@ -25,6 +25,8 @@ STRAY_SECONDS = 3600.0
 ORIGINALS, RESULTS = "originals", "results"
 
 _CHUNK = 1 << 16
+_NO_FOLDER = "the store of images: the folder {} is not there: mount it, or start the server again"
+_GONE = "folder {}: a file of the {} was deleted: nothing but the server may delete what is younger than three days"
 
 
 class StoreTrouble(Unavailable):
@@ -32,7 +34,11 @@ class StoreTrouble(Unavailable):
 
 
 class Missing(EngineError):
-    """What should be in the store is not there."""
+    """What should be in the store is not there; `where` says for the log where, and what to do."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__("the image is gone")
+        self.where = where
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,8 @@ class Blobs(Protocol):
 class FolderBlobs:
     """Two folders of files. `shared` is for one that other servers use: what is not known here may be theirs.
 
-    What can't be done is an `OSError` without the file's name.
+    What can't be done is an `OSError` without the file's name; a folder that is not there, such as one that is not
+    mounted, is `StoreTrouble`.
     """
 
     def __init__(self, data: Path, limits: Limits, *, shared: bool = False) -> None:
@@ -93,7 +100,8 @@ class FolderBlobs:
     def put(self, kind: str, name: str, data: bytes) -> None:
         """Write a file and sync it to the disk."""
         path = self._path(kind, name)
-        with _nameless():
+        with _nameless(path.parent):
+            self._require_folder(kind)
             with path.open("wb") as file:
                 file.write(data)
                 file.flush()
@@ -102,24 +110,27 @@ class FolderBlobs:
 
     def get(self, kind: str, name: str) -> bytes:
         """Return the bytes of a file; raises `Missing`."""
-        with _nameless():
+        with _nameless(self._data / kind):
             try:
                 return self._path(kind, name).read_bytes()
             except FileNotFoundError:
-                raise Missing("the image is gone") from None
+                self._require_folder(kind)
+                raise Missing(_GONE.format(self._data, kind)) from None
 
     def open(self, kind: str, name: str) -> Blob | None:
         """Open a file."""
-        with _nameless():
+        with _nameless(self._data / kind):
             try:
                 file = self._path(kind, name).open("rb")
             except FileNotFoundError:
+                self._require_folder(kind)
                 return None
         return Blob(os.fstat(file.fileno()).st_size, _pieces(file))
 
     def remove(self, kind: str, name: str) -> None:
         """Delete a file, if it exists."""
-        with _nameless():
+        with _nameless(self._data / kind):
+            self._require_folder(kind)
             self._path(kind, name).unlink(missing_ok=True)
 
     def strays(self) -> Iterator[tuple[str, str]]:
@@ -132,6 +143,10 @@ class FolderBlobs:
                 if _changed(entry) < before:
                     yield kind, entry.name
 
+    def _require_folder(self, kind: str) -> None:
+        if not (self._data / kind).is_dir():
+            raise StoreTrouble(_NO_FOLDER.format(self._data / kind)) from None
+
     def _path(self, kind: str, name: str) -> Path:
         return self._data / kind / name
 
@@ -142,16 +157,21 @@ def discard(blobs: Blobs, kind: str, name: str) -> None:
         blobs.remove(kind, name)
     except (StoreTrouble, OSError) as error:
         # The name would let everybody who reads the log download the image.
-        log.warning("a file of the %s can't be deleted: %s", kind, getattr(error, "strerror", None) or error)
+        log.warning("a file of the %s can't be deleted: %s", kind, why(error))
+
+
+def why(error: StoreTrouble | OSError) -> str:
+    """Return the words for the log."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 @contextmanager
-def _nameless() -> Iterator[None]:
-    """Take the file's name out of an error: whoever reads it in the log could download the image."""
+def _nameless(folder: Path) -> Iterator[None]:
+    """Name the folder in an error, not the file: whoever reads that in the log could download the image."""
     try:
         yield
     except OSError as error:
-        raise OSError(error.errno, error.strerror or type(error).__name__) from None
+        raise OSError(error.errno, f"{error.strerror or type(error).__name__} (in {folder})") from None
 
 
 def new_name(format: Format) -> str:
@@ -166,7 +186,7 @@ def is_name(text: str) -> bool:
 
 def _changed(entry: os.DirEntry[str]) -> float:
     """Return when the file was written last; if it is gone meanwhile it is no stray."""
-    with _nameless():
+    with _nameless(Path(entry.path).parent):
         try:
             return entry.stat(follow_symlinks=False).st_mtime
         except FileNotFoundError:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, ColumnElement, Connection, Double, Engine, create_engine, event, literal, make_url, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..core.errors import SettingsError
 from .connections import Connections
+from .limits import Limits
 from .schema import OtherVersion, prepare
-from .tables import VERSION
+from .tables import POSTGRESQL_TIME, VERSION
 
 DatabaseTrouble = SQLAlchemyError
 """Whatever goes wrong with a database: the connection, its time, a statement."""
@@ -25,7 +27,7 @@ NAME = "server.sqlite3"
 SCALE_EXTRA = 'a PostgreSQL database needs more packages: pip install "imgshrink[server-scale]"'
 
 _BUSY_SECONDS = 30.0
-_READERS = 40
+_READERS = Limits().calls
 """Connections for reading a SQLite file: as many as requests that may be in a thread."""
 
 # A server that is gone or silent is an error within seconds, of the connection and of each statement.
@@ -68,7 +70,7 @@ class Database:
         except ModuleNotFoundError as error:
             raise UnusableDatabase(SCALE_EXTRA) from error
         except (DatabaseTrouble, OSError) as error:
-            raise UnusableDatabase(f"{name} can't be used: {_first_line(error)}") from error
+            raise UnusableDatabase(f"{name} can't be used: {first_line(error)}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -81,6 +83,17 @@ class Database:
         """Give a connection for reading, which waits for no writer; with SQLite it sees one consistent snapshot."""
         with self._engine.connect() as connection:
             yield connection
+
+    def moment(self) -> ColumnElement[float]:
+        """Return the time of a statement, in seconds since the epoch, by the one clock that all nodes share.
+
+        It is that of PostgreSQL when the transaction began; a SQLite file has one server, whose clock it is.
+        """
+        return POSTGRESQL_TIME if self.postgresql else literal(time.time(), Double)
+
+    def now(self, connection: Connection) -> float:
+        """Return `moment` as a number."""
+        return float(connection.scalar(select(self.moment())) or 0)
 
     def close(self) -> None:
         """Close all connections; who still waits for PostgreSQL gets `DatabaseTrouble`. May be called twice."""
@@ -149,6 +162,7 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error, or the driver's error in it, says; its class if it says nothing."""
     cause = getattr(error, "orig", None) or error
     return next(iter(str(cause).strip().splitlines()), type(cause).__name__)

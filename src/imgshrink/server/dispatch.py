@@ -23,10 +23,6 @@ Enqueue = Callable[[Connection, int], None]
 """Puts the job with this number into the queue, within a transaction that makes its state `queued`."""
 
 
-def in_the_table(_: Connection, __: int) -> None:
-    """Do nothing: the state of a job is its place in the queue."""
-
-
 class Dispatcher(Protocol):
     """Hands each queued job to one thread; again if the node of that thread is gone, until the job has ended."""
 
@@ -51,7 +47,8 @@ class Threads:
         self._stopping = False
         self._threads: list[threading.Thread] = []
 
-    def enqueue(self, connection: Connection, number: int) -> None:
+    @staticmethod
+    def enqueue(connection: Connection, number: int) -> None:
         """Do nothing: the state of a job is its place in the queue."""
 
     def notify(self) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
+
+from ..core.errors import ImgshrinkError
+from .daemon_thread import in_daemon_thread
 
 log = logging.getLogger("imgshrink.server")
 
@@ -34,42 +36,34 @@ class Probe(Generic[Answer]):
         self._asked = self._answered = float("-inf")
         self._answer: Answer | None = None
         self._failure = ""
-        self._running: asyncio.Future[None] | None = None
+        self._running: asyncio.Task[None] | None = None
 
     async def answer(self) -> Answer | None:
         """Return the answer, at most a second old; None if the question failed or is not answered within 2 seconds."""
         if self._running is None:
             if self._clock() - self._answered < KEPT_SECONDS:
                 return self._answer
-            self._start()
-        assert self._running is not None
+            self._asked, self._running = self._clock(), asyncio.create_task(self._run())
         await asyncio.wait({self._running}, timeout=max(0.0, self._asked + ANSWER_SECONDS - self._clock()))
         return self._answer if self._running is None else None
 
-    def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._asked, self._running = self._clock(), loop.create_future()
-        threading.Thread(target=self._run, args=(loop,), name="imgshrink-probe", daemon=True).start()
-
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _run(self) -> None:
         answer, failure = None, ""
         try:
-            answer = self._ask()
+            answer = await in_daemon_thread(self._ask, "imgshrink-probe")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
-            failure = type(error).__name__
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(self._end, answer, failure)
+            failure = str(error) if isinstance(error, ImgshrinkError) else type(error).__name__
+        self._running = None
+        self._answer, self._answered = answer, self._clock()
+        self._tell(failure)
 
-    def _end(self, answer: Answer | None, failure: str) -> None:
-        assert self._running is not None
+    def _tell(self, failure: str) -> None:
+        """Write into the log that answers stay away, and that they are back."""
         if failure and not self._failure:
             log.warning("no answer from the %s: %s", self._name, failure)
         if self._failure and not failure:
             log.info("the %s answers again", self._name)
         self._failure = failure
-        self._answer, self._answered = answer, self._clock()
-        self._running.set_result(None)
-        self._running = None
 
 
 class Health:

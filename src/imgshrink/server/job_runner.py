@@ -9,8 +9,8 @@ import time
 from collections import Counter
 
 from ..core.errors import Declined, EngineError, MachineTrouble, Unavailable
-from .blobs import ORIGINALS, RESULTS, Blobs, discard
-from .database import DatabaseTrouble
+from .blobs import ORIGINALS, RESULTS, Blobs, Missing, discard
+from .database import DatabaseTrouble, first_line
 from .dispatch import Dispatcher
 from .jobs import Job
 from .leases import Leases
@@ -82,6 +82,9 @@ class JobRunner:
         try:
             self._complete(job, self._work.result(self._original(job), job.quality, apart=job.apart), begun)
             self._troubled.pop(job.id, None)
+        except Missing as error:
+            log.warning("image %d: %s", job.id, error.where)
+            self._fail(job, str(error), final=False)
         except EngineError as error:
             if isinstance(error, Unavailable) or (isinstance(error, MachineTrouble) and self._is_free(job)):
                 self._requeue(job, error)
@@ -141,17 +144,23 @@ class JobRunner:
 
     def _requeue(self, job: Job, error: Exception) -> None:
         """Release the job without using up a try, and pause: the cause is the machine, not the image."""
-        self._try_to_release(job)
+        again = self._try_to_release(job, trouble=True)
         if not self._stopping.wait(_POLL_SECONDS):
-            log.warning("image %d: requeued: %s", job.id, next(iter(str(error).splitlines()), ""))
+            end = "requeued" if again else "failed, after it was requeued for too long"
+            log.warning("image %d: %s: %s", job.id, end, first_line(error))
 
-    def _try_to_release(self, job: Job) -> None:
-        """Release the job, or remember that it is to be released."""
+    def _try_to_release(self, job: Job, *, trouble: bool = False) -> bool:
+        """Release the job, or remember that it is to be released; return whether it may be leased again."""
+        again = True
         try:
-            self._leases.release(job)
+            if trouble and not self._stopping.is_set():
+                again = self._leases.requeue(job)
+            else:
+                self._leases.release(job)
             self._unrecorded.discard(job)
         except DatabaseTrouble:
             self._unrecorded.add(job)
+        return again
 
     def _watch(self) -> None:
         """End the leases of jobs that take too long, and record what could not be recorded."""

@@ -6,8 +6,6 @@ import hashlib
 import hmac
 import re
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import RowMapping, insert, select, update
@@ -47,9 +45,8 @@ class Key:
 class Keys:
     """The keys of one server. Secrets have 256 random bits, so a plain SHA-256 of them can't be reversed."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def add(self, name: str, monthly_limit: int = MONTHLY_LIMIT, *, apart: bool = False) -> str:
         """Create a key and return its secret, which is shown only now. Raises `KeyAdminError` for an invalid name."""
@@ -62,7 +59,7 @@ class Keys:
         row = {"id": number, "name": name, "digest": _digest(secret), "monthly_limit": monthly_limit, "apart": apart}
         try:
             with self._database.transaction() as connection:
-                connection.execute(insert(keys).values(**row, created=self._clock()))
+                connection.execute(insert(keys).values(**row, created=self._database.moment()))
         except IntegrityError as error:
             raise KeyAdminError(
                 f"there is a key named {name} already: revoke it first, or choose another name"
@@ -71,8 +68,8 @@ class Keys:
 
     def all(self) -> list[Key]:
         """Return all keys in order of creation, revoked ones too, with their use in this month."""
-        month = month_of(self._clock())
         with self._database.reading() as connection:
+            month = month_of(self._database.now(connection))
             rows = connection.execute(select(keys).order_by(keys.c.created, keys.c.id)).mappings().all()
             return [_key(row, used(connection, row["id"], month)) for row in rows]
 
@@ -80,7 +77,7 @@ class Keys:
         """Revoke a key at once, for a running server too. Raises `KeyAdminError` if no key in force has this name."""
         with self._database.transaction() as connection:
             in_force = update(keys).where(keys.c.name == name, keys.c.revoked.is_(None))
-            if not connection.execute(in_force.values(revoked=self._clock())).rowcount:
+            if not connection.execute(in_force.values(revoked=self._database.moment())).rowcount:
                 raise KeyAdminError(f"there is no key named {name} in force: imgshrink server keys list shows all")
 
     def check(self, secret: str) -> Key | None:

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, select, update
 
 from . import usage
-from .database import Database
-from .dispatch import Enqueue, in_the_table
+from .job_table import JobTable
 from .jobs import Job, read_job
-from .limits import Limits
 from .tables import jobs
 
 NO_TRIES_LEFT = "the image could not be optimized in {} tries"
+TOO_LATE = "the image could not be optimized within {:g} hours"
 
 
-class Leases:
-    """Every method is one transaction, safe for threads and for several nodes.
+class Leases(JobTable):
+    """Each lease has a new token.
 
-    Each lease has a new token. A thread whose job was leased to another one since holds a stale token; its updates are
-    ignored. `enqueue` takes part in each transaction that returns a job to the queue.
+    A thread whose job was leased to another one since holds a stale token; its updates are ignored.
     """
-
-    def __init__(
-        self,
-        database: Database,
-        limits: Limits,
-        clock: Callable[[], float] = time.time,
-        enqueue: Enqueue = in_the_table,
-    ) -> None:
-        self._database = database
-        self._limits = limits
-        self._clock = clock
-        self._enqueue = enqueue
 
     def lease_oldest(self) -> Job | None:
         """Lease the oldest queued job, or None. Jobs without a try left end as failed."""
@@ -65,13 +48,12 @@ class Leases:
 
         Safe to repeat where it is not known whether the transaction took place.
         """
-        expires = self._clock() + self._limits.kept
         with self._database.transaction() as connection:
             row = self._held(connection, job)
             if row is None:
                 return _completed_as(connection, job, name)
             ended = {"state": "completed", "message": "", "optimized_size": size, "result_name": name}
-            _set(connection, job, **ended, seconds=seconds, expires=expires)
+            _set(connection, job, **ended, seconds=seconds, expires=self._end_of_keeping())
             usage.add_bytes(connection, row["key_id"], size)
             sizes = {"original_bytes": row["original_size"], "optimized_bytes": size}
             usage.count(connection, row["key_id"], row["month"], row["format"], completed=1, seconds=seconds, **sizes)
@@ -94,8 +76,33 @@ class Leases:
         """Return a job to the queue; the try does not count."""
         with self._database.transaction() as connection:
             if row := self._held(connection, job):
-                _set(connection, job, state="queued", tries=row["tries"] - 1)
-                self._enqueue(connection, job.id)
+                self._put_back(connection, row)
+
+    def requeue(self, job: Job) -> bool:
+        """Release a job after trouble that is not its own, and return whether it may be leased again.
+
+        One that was accepted longer ago than results are kept, and was released many times, fails instead.
+        """
+        with self._database.transaction() as connection:
+            row = self._held(connection, job)
+            if row is None:
+                return True
+            if row["token"] - row["tries"] < self._limits.requeues or not self._is_late(connection, row):
+                self._put_back(connection, row)
+                return True
+            self._fail(connection, row, TOO_LATE.format(self._limits.kept / 3600))
+            return False
+
+    def _put_back(self, connection: Connection, row: RowMapping) -> None:
+        queued = update(jobs).where(jobs.c.id == row["id"]).values(state="queued", tries=row["tries"] - 1)
+        connection.execute(queued)
+        self._enqueue(connection, row["id"])
+
+    def _is_late(self, connection: Connection, row: RowMapping) -> bool:
+        return bool(row["accepted"] <= self._database.now(connection) - self._limits.kept)
+
+    def _end_of_keeping(self) -> ColumnElement[float]:
+        return self._database.moment() + self._limits.kept
 
     def _begin(self, connection: Connection, row: RowMapping) -> Job | None:
         if row["tries"] >= self._limits.tries:
@@ -110,7 +117,7 @@ class Leases:
         return connection.execute(held.with_for_update()).mappings().first()
 
     def _fail(self, connection: Connection, row: RowMapping, message: str) -> None:
-        failed = {"state": "failed", "message": message, "expires": self._clock() + self._limits.kept}
+        failed = {"state": "failed", "message": message, "expires": self._end_of_keeping()}
         connection.execute(update(jobs).where(jobs.c.id == row["id"]).values(**failed))
         usage.count(connection, row["key_id"], row["month"], row["format"], failed=1)
 

@@ -28,6 +28,8 @@ class Limits:
     """Uploads of one key that may wait for a slot; more are refused at once."""
     storing: int = 8
     """Uploads checked and stored at the same time, each wholly in memory."""
+    calls: int = 40
+    """Other questions of requests to the database and the store at the same time, each in a thread."""
     answer_seconds: float = 30
     """Longest wait of a request for the database or the store; each has shorter bounds of its own, where it can."""
     slot_wait_seconds: float = 10
@@ -52,5 +54,7 @@ class Limits:
     """Time after which the jobs of a server that died are leased again."""
     tries: int = 3
     """How often an image is tried before it counts as failed."""
+    requeues: int = 100
+    """How often an image waits again after trouble that is not its own, at the least, before it counts as failed."""
     kept: float = 24 * 3600
     """How long results are kept after completion, and an `Idempotency-Key` after upload."""

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, func, insert, select, text
+from sqlalchemy import Connection, Result, RowMapping, Select, Table, func, insert, select, text
 
 from ..core.errors import SettingsError
 from .backend import Places, folder_of, open_backend, open_blobs
@@ -21,6 +23,7 @@ from .tables import jobs, keys, months, storage
 TABLES = (keys, months, storage, jobs)
 THREADS = 8
 ROWS = 500
+"""Rows of a table, and names of images, that are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -77,23 +80,32 @@ def _copy_images(old: Connection, source: Blobs, target: Blobs) -> tuple[int, in
         target.put(*image, data)
         return True
 
+    images, copied, seen = _images(old), 0, 0
     with ThreadPoolExecutor(THREADS) as threads:
-        copied = list(threads.map(copy, list(_images(old))))
-    return sum(copied), len(copied) - sum(copied)
+        while batch := list(islice(images, ROWS)):
+            copied += sum(threads.map(copy, batch))
+            seen += len(batch)
+    return copied, seen - copied
 
 
 def _images(old: Connection) -> Iterator[tuple[str, str]]:
-    for row in old.execute(select(jobs.c.original_name, jobs.c.result_name)):
+    for row in _streamed(old, select(jobs.c.original_name, jobs.c.result_name)):
         yield ORIGINALS, row.original_name
         if row.result_name:
             yield RESULTS, row.result_name
 
 
 def _copy_rows(old: Connection, new: Connection, table: Table) -> int:
-    rows = old.execute(select(table)).mappings().all()
-    for start in range(0, len(rows), ROWS):
-        new.execute(insert(table), [_row(row) for row in rows[start : start + ROWS]])
-    return len(rows)
+    copied = 0
+    for rows in _streamed(old, select(table)).mappings().partitions():
+        new.execute(insert(table), [_row(row) for row in rows])
+        copied += len(rows)
+    return copied
+
+
+def _streamed(old: Connection, rows: Select[Any]) -> Result[Any]:
+    """Return rows that are fetched a batch at a time."""
+    return old.execute(rows, execution_options={"yield_per": ROWS})
 
 
 def _row(row: RowMapping) -> dict[str, object]:

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 import psycopg
@@ -22,7 +23,8 @@ from pgqueuer.domain.models import Job as Row
 from pgqueuer.queries import SyncQueries
 from sqlalchemy import URL, Connection, text
 
-from .database import POSTGRESQL, Database, DatabaseTrouble, UnusableDatabase
+from .daemon_thread import in_daemon_thread
+from .database import POSTGRESQL, Database, DatabaseTrouble, UnusableDatabase, first_line
 from .dispatch import POLL_SECONDS
 from .jobs import Job
 from .leases import Leases
@@ -70,7 +72,7 @@ class PgQueue:
         try:
             asyncio.run(self._prepare())
         except psycopg.Error as error:
-            raise UnusableDatabase(f"the tables of pgqueuer can't be made: {str(error).splitlines()[0]}") from error
+            raise UnusableDatabase(f"the tables of pgqueuer can't be made: {first_line(error)}") from error
 
     async def _prepare(self) -> None:
         async with await self._connect() as connection:
@@ -167,7 +169,8 @@ class PgQueue:
             async with places:
                 if self._stopping.is_set():
                     raise RetryRequested(timedelta(0), "this node ends")
-                await _in_thread(process, int(bytes(row.payload or b"0")))
+                number = int(bytes(row.payload or b"0"))
+                await in_daemon_thread(partial(process, number), f"imgshrink-work-{number}")
 
         manager.entrypoint(ENTRYPOINT, accepts_context=False)(run)
         self._manager = manager
@@ -181,32 +184,6 @@ class PgQueue:
             heartbeat_timeout=self._heartbeat,
             log_aggregation_interval=timedelta(0),
         )
-
-
-async def _in_thread(process: Callable[[int], None], number: int) -> None:
-    """Call `process` in a thread that does not keep the program from ending, as those of a pool do."""
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
-
-    def end(error: Exception | None) -> None:
-        if ended.cancelled():
-            return
-        if error is None:
-            ended.set_result(None)
-        else:
-            ended.set_exception(error)
-
-    def call() -> None:
-        error: Exception | None = None
-        try:
-            process(number)
-        except Exception as raised:  # noqa: BLE001  it is raised in the loop
-            error = raised
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(end, error)
-
-    threading.Thread(target=call, name=f"imgshrink-work-{number}", daemon=True).start()
-    await ended
 
 
 def _enqueue(connection: Connection, numbers: Sequence[int]) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, insert, or_, select, update
 
 from ..core.tinyjpg import Json
 from . import usage
-from .database import Database
-from .dispatch import Enqueue, in_the_table
+from .job_table import JobTable
 from .jobs import Job, NewJob, read_job
 from .keys import Key
-from .limits import Limits
 from .metrics import QueueMeasurement
 from .tables import jobs, keys
 
@@ -36,20 +33,8 @@ class IdempotencyKeyReused(Exception):
     """The `Idempotency-Key` was sent before with another body."""
 
 
-class JobQueue:
-    """Every method is one transaction, safe for threads and for several nodes; `enqueue` takes part in `accept`'s."""
-
-    def __init__(
-        self,
-        database: Database,
-        limits: Limits,
-        clock: Callable[[], float] = time.time,
-        enqueue: Enqueue = in_the_table,
-    ) -> None:
-        self._database = database
-        self._limits = limits
-        self._clock = clock
-        self._enqueue = enqueue
+class JobQueue(JobTable):
+    """What requests do with jobs."""
 
     def accept(self, key: Key, upload: NewJob) -> tuple[Job, bool]:
         """Queue an image and count it against the quota; return its job, and whether the job is new.
@@ -57,9 +42,9 @@ class JobQueue:
         The same `Idempotency-Key` and body within a day return the existing job.
         Raises `IdempotencyKeyReused`, `QuotaExceeded` or `CapacityReached`.
         """
-        now = self._clock()
         with self._database.transaction() as connection:
             connection.execute(select(keys.c.id).where(keys.c.id == key.id).with_for_update())  # its uploads in turn
+            now = self._database.now(connection)
             if upload.idempotency and (known := self._known(connection, key, upload, now)):
                 return known, False
             self._require_room(connection, key, upload.size, now)
@@ -74,7 +59,7 @@ class JobQueue:
         """Raise what `accept` would raise for an image of `size` bytes, before its body is read."""
         with self._database.reading() as connection:
             if not connection.execute(select(jobs.c.id).where(_same(key, idempotency))).first():
-                self._require_room(connection, key, size, self._clock())
+                self._require_room(connection, key, size, self._database.now(connection))
 
     def _known(self, connection: Connection, key: Key, upload: NewJob, now: float) -> Job | None:
         row = connection.execute(select(jobs).where(_same(key, upload.idempotency))).mappings().first()
@@ -109,7 +94,7 @@ class JobQueue:
         return self._one(and_(jobs.c.optimized_name == name, jobs.c.state == "completed"))
 
     def _one(self, condition: ColumnElement[bool]) -> Job | None:
-        kept = or_(jobs.c.expires.is_(None), jobs.c.expires > self._clock())
+        kept = or_(jobs.c.expires.is_(None), jobs.c.expires > self._database.moment())
         with self._database.reading() as connection:
             row = connection.execute(select(jobs).where(condition, kept)).mappings().first()
         return read_job(row) if row else None
@@ -117,16 +102,17 @@ class JobQueue:
     def usage(self, key: Key) -> Json:
         """Return the data of `GET /api/v1/usage` for a key."""
         with self._database.reading() as connection:
-            return usage.usage(connection, key.id, self._clock())
+            return usage.usage(connection, key.id, self._database.now(connection))
 
     def stats(self, key: Key) -> Json:
         """Return the data of `GET /api/v1/stats` for a key."""
         with self._database.reading() as connection:
-            return usage.stats(connection, key.id, key.monthly_limit, self._clock())
+            return usage.stats(connection, key.id, key.monthly_limit, self._database.now(connection))
 
     def expired(self, most: int = 500) -> list[Job]:
         """Return expired jobs: delete their files first, then `forget` them."""
-        found = select(jobs).where(jobs.c.expires <= self._clock() - GRACE).order_by(jobs.c.expires).limit(most)
+        ended = jobs.c.expires <= self._database.moment() - GRACE
+        found = select(jobs).where(ended).order_by(jobs.c.expires).limit(most)
         with self._database.reading() as connection:
             return [read_job(row) for row in connection.execute(found).mappings()]
 
@@ -144,15 +130,16 @@ class JobQueue:
     def measure(self) -> QueueMeasurement:
         """Return what metrics show of the queue; its cost grows with keys, months and what waits."""
         waiting = select(jobs.c.state, func.count()).where(jobs.c.state.in_(WAITING)).group_by(jobs.c.state)
-        oldest = select(jobs.c.accepted).where(jobs.c.state == "queued").order_by(jobs.c.id).limit(1)
+        waited = self._database.moment() - jobs.c.accepted
+        oldest = select(waited).where(jobs.c.state == "queued").order_by(jobs.c.id).limit(1)
         with self._database.reading() as connection:
-            states: dict[str, int] = dict(connection.execute(waiting).tuples().all())
-            first = connection.scalar(oldest)
+            states: dict[str, int] = dict(connection.execute(waiting).all())
+            longest = connection.scalar(oldest)
             stored, totals = usage.stored(connection), usage.totals(connection)
         return QueueMeasurement(
             queued=states.get("queued", 0),
             leased=states.get("leased", 0),
-            oldest=0.0 if first is None else max(0.0, self._clock() - first),
+            oldest=max(0.0, longest or 0.0),
             stored=stored,
             totals=totals,
         )

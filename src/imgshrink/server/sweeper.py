@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from .blobs import ORIGINALS, RESULTS, STRAY_SECONDS, Blobs, StoreTrouble
+from .blobs import ORIGINALS, RESULTS, STRAY_SECONDS, Blobs, StoreTrouble, why
 from .jobs import Job
 from .queue import JobQueue
 
@@ -77,7 +77,7 @@ class Sweeper:
             if job.result_name:
                 self._blobs.remove(RESULTS, job.result_name)
         except (StoreTrouble, OSError) as error:
-            log.warning("image %d: its files can't be deleted: %s", job.id, getattr(error, "strerror", None) or error)
+            log.warning("image %d: its files can't be deleted: %s", job.id, why(error))
             return False
         return True
 

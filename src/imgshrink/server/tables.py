@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, Text, false, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    cast,
+    extract,
+    false,
+    func,
+    text,
+)
 
 metadata = MetaData()
 
@@ -86,3 +101,6 @@ versions = Table("imgshrink_version", metadata, Column("version", Integer, prima
 """The version of these tables. SQLite files have it in `PRAGMA user_version` too, as those of version 1 do."""
 
 VERSION = 2
+
+POSTGRESQL_TIME = cast(extract("epoch", func.now()), Double)
+"""When the transaction began, in seconds since the epoch, by the clock of the database."""
