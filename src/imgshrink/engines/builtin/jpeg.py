@@ -49,9 +49,7 @@ def optimize(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> byte
     profile = read_metadata(data).icc if info.colour == "cmyk" else b""
     if recipe.lossless or is_done(data, recipe.quality):
         return recoded()
-    best = TargetSearch(
-        decoded(data), profile, len(data), recipe.quality, encoded, looks, too_large
-    ).result()
+    best = TargetSearch(decoded(data), profile, len(data), recipe.quality, encoded, looks, too_large).result()
     if best is None:
         return recoded()
     result = carry(data, transcode(best))

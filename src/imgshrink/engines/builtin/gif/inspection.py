@@ -11,9 +11,7 @@ from PIL import Image, ImageChops
 from ....core.model import Format
 from ....pixels.compare import acceptable
 from ..exact import ExactScorer
-from ..score import Reference
 from ..targets import merging_target
-from ..weights import PALETTE
 from .canvas import Canvas, Player, coloured
 from .merging import distance
 from .reader import Frame
@@ -25,8 +23,8 @@ Moved = Mapping[bytes, bytes]
 _EVERY = 3
 """Screens differ little from one to the next."""
 
-_IN_DOUBT = 6.0
-"""Points below the target, up to which the estimate may be wrong."""
+_WELL = 4.0
+"""Points above its targets: the screen that changes most looks so well that another needs no look."""
 
 _BLOCK, _TILE = 4, 8
 """Pixels of the side of a block, and blocks of a tile's."""
@@ -52,7 +50,7 @@ def first_good(frames: Iterable[Frame], canvas: Canvas, ways: Sequence[Moved], q
         return None
     palettes = [[moved.get(colour, colour) for colour in canvas.colours.every] for moved in ways]
     for moved, every, screens in zip(ways, palettes, _screens(frames, canvas, palettes), strict=True):
-        if all(_looks_well(*_recoloured(screen.canvas, every), quality) for screen in screens if screen.weight):
+        if _all_look_well((_recoloured(screen.canvas, every) for screen in screens if screen.weight), quality):
             return moved
     return None
 
@@ -76,7 +74,7 @@ class Worst:
 
     def looks_well(self, quality: int) -> bool:
         """Tell whether both look as good as that quality asks for."""
-        return all(_looks_well(wanted, shown, quality) for weight, wanted, shown in self._found if weight)
+        return _all_look_well(((wanted, shown) for weight, wanted, shown in self._found if weight), quality)
 
 
 def _squares(histogram: list[int]) -> int:
@@ -111,16 +109,21 @@ def _weight(counts: list[int], weights: list[int]) -> int:
     return sum(weight * pixels for weight, pixels in zip(weights, counts, strict=False) if weight)
 
 
-def _looks_well(wanted: pyvips.Image, shown: pyvips.Image, quality: int) -> bool:
-    target = merging_target(quality)
-    if Reference(wanted).score(shown, PALETTE) < target.whole - _IN_DOUBT:
-        return False
-    scores = ExactScorer(wanted).scores(shown)
-    if scores.whole < target.whole or min([*scores.places, *scores.alone.values()]) < target.place:
-        return False
-    if _loses_faint(wanted, shown):
-        return False
-    return not acceptable(wanted, shown, quality, Format.GIF)
+def _all_look_well(pairs: Iterable[tuple[pyvips.Image, pyvips.Image]], quality: int) -> bool:
+    """Tell whether screens, the one that changes most first, look as good as that quality asks for."""
+    for wanted, shown in pairs:
+        above = _points_above(wanted, shown, quality)
+        if above < 0 or _loses_faint(wanted, shown) or acceptable(wanted, shown, quality, Format.GIF):
+            return False
+        if above >= _WELL:
+            break
+    return True
+
+
+def _points_above(wanted: pyvips.Image, shown: pyvips.Image, quality: int) -> float:
+    """Return by how much a screen and each place in it exceed what is asked for."""
+    target, scores = merging_target(quality), ExactScorer(wanted).scores(shown)
+    return min(scores.whole - target.whole, min([*scores.places, *scores.alone.values()]) - target.place)
 
 
 def _loses_faint(wanted: pyvips.Image, shown: pyvips.Image) -> bool:
