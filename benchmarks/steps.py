@@ -36,7 +36,7 @@ STEPS = {
     "score": [score.Reference.score],
     "places": [places.PlaceScorer.scores],
     "exact": [exact.ExactScorer.scores],
-    "look": [Looks.measure, inspection.first_good],
+    "look": [Looks.measure, inspection.first_good, inspection.Worst.looks_well],
     "recode": [jpeg.transcode, png_lossless.squeeze, png_lossless.rough],
     "compose": [canvas.Player.show, canvas.compare, canvas.Canvas.take],
     "write": [writer.write],

@@ -40,6 +40,10 @@ def test_allowed(name: str) -> None:
         (build.png(build.chunk(b"eXIf", build.oriented(6))), "it is a PNG that EXIF turns, which not all browsers do"),
         (build.png(width=16_384), "a side is longer than 16383 pixels"),
         (build.png(width=6_000, height=6_000), "it has more than 16 megapixels"),
+        (
+            build.gif(*[build.gif_frame(10)] * 17, width=4_000, height=4_000),
+            "its frames hold over 256 megapixels",
+        ),
         (build.png(width=16_000, height=16_000), "16000 x 16000 is over 64 megapixels"),
         (build.jpeg(build.SIGNATURE_SEGMENT), "it is signed (C2PA)"),
         (

@@ -53,6 +53,7 @@ BEYOND = {
 # package or module -> third-party packages
 THIRD_PARTY = {
     "pixels": {"pyvips"},
+    "pixels.slight": {"PIL"},
     "engines.builtin": {"pyvips", "oxipng", "mozjpeg_lossless_optimization", "PIL"},
     "engines.hosted.sockets": {"httpx", "httpx2", "httpcore", "httpcore2"},
     "cache": {"diskcache"},

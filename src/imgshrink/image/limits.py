@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.model import ImageInfo
+from ..core.model import Format, ImageInfo
 from .scans import MOST_SCANS
 
 VERIFY_VERSION = 3
@@ -10,6 +10,10 @@ VERIFY_VERSION = 3
 
 FRAME_PIXELS = 64_000_000
 ALL_PIXELS = 256_000_000
+GIF_PIXELS = 512_000_000
+"""GIFs are read, encoded and compared frame by frame. So many pixels take about a minute, of the two that a worker has,
+and 200 MB at most; screens that change wholly take up to three times as long."""
+
 FRAMES = 5_000
 
 
@@ -19,8 +23,9 @@ def unsupported(info: ImageInfo) -> str:
         return f"{info.width} x {info.height} is over {FRAME_PIXELS // 1_000_000} megapixels"
     if info.frames > FRAMES:
         return f"{info.frames} frames are over {FRAMES}"
-    if info.all_pixels > ALL_PIXELS:
-        return f"its {info.frames} frames hold over {ALL_PIXELS // 1_000_000} megapixels"
+    most = GIF_PIXELS if info.format is Format.GIF else ALL_PIXELS
+    if info.all_pixels > most:
+        return f"its {info.frames} frames hold over {most // 1_000_000} megapixels"
     if info.scans > MOST_SCANS:
         return f"{info.scans} scans are over {MOST_SCANS}"
     if info.arithmetic:

@@ -21,10 +21,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyvips
 
 from .regions import Marks
+from .slight import Bounds, Part, slight
+from .slight.halves import Tests
 from .structure import ALIGNED, CELL, MARGIN, Box, Strip, added_light, halved, pairs_of
 
 Pixels = tuple[bytes, bytes]
@@ -129,6 +132,15 @@ class Harmless:
     def bounded(self, total: float, pixels: int) -> bool:
         """Tell whether a mean difference of samples passes, of which the sum over all pixels is at most `total`."""
         return total <= _SLIGHT * pixels
+
+    def slight(self, pixels: Pixels, like: pyvips.Image, part: Part) -> int:
+        """Return the largest difference of a sample in a part that is soon told to pass all tests, else -1."""
+        return slight(pixels, like.bands, like.width, part, self._bounds)
+
+    @cached_property
+    def _bounds(self) -> Bounds:
+        tests = Tests(*((self.limits[name], _DIVISORS[name]) for name in ("faint", "fine", "coarse")))
+        return Bounds(self.level, self.full, self.halved, self.coarse, tests)
 
     def levels_exceeded(self, part: Strip) -> bool:
         """Tell whether blocks may differ too much in colour, or areas in brightness or colour."""

@@ -68,28 +68,50 @@ class Comparison:
     def measure(self, reference: pyvips.Image, candidate: pyvips.Image) -> Difference:
         """Compare as `measure` does."""
         worst, faded, on_black, on_white = 0.0, 0.0, _Ground(), _Ground()
-        for strip, pixels in _strips(*_alike(reference, candidate)):
-            before = self._before.get(strip.top)
+        for rows in _strips(*_alike(reference, candidate)):
+            pixels, before = rows.pixels, self._before.get(rows.top)
             if reference.width * reference.height <= _KEPT_PIXELS:
-                self._before[strip.top] = pixels
+                self._before[rows.top] = pixels
             if pixels[0] == pixels[1]:
-                self._totals[strip.top] = 0.0
+                self._totals[rows.top] = 0.0
                 continue
-            boxes = boxes_to_test(pixels, before, strip.left.width, strip.left.height)
+            boxes, added = self._doubtful(rows, boxes_to_test(pixels, before, rows.like.width, rows.height))
+            known = (self._totals.get(rows.top) if before else 0.0) if rows.top not in self._clear else None
+            if not boxes and known is not None and self._passes(known + added, rows):
+                self._totals[rows.top] = known + added
+                continue
+            strip = rows.strip
             if opaque := self._still_opaque(strip, boxes):
                 shown = [_bare(strip)] if before else [_bare(strip).in_memory()]
             else:
                 alphas = [float(side[-1].min()) for side in strip.sides]
                 faded = max(faded, alphas[1] - alphas[0])
                 shown = _flattened(strip, opaque=min(alphas) == _OPAQUE)
-            total = (self._totals.get(strip.top) if before else 0.0) if opaque else None
+            total = known + added if opaque and known is not None else None
             looks = [_look(ground, boxes, self._harmless, total) for ground in shown]
-            self._totals[strip.top] = looks[0].bound
+            self._totals[rows.top] = looks[0].bound
             on_black.add(looks[0])
             on_white.add(looks[-1])
             worst = max(worst, looks[0].worst, looks[-1].worst)
         mean = max(on_black.total, on_white.total) / (reference.width * reference.height)
         return Difference(worst, mean, faded, worse_places(on_black.places(), on_white.places()))
+
+    def _doubtful(self, rows: Rows, boxes: list[Box]) -> tuple[list[Box], float]:
+        """Return the boxes that are not soon told to be harmless, and a bound of what the others differ by."""
+        doubtful, added = list[Box](), 0.0
+        for box in boxes:
+            part = rows.around(box)
+            most = -1 if self._harmless is None else self._harmless.slight(rows.pixels, rows.like, part)
+            if most < 0:
+                doubtful.append(box)
+            else:
+                added += most * (part[2] - part[0]) * (part[3] - part[1])
+        return doubtful, added
+
+    def _passes(self, total: float, rows: Rows) -> bool:
+        return self._harmless is not None and self._harmless.bounded(
+            total, rows.like.width * (rows.height - rows.margin)
+        )
 
     def _still_opaque(self, strip: Strip, boxes: Sequence[Box]) -> bool:
         """Tell whether all that has ever differed in a strip is opaque: nothing can have faded."""
@@ -105,7 +127,7 @@ def identical(reference: pyvips.Image, candidate: pyvips.Image) -> bool:
     left, right = _alike(reference, candidate)
     if (left.width, left.height, left.bands, left.format) != (right.width, right.height, right.bands, right.format):
         return False
-    return all(one == other for _, (one, other) in _strips(left, right))
+    return all(one == other for one, other in (rows.pixels for rows in _strips(left, right)))
 
 
 def _alike(reference: pyvips.Image, candidate: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image]:
@@ -117,16 +139,39 @@ def _alike(reference: pyvips.Image, candidate: pyvips.Image) -> tuple[pyvips.Ima
     )
 
 
-def _strips(left: pyvips.Image, right: pyvips.Image) -> Iterator[tuple[Strip, Pixels]]:
-    """Yield both images from top to bottom, each strip with the last rows of the one above, and its bytes."""
+@dataclass(frozen=True)
+class Rows:
+    """Rows of both images, which `like` stands for: samples from `top` on, `margin` rows of the strip above first."""
+
+    like: pyvips.Image
+    pixels: Pixels
+    top: int
+    height: int
+    margin: int
+    last: bool
+
+    @property
+    def strip(self) -> Strip:
+        """The rows as images."""
+        left, right = (_image(self.like, side, self.height) for side in self.pixels)
+        return Strip(left, right, self.top, self.margin, self.last)
+
+    def around(self, box: Box) -> tuple[int, int, int, int]:
+        """Return left, top, right and bottom of what every window lies in that reaches a box."""
+        top = max(0, max(self.margin, box.top) - MARGIN)
+        right, bottom = min(self.like.width, box.right + MARGIN), min(self.height, box.bottom + MARGIN)
+        return max(0, box.left - MARGIN), top, right, bottom
+
+
+def _strips(left: pyvips.Image, right: pyvips.Image) -> Iterator[Rows]:
+    """Yield both images from top to bottom, each strip with the last rows of the one above."""
     rows = max(4 * ALIGNED, _STRIP_PIXELS // left.width // ALIGNED * ALIGNED)
     one, other = pyvips.Region.new(left), pyvips.Region.new(right)
     above, over = b"", b""
     for top in range(0, left.height, rows):
         height, margin = min(rows, left.height - top), MARGIN if top else 0
         here, there = above + _rows(one, left.width, top, height), over + _rows(other, right.width, top, height)
-        sides = _image(left, here, height + margin), _image(right, there, height + margin)
-        yield Strip(*sides, top - margin, margin, top + height == left.height), (here, there)
+        yield Rows(left, (here, there), top - margin, height + margin, margin, top + height == left.height)
         kept = -MARGIN * (len(here) // (height + margin))
         above, over = here[kept:], there[kept:]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...core.model import Format, ImageInfo, Variant
-from ..limits import unsupported
+from ..limits import ALL_PIXELS, unsupported
 from ..metadata import Metadata, read_metadata
 from ..sniff import sniff
 from .avif import avif_size
@@ -57,7 +57,9 @@ def _kind(info: ImageInfo) -> str:
 def _size(info: ImageInfo) -> str:
     if max(info.width, info.height) > LONGEST_SIDE:
         return f"a side is longer than {LONGEST_SIDE} pixels"
-    return f"it has more than {MOST_PIXELS // 10**6} megapixels" if info.pixels > MOST_PIXELS else ""
+    if info.pixels > MOST_PIXELS:
+        return f"it has more than {MOST_PIXELS // 10**6} megapixels"
+    return f"its frames hold over {ALL_PIXELS // 10**6} megapixels" if info.all_pixels > ALL_PIXELS else ""
 
 
 def _colours(info: ImageInfo, metadata: Metadata) -> str:

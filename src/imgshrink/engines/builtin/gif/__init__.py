@@ -9,7 +9,7 @@ from ....pixels.looks import Looks
 from ..metadata import carry
 from .encoding import Encoding
 from .faults import looks_well
-from .inspection import Moved
+from .inspection import Moved, Worst
 from .merging import mergeable, merged
 from .reader import Unusual
 from .source import Source
@@ -42,9 +42,12 @@ def _lossy(source: Source, quality: int) -> bytes | None:
     if not steps or not mergeable(source.counts, steps[-1], max(1, source.counts.total() // _FEW)):
         return _left_out(source, quality)
     ways = [merged(source.counts, most) for most in steps]
-    smallest = source.encode_merged(ways[0], next(iter(_thresholds(quality)), 0))
+    worst, threshold = Worst(), next(iter(_thresholds(quality)), 0)
+    smallest = source.encode_merged(ways[0], threshold, worst)
     if not source.clearly_smaller(*smallest):
         return None
+    if threshold and worst.looks_well(quality):
+        return source.again(smallest[1])
     return _with_fewer_colours(source, ways, smallest, quality) or _left_out(source, quality)
 
 

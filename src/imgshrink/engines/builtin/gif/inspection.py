@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyvips
-from PIL import Image
+from PIL import Image, ImageChops
 
 from ....core.model import Format
 from ....pixels.compare import acceptable
 from ..exact import ExactScorer
-from ..score import Reference
 from ..targets import merging_target
-from ..weights import PALETTE
 from .canvas import Canvas, Player, coloured
 from .merging import distance
 from .reader import Frame
@@ -25,8 +23,8 @@ Moved = Mapping[bytes, bytes]
 _EVERY = 3
 """Screens differ little from one to the next."""
 
-_IN_DOUBT = 6.0
-"""Points below the target, up to which the estimate may be wrong."""
+_WELL = 4.0
+"""Points above its targets: the screen that changes most looks so well that another needs no look."""
 
 _BLOCK, _TILE = 4, 8
 """Pixels of the side of a block, and blocks of a tile's."""
@@ -52,9 +50,36 @@ def first_good(frames: Iterable[Frame], canvas: Canvas, ways: Sequence[Moved], q
         return None
     palettes = [[moved.get(colour, colour) for colour in canvas.colours.every] for moved in ways]
     for moved, every, screens in zip(ways, palettes, _screens(frames, canvas, palettes), strict=True):
-        if all(_looks_well(screen, every, quality) for screen in screens if screen.weight):
+        if _all_look_well((_recoloured(screen.canvas, every) for screen in screens if screen.weight), quality):
             return moved
     return None
+
+
+class Worst:
+    """The screen of a lossy encoding that differs most from what it should show, and the first."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._found: list[tuple[int, pyvips.Image, pyvips.Image]] = []
+
+    def look(self, wanted: Canvas, shown: Canvas) -> None:
+        """Take in the next screen."""
+        self._number += 1
+        if self._number % _EVERY != 1:
+            return
+        pair = [visible(canvas) for canvas in (wanted, shown)]
+        weight = _squares(ImageChops.difference(*pair).histogram())
+        if not self._found or weight > self._found[0][0]:
+            self._found = [(weight, *map(_in_vips, pair)), *self._found[-1:]]
+
+    def looks_well(self, quality: int) -> bool:
+        """Tell whether both look as good as that quality asks for."""
+        return _all_look_well(((wanted, shown) for weight, wanted, shown in self._found if weight), quality)
+
+
+def _squares(histogram: list[int]) -> int:
+    """Return the sum of squares of samples in several channels."""
+    return sum((value & 255) ** 2 * count for value, count in enumerate(histogram) if count)
 
 
 def _screens(frames: Iterable[Frame], canvas: Canvas, palettes: Sequence[list[bytes]]) -> list[list[_Screen]]:
@@ -84,17 +109,21 @@ def _weight(counts: list[int], weights: list[int]) -> int:
     return sum(weight * pixels for weight, pixels in zip(weights, counts, strict=False) if weight)
 
 
-def _looks_well(screen: _Screen, every: list[bytes], quality: int) -> bool:
-    target = merging_target(quality)
-    wanted, shown = (_visible(screen.canvas, colours) for colours in (screen.canvas.colours.every, every))
-    if Reference(wanted).score(shown, PALETTE) < target.whole - _IN_DOUBT:
-        return False
-    scores = ExactScorer(wanted).scores(shown)
-    if scores.whole < target.whole or min([*scores.places, *scores.alone.values()]) < target.place:
-        return False
-    if _loses_faint(wanted, shown):
-        return False
-    return not acceptable(wanted, shown, quality, Format.GIF)
+def _all_look_well(pairs: Iterable[tuple[pyvips.Image, pyvips.Image]], quality: int) -> bool:
+    """Tell whether screens, the one that changes most first, look as good as that quality asks for."""
+    for wanted, shown in pairs:
+        above = _points_above(wanted, shown, quality)
+        if above < 0 or _loses_faint(wanted, shown) or acceptable(wanted, shown, quality, Format.GIF):
+            return False
+        if above >= _WELL:
+            break
+    return True
+
+
+def _points_above(wanted: pyvips.Image, shown: pyvips.Image, quality: int) -> float:
+    """Return by how much a screen and each place in it exceed what is asked for."""
+    target, scores = merging_target(quality), ExactScorer(wanted).scores(shown)
+    return min(scores.whole - target.whole, min([*scores.places, *scores.alone.values()]) - target.place)
 
 
 def _loses_faint(wanted: pyvips.Image, shown: pyvips.Image) -> bool:
@@ -114,16 +143,23 @@ def _deviation(image: pyvips.Image) -> pyvips.Image:
     return ((blocks * blocks).shrink(_TILE, _TILE) - blocks.shrink(_TILE, _TILE) ** 2).copy_memory().abs() ** 0.5
 
 
-def _visible(canvas: Canvas, every: list[bytes]) -> pyvips.Image:
-    """Return the screen in other colours, by their numbers; black where it is transparent."""
+def visible(canvas: Canvas, colours: Image.Image | None = None) -> Image.Image:
+    """Return the screen, in its or in other colours, black where it is transparent."""
     screen, whole = Image.new("RGB", canvas.size), (0, 0, *canvas.size)
-    screen.paste(_recoloured(canvas, every), (0, 0), None if canvas.opaque.full else canvas.opaque.crop(whole))
+    screen.paste(colours or canvas.rgb(whole), (0, 0), None if canvas.opaque.full else canvas.opaque.crop(whole))
+    return screen
+
+
+def _in_vips(screen: Image.Image) -> pyvips.Image:
     return pyvips.Image.new_from_memory(screen.tobytes(), *screen.size, 3, "uchar").copy(interpretation="srgb")
 
 
-def _recoloured(canvas: Canvas, every: list[bytes]) -> Image.Image:
+def _recoloured(canvas: Canvas, every: list[bytes]) -> tuple[pyvips.Image, pyvips.Image]:
+    """Return the screen as it is, and in other colours, by their numbers."""
     if canvas.high is None:
-        return coloured(canvas.low, b"".join(every))
-    table = b"".join(every).ljust(3 << 16, b"\0")
-    lut = pyvips.Image.new_from_memory(table, 1 << 16, 1, 3, "uchar")
-    return Image.frombytes("RGB", canvas.size, numbers(canvas.low, canvas.high).maplut(lut).write_to_memory())
+        colours = coloured(canvas.low, b"".join(every))
+    else:
+        lut = pyvips.Image.new_from_memory(b"".join(every).ljust(3 << 16, b"\0"), 1 << 16, 1, 3, "uchar")
+        found = numbers(canvas.low, canvas.high).maplut(lut).write_to_memory()
+        colours = Image.frombytes("RGB", canvas.size, found)
+    return _in_vips(visible(canvas)), _in_vips(visible(canvas, colours))

@@ -9,7 +9,7 @@ from itertools import tee
 
 from .canvas import Canvas, Colours, Player
 from .encoding import Encoding, skips
-from .inspection import Moved, first_good
+from .inspection import Moved, Worst, first_good
 from .merging import counted, merging
 from .palette import numbered
 from .reader import Frame, read_frames, read_screen
@@ -116,8 +116,11 @@ class Source:
         """Return an encoding of this GIF, encoded once more where that is smaller: its frames tell what is drawn."""
         return min(whole, Source(whole, alpha=self._alpha).exact, key=len)
 
-    def encode_merged(self, moved: Moved, threshold: int) -> tuple[Encoding, bytes]:
-        """Return a lossy encoding that draws other colours, those of `moved`, and the whole file."""
+    def encode_merged(self, moved: Moved, threshold: int, worst: Worst | None = None) -> tuple[Encoding, bytes]:
+        """Return a lossy encoding that draws other colours, those of `moved`, and the whole file.
+
+        With a threshold `worst` sees what it shows.
+        """
         colours = Colours(numbered(merging(self.frames(), moved)))
         drawn, wanted = Player(self.canvas(colours)), Player(self.canvas(self._unordered)) if threshold else None
         encoding = Encoding(self.canvas(colours), alpha=self._alpha, threshold=threshold)
@@ -129,6 +132,8 @@ class Source:
             else:
                 wanted.show(stored)
                 encoding.add(frame, wanted.canvas, box, drawn.canvas)
+                if worst is not None:
+                    worst.look(wanted.canvas, encoding.shown)
         return encoding, self._file(encoding)
 
     def _file(self, encoding: Encoding) -> bytes:
