@@ -23,7 +23,7 @@ from imgshrink.engines.builtin.targets import jpeg_target, lossy_target, palette
 from imgshrink.engines.builtin.vp8 import estimated_quality
 from imgshrink.engines.builtin.weights import LOSSY, PALETTE
 from imgshrink.image.sniff import sniff
-from imgshrink.pixels.verify import Accept, verify
+from imgshrink.pixels.verify import Accept, NotSmaller, verify
 from screenshots import photograph, saved
 from selection import costly
 
@@ -256,6 +256,24 @@ def test_photograph_on_a_page_in_a_lossless_webp():
     assert len(result) < 0.7 * len(data)
     assert isinstance(verify(data, result, Recipe(92)), Accept)
     assert optimize(result, sniff(result), Recipe(92)) == result
+
+
+@pytest.mark.slow
+def test_animation_without_loss_is_nearer_at_higher_quality():
+    """Frames that are nearly exact look the better the higher the quality is."""
+    frames = [photograph(), photograph().rotate(180)]
+    out = io.BytesIO()
+    frames[0].save(out, "webp", save_all=True, append_images=frames[1:], duration=100, lossless=True)
+    data = out.getvalue()
+    looks = []
+    for quality in (80, 92, 97, 100):
+        result = optimize(data, sniff(data), Recipe(quality))
+        assert isinstance(verify(data, result, Recipe(quality)), Accept | NotSmaller)
+        pair = (pyvips.Image.webpload_buffer(each)[:3].copy_memory() for each in (data, result))
+        looks.append(score(*pair))
+    assert looks == sorted(looks)
+    assert looks[1] > looks[0] + 2
+    assert looks[3] == pytest.approx(100)
 
 
 def _as_webp(picture: str) -> bytes:
