@@ -414,10 +414,11 @@ def test_release_does_not_count(queue: Queue) -> None:
     assert queue.begun().tries == 1
 
 
-def test_requeued(queue: Queue) -> None:
+def test_requeued(opened: Callable[..., Queue]) -> None:
     """Trouble that is not its own puts a job back as often as it comes, at no cost of a try, for a day."""
+    queue = opened(limits=Limits(requeues=5))
     job = queue.accept()
-    for _ in range(Limits().requeues):
+    for _ in range(6):
         assert queue.leases.requeue(queue.begun())
     queue.clock.now += DAY - 1
     assert queue.leases.requeue(queue.begun())
