@@ -296,3 +296,17 @@ def test_page_that_vanishes(site: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """A page that is gone when it is to be written is named."""
     monkeypatch.setattr(module, "replace", lambda path, *rest, **more: (path.unlink(), replace(path, *rest, **more)))
     assert "was removed" in rewrite(site, Options()).failed["index.html"]
+
+
+def test_sheet_that_cannot_be_read(site: Path) -> None:
+    """A page whose style sheet is there and can't be read is left alone; one whose sheet is gone is rewritten."""
+    (site / "index.html").write_text(
+        '<link rel="stylesheet" href="a.css"><style>img{height:auto}</style><img src="photo.jpg">'
+    )
+    memory = Memory()
+    assert "index.html" not in rewrite(site, Options(), memory).left
+    (site / "a.css").mkdir()
+    assert rewrite(site, Options(), memory).left["index.html"] == "its style sheet a.css can't be read"
+    assert "width" not in (site / "index.html").read_text()
+    (site / "a.css").rmdir()
+    assert "index.html" not in rewrite(site, Options(), memory).left

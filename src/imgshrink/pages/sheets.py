@@ -63,6 +63,7 @@ class Sheets:
         self._files: dict[PurePosixPath, Sheet] = {}
         self._texts: dict[bytes, Sheet] = {}
         self._guards: dict[tuple[int, ...], Guard] = {}
+        self._unread = False
 
     def of(self, tree: Tree, folder: PurePosixPath) -> tuple[Guard | None, str]:
         """Return the guard of a page in `folder`, or None and the address of a style sheet that can't be seen."""
@@ -81,8 +82,13 @@ class Sheets:
         return self._guards[key], ""
 
     def unchanged(self) -> bool:
-        """Whether the style sheets that were read are still the same."""
-        return all(self._text(self._read(file)) is sheet for file, sheet in self._files.items())
+        """Whether all style sheets could be read, and are still the same."""
+        try:
+            return not self._unread and all(
+                self._text(self._read(file)) is sheet for file, sheet in self._files.items()
+            )
+        except OSError:
+            return False
 
     def _add(self, address: str, folder: PurePosixPath, sheets: list[Sheet]) -> str:
         """Add the sheet at an address and those that it imports; return the address of one that can't be seen."""
@@ -90,7 +96,11 @@ class Sheets:
         if file is None:
             return "" if is_elsewhere(address) and _HARMLESS.search(address) else address
         if file not in self._files:
-            self._files[file] = self._text(self._read(file))
+            try:
+                self._files[file] = self._text(self._read(file))
+            except OSError:
+                self._unread = True
+                return address
         return self._add_sheet(self._files[file], file.parent, sheets)
 
     def _add_sheet(self, sheet: Sheet, folder: PurePosixPath, sheets: list[Sheet]) -> str:
@@ -106,9 +116,10 @@ class Sheets:
         return self._texts[digest]
 
     def _read(self, file: PurePosixPath) -> str:
+        """Return the text of a sheet, "" where there is none; raises `OSError` where it can't be read."""
         try:
             return (self._site / file).read_text(encoding="utf-8-sig", errors="replace")
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return ""
 
 
