@@ -144,7 +144,7 @@ class FolderBlobs:
                     yield kind, entry.name
 
     def _require_folder(self, kind: str) -> None:
-        if not (self._data / kind).is_dir():
+        if not os.path.isdir(self._data / kind):
             raise StoreTrouble(_NO_FOLDER.format(self._data / kind)) from None
 
     def _path(self, kind: str, name: str) -> Path:
