@@ -1,4 +1,4 @@
-"""Collect documentation images that no constant was fitted on, from Debian packages.
+"""Collect documentation images from Debian packages, apart from the corpus that constants are fitted on.
 
     python benchmarks/unseen.py FOLDER
     python benchmarks/bytes.py FOLDER

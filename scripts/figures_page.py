@@ -29,8 +29,8 @@ def lead(name: str) -> str:
     peers = [f"{_bytes(line)} and {line[4]} with {tool}" for tool in PEERS if (line := lines.get(tool))]
     beside = f", beside {' and '.join(peers)}" if peers else ""
     return (
-        f"**On {ours[1]} images that no constant was fitted on, `quality: 80` leaves {_bytes(ours)} of the bytes, "
-        f"and the worst-looking tenth still scores {ours[4]}{beside}.**\n\n{chart(kept)}\n\n"
+        f"**On {ours[1]} images that are not among the tuning images, `quality: 80` leaves {_bytes(ours)} "
+        f"of the bytes, and the worst-looking tenth still scores {ours[4]}{beside}.**\n\n{chart(kept)}\n\n"
         "Further left: fewer bytes of those before. Further up: the worst-looking tenth looks better (SSIMULACRA2).\n\n"
     )
 
