@@ -207,6 +207,16 @@ def commented(number: int) -> bytes:
     return png(chunk(b"tEXt", b"Comment\0" + str(number).encode() * 50))
 
 
+def calls(blobs: Blobs, kind: str, name: str) -> list[Callable[[], object]]:
+    """Return all that can be done with an object."""
+    return [
+        lambda: blobs.put(kind, name, b"0"),
+        lambda: blobs.get(kind, name),
+        lambda: blobs.open(kind, name),
+        lambda: blobs.remove(kind, name),
+    ]
+
+
 @pytest.mark.slow
 def test_refused_credentials(
     tmp_path: Path, strict: StrictBucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -215,13 +225,7 @@ def test_refused_credentials(
     blobs = bucket(tmp_path, monkeypatch, strict.port)
     blobs.put(RESULTS, "secret.png", b"0")
     strict.refused.add("/results/")
-    calls: list[Callable[[], object]] = [
-        lambda: blobs.put(RESULTS, "secret.png", b"0"),
-        lambda: blobs.get(RESULTS, "secret.png"),
-        lambda: blobs.open(RESULTS, "secret.png"),
-        lambda: blobs.remove(RESULTS, "secret.png"),
-    ]
-    for call in calls:
+    for call in calls(blobs, RESULTS, "secret.png"):
         with pytest.raises(StoreTrouble) as trouble:
             call()
         assert str(trouble.value).startswith(
@@ -240,13 +244,7 @@ def test_folder_that_is_not_there(tmp_path: Path) -> None:
     """A folder that is not mounted says nothing about an image."""
     blobs = open_blobs(Places(tmp_path), Limits())
     (tmp_path / ORIGINALS).rmdir()
-    calls: list[Callable[[], object]] = [
-        lambda: blobs.put(ORIGINALS, "a.png", b"0"),
-        lambda: blobs.get(ORIGINALS, "a.png"),
-        lambda: blobs.open(ORIGINALS, "a.png"),
-        lambda: blobs.remove(ORIGINALS, "a.png"),
-    ]
-    for call in calls:
+    for call in calls(blobs, ORIGINALS, "a.png"):
         with pytest.raises(StoreTrouble, match=f"the folder {tmp_path / ORIGINALS} is not there: mount it"):
             call()
 

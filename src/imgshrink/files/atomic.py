@@ -196,9 +196,7 @@ def _take_over(file: int, path: Path, old: _Old) -> None:
         return
     try:
         os.fchown(file, like.st_uid, like.st_gid)
-    except (
-        OSError
-    ):  # somebody else's file, or an owner that a container has no number for: its group may be one of ours
+    except OSError:  # somebody else's file, or an owner without a number in a container: its group may be one of ours
         with contextlib.suppress(OSError):
             os.fchown(file, -1, like.st_gid)
     carry_attributes(file, old.attributes)  # before the mode, which is the list's mask where there is a list

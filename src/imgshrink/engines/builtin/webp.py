@@ -75,15 +75,11 @@ def _lossless(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> byt
     exact = min([_exact(image, info), *([coloured] if coloured else [])], key=len)
     if not _has_more_colours(image, int(_MANY_COLOURS * info.pixels)):
         return exact
-    return _of_photograph(data, info, recipe, looks, exact, coarsest(image, scorer))
-
-
-def _of_photograph(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks, exact: bytes, step: int | None) -> bytes:
-    """Return a photograph lossy, or with values `step` apart, where that saves clearly beside `exact`."""
-    lossy = _to_target(data, info, recipe, looks)
+    lossy = _to_target(data, image, info, recipe, looks)
     if lossy and len(lossy) < _CLEARLY * len(exact):
         return lossy
-    coarse = _exact(rounded(_decoded(data).copy_memory(), step), info) if step else exact
+    step = coarsest(image, scorer)
+    coarse = _exact(rounded(image, step), info) if step else exact
     return coarse if len(coarse) < _CLEARLY * len(exact) else exact
 
 
@@ -118,13 +114,12 @@ def _lossy(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes 
         return None
     if quality is None or quality <= lossy_target(recipe.quality) + _ALREADY_THERE:
         return None
-    return _to_target(data, info, recipe, looks)
+    return _to_target(data, _decoded(data).copy_memory(), info, recipe, looks)
 
 
-def _to_target(data: bytes, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes | None:
-    """Return the image encoded to the target; None where that is missed."""
+def _to_target(data: bytes, image: pyvips.Image, info: ImageInfo, recipe: Recipe, looks: Looks) -> bytes | None:
+    """Return the image, which is in memory, encoded to the target; None where that is missed."""
     target = lossy_target(recipe.quality)
-    image = _decoded(data).copy_memory()
     tried = sample(image) if info.all_pixels > HUGE else image
     highest = max(_LOWEST, min(95, round(target + _ALREADY_THERE) - 1))
     places = tried.height == image.height and not info.animated
